@@ -6,12 +6,14 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::Cache;
 use larder::clock::ManualClock;
+use larder::inspect::KeyShape;
 use larder::testing::StallingDisk;
+use larder::{Cache, Format, KeyspaceDefinition, MemoryLookup};
 use larder_serve::{Address, OutputLimits, Server};
 use tokio::time::Instant;
 
+use crate::modes::Stalled;
 use crate::support::{Served, request};
 
 /// Adds keys that take long to match with [`slow_pattern`], so that `KEYS` would run for minutes.
@@ -179,4 +181,95 @@ fn a_disk_that_hangs_does_not_hold_up_the_connections_that_need_no_disk() {
     get.receive(&format!("$2048\r\n{value}\r\n"));
     append.receive(":2049\r\n");
     mget.receive(&format!("*1\r\n$2048\r\n{value}\r\n"));
+}
+
+/// Pages of an application, in a database that shows their keyspace.
+const PAGE: KeyspaceDefinition<String, String> =
+    KeyspaceDefinition::new("page").format(Format::Raw).never_expires();
+
+/// Lists of an application, in memory only.
+const LIST: KeyspaceDefinition<String, Vec<String>> =
+    KeyspaceDefinition::new("list").never_expires().memory_only();
+
+/// Returns the numbers of `count` pages that memory does not have.
+fn pages_on_disk(cache: &Cache, count: usize) -> Vec<usize> {
+    let pages = cache.untyped_keyspace("page").pin().unwrap();
+    let shape: KeyShape = pages.info().unwrap().key_shape.parse().unwrap();
+    let is_on_disk = |number: &usize| {
+        let key = shape.parse_key(&format!("page:{number}")).unwrap();
+        pages.try_get(&key, usize::MAX).unwrap() == MemoryLookup::Unknown
+    };
+    let found: Vec<usize> = (2..500).filter(is_on_disk).take(count).collect();
+    assert_eq!(found.len(), count);
+    found
+}
+
+/// More requests wait for the disk than there are threads for them.
+#[test]
+fn a_disk_that_hangs_does_not_hold_up_lookups_in_memory_of_an_application_s_keyspace() {
+    let (clock, disk) = (Arc::new(ManualClock::new()), StallingDisk::new());
+    let served = Served::over(
+        |cache| {
+            let cache = cache.memory_capacity(512 << 10).page_cache(64 << 10);
+            cache.clock(clock.clone()).stalling_disk(&disk)
+        },
+        |builder| builder.threads(1).keyspace("page").keyspace("list"),
+    );
+    let (pages, lists) = (served.cache.keyspace(PAGE).unwrap(), served.cache.keyspace(LIST).unwrap());
+    let value = "x".repeat(2 << 10);
+    for number in 0..500 {
+        pages.insert(&format!("page:{number}"), value.clone()).unwrap();
+    }
+    served.cache.flush().unwrap();
+    lists.insert("long", vec!["entry of a long list".to_owned(); 5000]).unwrap();
+    assert!(pages.get("page:1").is_some() && lists.get("long").is_some(), "memory has them from now on");
+    let on_disk = pages_on_disk(&served.cache, 60);
+    let connect = || {
+        let mut client = served.connect();
+        client.expect(&["SELECT", "16"], "+OK\r\n");
+        client
+    };
+    let (mut client, mut monitor) = (connect(), served.connect());
+    let mut waiting: Vec<_> = on_disk.iter().map(|number| (*number, connect())).collect();
+    monitor.expect(&["MONITOR"], "+OK\r\n");
+    let stalled = Stalled(&disk);
+    disk.stall_reads();
+    for (index, (number, connection)) in waiting.iter_mut().enumerate() {
+        let key = format!("page:{number}");
+        let words: &[&str] = match index % 3 {
+            0 => &["GET", &key],
+            1 => &["GETDEL", &key],
+            _ => &["EXPIRE", &key, "60"],
+        };
+        connection.send(request(words));
+        // The event loop has begun the command when the monitor has its line.
+        assert!(monitor.line().contains(&key));
+    }
+    // The connections of these walks end, but the walks go on.
+    for _ in 0..20 {
+        let mut walking = connect();
+        walking.send(request(&["DBSIZE"]));
+        while !monitor.line().contains("DBSIZE") {}
+    }
+    disk.await_read();
+    assert_eq!(client.bulk(&["GET", "page:1"]), value);
+    client.expect(&["TTL", "page:1"], ":-1\r\n");
+    client.expect(&["EXISTS", "page:1", "page:1"], ":2\r\n");
+    client.expect(&["STRLEN", "page:1"], ":2048\r\n");
+    client.expect(&["MGET", "page:1"], &format!("*1\r\n$2048\r\n{value}\r\n"));
+    client.send(request(&["SET", "page:1", "y"]));
+    assert!(client.line().starts_with("-ERR keyspace"));
+    client.expect(&["EXPIRE", "page:1", "60"], ":1\r\n");
+    client.expect(&["TTL", "page:1"], ":60\r\n");
+    client.expect(&["SELECT", "17"], "+OK\r\n");
+    // A thread encodes this value.
+    client.expect(&["STRLEN", "long"], ":105003\r\n");
+    drop(stalled);
+    for (index, (_, connection)) in waiting.iter_mut().enumerate() {
+        if index % 3 == 2 {
+            connection.receive(":1\r\n");
+        } else {
+            connection.receive(&format!("$2048\r\n{value}\r\n"));
+        }
+    }
 }

@@ -71,16 +71,21 @@ impl Client {
         self.receive(reply);
     }
 
+    /// Receives a line.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap()
+    }
+
     /// Sends a request, and returns the text of its reply. The reply must be a bulk string.
     pub(crate) fn bulk(&mut self, words: &[&str]) -> String {
         self.send(request(words));
-        let mut header = Vec::new();
-        while !header.ends_with(b"\r\n") {
-            let mut byte = [0];
-            self.stream.read_exact(&mut byte).unwrap();
-            header.push(byte[0]);
-        }
-        let header = String::from_utf8(header).unwrap();
+        let header = self.line();
         let len = header.strip_prefix('$').unwrap_or_else(|| panic!("{header}")).trim();
         let mut bytes = vec![0; len.parse::<usize>().unwrap() + 2];
         self.stream.read_exact(&mut bytes).unwrap();

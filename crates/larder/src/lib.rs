@@ -97,7 +97,7 @@ pub use crate::disk::file::quarantine::MAX_QUARANTINED;
 pub use crate::disk::reader::keyspace_info::KeyspaceInfo;
 pub use crate::disk::store::keyspace_row::{MAX_RETIRED_VERSIONS, RetiredVersion};
 #[cfg(feature = "untyped")]
-pub use crate::engine::keyspaces::open_keyspace::Shortened;
+pub use crate::engine::keyspaces::open_keyspace::{MemoryLookup, Shortened};
 pub use crate::engine::sweeper::WATCH_INTERVAL;
 pub use crate::engine::sweeper::report::SweepReport;
 pub use crate::engine::verify::VerifyReport;

@@ -16,13 +16,12 @@ use larder::{
     Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Timestamp, Transaction, Ttl,
 };
 
-use super::stop::Stop;
 use super::{errors, named, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
 use crate::session::Session;
 use crate::session::databases::{Database, Selected, Value, WriteMode};
-use crate::session::entries::{DataCommand, Entries};
+use crate::session::entries::{DataCommand, Entries, Stop};
 use crate::session::output::Output;
 
 /// Maximum number of bytes that a reply adds to its value.
@@ -232,18 +231,18 @@ struct OneEntry<'a> {
 }
 
 impl Entries for OneEntry<'_> {
-    fn get(&mut self, _key: &[u8]) -> Result<Option<&[u8]>, Error> {
+    fn get(&mut self, _key: &[u8]) -> Result<Option<&[u8]>, Stop> {
         Ok(self.value)
     }
 
-    fn remaining(&mut self, _key: &[u8]) -> Result<Option<Remaining>, Error> {
+    fn remaining(&mut self, _key: &[u8]) -> Result<Option<Remaining>, Stop> {
         Ok(self.value.map(|_| match self.left {
             Ttl::For(left) => Remaining::For(left),
             _ => Remaining::Never,
         }))
     }
 
-    fn expires_at(&mut self, _key: &[u8]) -> Result<Option<Timestamp>, Error> {
+    fn expires_at(&mut self, _key: &[u8]) -> Result<Option<Timestamp>, Stop> {
         unreachable!("the table runs such a command in a transaction")
     }
 
@@ -251,18 +250,18 @@ impl Entries for OneEntry<'_> {
         unreachable!("the table runs such a command in a transaction")
     }
 
-    fn put(&mut self, _key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
+    fn put(&mut self, _key: &[u8], value: Value, ttl: Ttl) -> Result<(), Stop> {
         self.change = Change::insert_for(value, ttl);
         Ok(())
     }
 
-    fn touch(&mut self, _key: &[u8], ttl: Ttl) -> Result<bool, Error> {
+    fn touch(&mut self, _key: &[u8], ttl: Ttl) -> Result<bool, Stop> {
         let Some(value) = self.value else { return Ok(false) };
         self.change = Change::insert_for(Value::from(value), ttl);
         Ok(true)
     }
 
-    fn remove(&mut self, _key: &[u8]) -> Result<bool, Error> {
+    fn remove(&mut self, _key: &[u8]) -> Result<bool, Stop> {
         self.change = Change::Remove;
         Ok(self.value.is_some())
     }
@@ -291,7 +290,7 @@ fn none_if_too_long<T: Default>(read: Result<T, Error>) -> Result<T, Error> {
 }
 
 impl Entries for GroupEntries<'_, '_> {
-    fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+    fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Stop> {
         if self.read.left.is_none() {
             // The transaction has failed, so further reads can be skipped.
             return Ok(None);
@@ -303,19 +302,19 @@ impl Entries for GroupEntries<'_, '_> {
         Ok(self.held.as_deref().map(|value| &**value))
     }
 
-    fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Error> {
-        none_if_too_long(self.transaction.ttl(self.keyspace, key))
+    fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Stop> {
+        Ok(none_if_too_long(self.transaction.ttl(self.keyspace, key))?)
     }
 
-    fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Error> {
-        none_if_too_long(self.transaction.expires_at(self.keyspace, key))
+    fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Stop> {
+        Ok(none_if_too_long(self.transaction.expires_at(self.keyspace, key))?)
     }
 
     fn frequency(&mut self, key: &[u8]) -> u64 {
         self.keyspace.use_frequency(key)
     }
 
-    fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Error> {
+    fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Stop> {
         // A write that has already expired must act as a removal, because the transaction would otherwise
         // find the entry.
         if is_past(ttl) {
@@ -323,17 +322,17 @@ impl Entries for GroupEntries<'_, '_> {
         }
         self.read.note_put(self.keyspace.name(), key, &value);
         let options = InsertOptions::new().ttl(ttl).durability(self.durability);
-        self.transaction.insert_with(self.keyspace, key, value, options)
+        Ok(self.transaction.insert_with(self.keyspace, key, value, options)?)
     }
 
-    fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Error> {
+    fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Stop> {
         if is_past(ttl) {
             return self.remove(key);
         }
-        none_if_too_long(self.transaction.touch_with(self.keyspace, key, ttl))
+        Ok(none_if_too_long(self.transaction.touch_with(self.keyspace, key, ttl))?)
     }
 
-    fn remove(&mut self, key: &[u8]) -> Result<bool, Error> {
-        none_if_too_long(self.transaction.remove(self.keyspace, key))
+    fn remove(&mut self, key: &[u8]) -> Result<bool, Stop> {
+        Ok(none_if_too_long(self.transaction.remove(self.keyspace, key))?)
     }
 }

@@ -5,8 +5,8 @@
 //! - [`data`]: runs data commands. [`strings`], [`numbers`], [`ranges`] and [`many`]: commands on values.
 //!   [`keys`] and [`removal`]: commands on keys, and removals. [`expiry`]: commands on expiry. [`scan`]:
 //!   commands over all keys of a database. [`walk`]: the threads that walk over the keys. [`key_source`]:
-//!   the keys of a database. [`named`]: data commands on a keyspace of the application. [`stop`]: why such
-//!   a command, or a transaction, fails.
+//!   the keys of a database. [`named`]: data commands on a keyspace of the application. [`stop`]: the error
+//!   replies of such commands, and of transactions.
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
 //! - [`connection`] and [`client`]: commands about the connection. [`info`], [`config`], [`introspect`],
 //!   [`inspect`] and [`diagnostics`]: commands about the server.

@@ -9,7 +9,7 @@ use crate::protocol::arguments::Arguments;
 use crate::protocol::number::{integer, write_integer};
 use crate::protocol::reply::ReplyBuffer;
 use crate::session::Command;
-use crate::session::entries::{Done, Entries};
+use crate::session::entries::{Done, Entries, Stop};
 use crate::session::flags::{DENYOOM, FAST, WRITE};
 
 pub(super) static COMMANDS: &[Command] = family! { "string";
@@ -21,11 +21,7 @@ pub(super) static COMMANDS: &[Command] = family! { "string";
 };
 
 /// Adds to a counter, and stores the sum. Returns the sum, or the text of an error reply.
-pub(super) fn add(
-    entries: &mut dyn Entries,
-    key: &[u8],
-    by: i64,
-) -> Result<Result<i64, &'static str>, larder::Error> {
+pub(super) fn add(entries: &mut dyn Entries, key: &[u8], by: i64) -> Result<Result<i64, &'static str>, Stop> {
     let old = entries.get(key)?.map(integer);
     let is_new = old.is_none();
     let Some(old) = old.unwrap_or(Some(0)) else { return Ok(Err(errors::NOT_AN_INTEGER)) };

@@ -23,7 +23,7 @@ use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
 use crate::protocol::reply::ReplyBuffer;
 use crate::protocol::sha1::sha1_hex;
-use crate::session::entries::{Done, Entries};
+use crate::session::entries::{Done, Entries, Stop};
 use crate::session::flags::{CONTAINER, NOSCRIPT, SKIP_MONITOR, STALE, WRITE};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
@@ -116,7 +116,7 @@ fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer)
 }
 
 /// Returns whether the lock contains the caller's token.
-fn has_token(entries: &mut dyn Entries, call: Call<'_>) -> Result<bool, larder::Error> {
+fn has_token(entries: &mut dyn Entries, call: Call<'_>) -> Result<bool, Stop> {
     Ok(entries.get(call.key)? == Some(call.arg(0)))
 }
 

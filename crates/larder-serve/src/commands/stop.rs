@@ -1,22 +1,7 @@
-//! The reason why a transaction, or a command on a keyspace of the application, fails.
-
-use larder::Error;
+//! The text of the error reply to a transaction or a data command that has no reply of its own.
 
 use super::errors;
-
-/// Why a transaction, or a command on a keyspace of the application, has no reply of its own.
-#[derive(Debug)]
-pub(super) enum Stop {
-    Cache(Error),
-    /// The replies, or the values that a transaction reads, exceed the memory limit of a connection.
-    TooLarge,
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Cache(error)
-    }
-}
+use crate::session::entries::Stop;
 
 impl Stop {
     /// Returns the text of the error reply. `max` is the limit in bytes.
@@ -24,6 +9,7 @@ impl Stop {
         match self {
             Self::Cache(error) => errors::of(error),
             Self::TooLarge => format!("ERR one request may read and return up to {max} bytes at once"),
+            Self::Continue(_) => unreachable!("`named` runs such a command again"),
         }
     }
 }

@@ -25,13 +25,12 @@ use larder::{Error, TransactionCommit, Watch};
 
 use super::data::GroupRun;
 use super::family::family;
-use super::stop::Stop;
 use super::{errors, removal};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::number::integer;
 use crate::protocol::reply::Version;
 use crate::session::databases::{Database, Selected};
-use crate::session::entries::DataCommand;
+use crate::session::entries::{DataCommand, Stop};
 use crate::session::flags::{FAST, LOADING, NOSCRIPT, STALE, UNQUEUED};
 use crate::session::output::Output;
 use crate::session::{Command, Session, TransactionQueue};

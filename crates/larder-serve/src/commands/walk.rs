@@ -2,12 +2,13 @@
 //!
 //! A walk may take long, and its thread can't be interrupted. So the walk checks [`WalkEnd`] at each key.
 //! It ends early if the connection has ended, or if a shutdown has timed out. Otherwise such walks would
-//! occupy threads and delay a shutdown.
+//! occupy threads and delay a shutdown. Walks have places of their own ([`crate::session::threads`]).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::task::spawn_blocking;
+use crate::session::Session;
+use crate::session::threads::{BlockingThreads, Work};
 
 /// Why a walk must end early.
 #[derive(Debug)]
@@ -35,19 +36,27 @@ impl Drop for SetOnDrop {
 
 /// Runs a walk. Returns `None` if the walk panicked or ended early.
 pub(super) async fn run<T: Send + 'static>(
+    session: &Session,
+    walk: impl FnOnce(&WalkEnd) -> T + Send + 'static,
+) -> Option<T> {
+    run_on(&session.threads, &session.served.is_cut_off, walk).await
+}
+
+async fn run_on<T: Send + 'static>(
+    threads: &BlockingThreads,
     is_cut_off: &Arc<AtomicBool>,
     walk: impl FnOnce(&WalkEnd) -> T + Send + 'static,
 ) -> Option<T> {
     let guard = SetOnDrop(Arc::default());
     let end = WalkEnd { is_dropped: guard.0.clone(), is_cut_off: is_cut_off.clone() };
-    let walked = spawn_blocking(move || {
+    let walked = threads.run(Work::Walk, move || {
         let walked = walk(&end);
         // A walk that ended early may have missed keys, so its result is discarded.
         (!end.has_come()).then_some(walked)
     });
     let walked = walked.await;
     drop(guard);
-    walked.ok().flatten()
+    walked.flatten()
 }
 
 #[cfg(test)]
@@ -56,7 +65,8 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Waker};
 
-    use super::run;
+    use super::run_on;
+    use crate::session::threads::BlockingThreads;
 
     #[test]
     fn a_walk_ends_with_its_command_and_at_a_cut_off() {
@@ -65,7 +75,8 @@ mod tests {
         for is_by_drop in [true, false] {
             let is_cut_off: Arc<AtomicBool> = Arc::default();
             let (ended, end) = std::sync::mpsc::channel();
-            let mut command = Box::pin(run(&is_cut_off, move |end| {
+            let threads = BlockingThreads::default();
+            let mut command = Box::pin(run_on(&threads, &is_cut_off, move |end| {
                 while !end.has_come() {
                     std::thread::yield_now();
                 }

@@ -30,9 +30,7 @@ use crate::commands::table::COMMANDS;
 use crate::session::Session;
 use crate::session::client::Peer;
 use crate::session::served::Served;
-
-/// Maximum number of threads per event loop that make blocking calls.
-const MAX_BLOCKING_THREADS: usize = 16;
+use crate::session::threads::BlockingThreads;
 
 /// How long a shutdown waits for blocking calls after it has closed the connections. A call that still waits
 /// for the disk then continues without the server.
@@ -55,6 +53,7 @@ pub(super) struct Pool {
 pub(super) struct Worker {
     handle: Handle,
     connections: Arc<AtomicUsize>,
+    blocking: Arc<BlockingThreads>,
 }
 
 /// A counted connection. Dropping this value removes the connection from the counts.
@@ -86,12 +85,14 @@ impl Pool {
         let mut runtimes = Vec::new();
         for _ in 0..threads {
             let mut builder = Builder::new_current_thread();
-            runtimes
-                .push(builder.enable_io().enable_time().max_blocking_threads(MAX_BLOCKING_THREADS).build()?);
+            builder.enable_io().enable_time().max_blocking_threads(BlockingThreads::MAX);
+            runtimes.push(builder.build()?);
         }
-        let workers = runtimes
-            .iter()
-            .map(|runtime| Worker { handle: runtime.handle().clone(), connections: Arc::default() });
+        let workers = runtimes.iter().map(|runtime| Worker {
+            handle: runtime.handle().clone(),
+            connections: Arc::default(),
+            blocking: Arc::default(),
+        });
         let workers: Arc<[Worker]> = workers.collect();
         let mut accepted = Some((listeners, workers.clone()));
         let mut started = Vec::new();
@@ -205,7 +206,7 @@ impl Pool {
         let is_full = self.connections.fetch_add(1, Ordering::Relaxed) >= self.served.max_connections;
         worker.connections.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(self.clone(), worker.connections.clone());
-        let pool = self.clone();
+        let (pool, blocking) = (self.clone(), worker.blocking.clone());
         worker.handle.spawn(async move {
             let counted = counted;
             let Ok(mut stream) = open() else { return };
@@ -216,7 +217,8 @@ impl Pool {
                 return;
             }
             let listed = pool.served.clients.add(peer);
-            let session = Session::new(pool.served.clone(), &COMMANDS, listed.client().clone());
+            let client = listed.client().clone();
+            let session = Session::new(pool.served.clone(), blocking, &COMMANDS, client);
             Connection::new((counted, listed), stream, session, pool.timeouts).serve(pool.stopped()).await;
         });
     }

@@ -7,6 +7,7 @@
 //!   the keys.
 //! - [`output`]: the replies of a connection, in the order of its requests. [`buffers`]: the memory of the
 //!   buffers of all connections.
+//! - [`threads`]: the threads of an event loop that may block.
 //! - [`slow_log`], [`latency`] and [`monitors`]: information about requests for operators.
 
 pub(crate) mod buffers;
@@ -20,6 +21,7 @@ pub(crate) mod named;
 pub(crate) mod output;
 pub(crate) mod served;
 pub(crate) mod slow_log;
+pub(crate) mod threads;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,6 +38,7 @@ use entries::DataCommand;
 use monitors::{Monitor, Overfull};
 use output::{Output, OutputLimits};
 use served::Served;
+use threads::BlockingThreads;
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -165,6 +168,7 @@ const MAX_GUEST_OUTPUT: usize = 4 << 10;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) served: Arc<Served>,
+    pub(crate) threads: Arc<BlockingThreads>,
     pub(crate) commands: &'static CommandTable,
     pub(crate) client: Arc<Client>,
     pub(crate) db: usize,
@@ -183,10 +187,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(served: Arc<Served>, commands: &'static CommandTable, client: Arc<Client>) -> Self {
+    pub(crate) fn new(
+        served: Arc<Served>,
+        threads: Arc<BlockingThreads>,
+        commands: &'static CommandTable,
+        client: Arc<Client>,
+    ) -> Self {
         let is_authenticated = served.password.is_none();
         Self {
             served,
+            threads,
             commands,
             client,
             db: 0,

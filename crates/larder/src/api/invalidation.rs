@@ -63,7 +63,7 @@ enum InvalidationStep {
 #[cfg(feature = "async")]
 #[derive(Debug)]
 #[must_use = "the removals are durable when the wait for their commit has ended"]
-pub struct InvalidationCommit(CommittingRemovals);
+pub struct InvalidationCommit(pub(super) CommittingRemovals);
 
 #[cfg(feature = "async")]
 impl InvalidationCommit {

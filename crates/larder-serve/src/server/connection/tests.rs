@@ -136,7 +136,7 @@ fn a_connection_that_always_has_requests_lets_others_go_on() {
     runtime.block_on(async {
         let served = served();
         let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
-        let session = Session::new(served.clone(), &COMMANDS, listed.client().clone());
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
         let requests = b"PING\r\n".repeat(usize::try_from(REQUESTS).unwrap());
         let peer = EagerPeer { requests, taken: 0 };
         let connection = Connection::new((), peer, session, TIMEOUTS);
@@ -167,7 +167,7 @@ fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
     runtime.block_on(async {
         let served = served_with(BOUND);
         let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
-        let session = Session::new(served.clone(), &COMMANDS, listed.client().clone());
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
         let connection = Connection::new((), DeafPeer(Some(b"MONITOR\r\n")), session, TIMEOUTS);
         let mut served_connection = pin!(connection.serve(pending()));
         let mut poll =

@@ -14,7 +14,7 @@ use super::change::Change;
 use super::definition::KeyspaceDefinition;
 use super::insert_options::Durability;
 use super::ttl::Ttl;
-use crate::engine::keyspaces::open_keyspace::{OpenKeyspace, Shortened, TypedCalls};
+use crate::engine::keyspaces::open_keyspace::{MemoryLookup, OpenKeyspace, Shortened, TypedCalls};
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::codec;
@@ -22,6 +22,8 @@ use crate::format::codec::format::Format;
 use crate::format::key::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 use crate::format::key::{EncodeKey, Key};
+use crate::memory::entry::Value;
+use crate::memory::lookup::Lookup;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -78,6 +80,34 @@ impl BytesKeyspace {
         let now = self.now();
         self.look_in_both(|| self.expiry_of(full, now)).0
     }
+
+    /// Returns the expiry of a full key, if memory has the entry.
+    pub(crate) fn expiry_in_memory(&self, full: &[u8]) -> MemoryLookup<Timestamp> {
+        self.peek_in_memory(full, |_, expires_at| MemoryLookup::Found(expires_at))
+    }
+
+    /// Returns whether memory knows that a full key is absent, for a keyspace that only the file has. If
+    /// memory has a value, the application has opened the keyspace meanwhile, and only its types can encode
+    /// the value.
+    pub(crate) fn presence_in_memory(&self, full: &[u8]) -> MemoryLookup<Vec<u8>> {
+        self.peek_in_memory(full, |_, _| MemoryLookup::Unknown)
+    }
+}
+
+impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
+    /// Looks up a full key in memory only, without recording a use.
+    fn peek_in_memory<R>(
+        &self,
+        full: &[u8],
+        found: impl FnOnce(Value, Timestamp) -> MemoryLookup<R>,
+    ) -> MemoryLookup<R> {
+        let tiers = &self.shared.tiers;
+        match tiers.memory.peek(tiers.memory.key(full), self.now()) {
+            Lookup::Value(value, expires_at) => found(value, expires_at),
+            Lookup::Unknown(_) if self.is_in_file() && tiers.has_disk() => MemoryLookup::Unknown,
+            Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => MemoryLookup::Absent,
+        }
+    }
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> CallsOfTypes<K, V> {
@@ -95,6 +125,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
         let encoded = codec::encode(detached.kind.format, &*value);
         let encoded = encoded.map_err(|cause| Error::Encode { keyspace: detached.name.clone(), cause })?;
         Ok(Some(encoded.payload))
+    }
+
+    fn try_read(
+        &self,
+        detached: &Arc<OpenKeyspace>,
+        full: &[u8],
+        max_len: usize,
+    ) -> Result<MemoryLookup<Vec<u8>>, Error> {
+        let keyspace = self.keyspace(detached)?;
+        let looked_up = keyspace.peek_in_memory(full, |value, _| MemoryLookup::Found(value));
+        let value = match looked_up {
+            MemoryLookup::Found(value) => Keyspace::<K, V>::typed(value),
+            MemoryLookup::Absent => return Ok(MemoryLookup::Absent),
+            MemoryLookup::Unknown | MemoryLookup::TooLong => return Ok(MemoryLookup::Unknown),
+        };
+        let Some(value) = value else { return Ok(MemoryLookup::Unknown) };
+        let encoded = codec::encode_up_to(detached.kind.format, &*value, max_len);
+        let encoded = encoded.map_err(|cause| Error::Encode { keyspace: detached.name.clone(), cause })?;
+        Ok(encoded.map_or(MemoryLookup::TooLong, MemoryLookup::Found))
     }
 
     fn shorten(

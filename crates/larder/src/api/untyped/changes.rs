@@ -6,6 +6,8 @@
 
 use super::pinned::PinnedKeyspace;
 use super::search::FoundKeyspace;
+#[cfg(feature = "async")]
+use crate::api::invalidation::InvalidationCommit;
 use crate::api::keyspace::untyped_calls::BytesKeyspace;
 use crate::engine::keyspaces::open_keyspace::Shortened;
 use crate::engine::removal::Removal;
@@ -29,6 +31,42 @@ impl PinnedKeyspace {
         let found = self.current()?;
         let full = found.full_key(key)?;
         Ok(self.shared().invalidate([removal_of(&found, &full)])? > 0)
+    }
+
+    /// Removes the entry of a key from memory, and begins the commit. When the call returns, no lookup finds
+    /// the entry any more. The removal is durable when [`InvalidationCommit::wait`] returns.
+    /// [`InvalidationCommit::removed`] tells whether the key had a live entry.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().open()?;
+    /// use larder::inspect::KeyShape;
+    ///
+    /// cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+    /// let prices = cache.untyped_keyspace("price").pin()?;
+    /// let key = prices.info()?.key_shape.parse::<KeyShape>()?.parse_key("MTNVTU")?;
+    /// let commit = prices.begin_remove(&key)?;
+    /// assert_eq!((prices.get(&key)?, commit.removed()), (None, 1));
+    /// commit.wait().await?; // from here on, no crash brings it back
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the same errors as [`remove`](Self::remove), except those of the commit.
+    ///
+    /// # Cost
+    /// The call may wait for a lookup on disk, but not for the commit.
+    #[cfg(feature = "async")]
+    pub fn begin_remove(&self, key: &[u8]) -> Result<InvalidationCommit, Error> {
+        let found = self.current()?;
+        let full = found.full_key(key)?;
+        let _pending = self.shared().changes.begin();
+        Ok(InvalidationCommit(self.shared().begin_invalidation([removal_of(&found, &full)])?))
     }
 
     /// Removes every entry of the keyspace. Returns the number of live entries removed. The removal is

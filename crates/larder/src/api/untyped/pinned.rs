@@ -24,6 +24,7 @@
 use super::search::{FoundKeyspace, KeyspaceSearch};
 use crate::api::keyspace::iterate::Keys;
 use crate::api::keyspace::untyped_calls::{EncodedKey, EncodedKeyRef};
+use crate::engine::keyspaces::open_keyspace::MemoryLookup;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::keyspace_id::LowestTier;
@@ -173,6 +174,39 @@ impl PinnedKeyspace {
         })
     }
 
+    /// Like [`get`](Self::get), but reads memory only, and encodes a value only up to `max_len` bytes. So the
+    /// call never waits for the disk, and an event loop can make it.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # let cache = Cache::builder().open()?;
+    /// use larder::MemoryLookup;
+    /// use larder::inspect::KeyShape;
+    ///
+    /// cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+    /// let prices = cache.untyped_keyspace("price").pin()?;
+    /// let key = prices.info()?.key_shape.parse::<KeyShape>()?.parse_key("MTNVTU")?;
+    /// assert_eq!(prices.try_get(&key, 4096)?, MemoryLookup::Found(vec![100]));
+    /// assert_eq!(prices.try_get(&key, 0)?, MemoryLookup::TooLong);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the same errors as [`get`](Self::get).
+    ///
+    /// # Cost
+    /// Costs one lookup in memory, and the encoding of up to `max_len` bytes. A value of [`Format::Raw`] that
+    /// is no byte vector, boxed slice or string is encoded as a whole.
+    ///
+    /// [`Format::Raw`]: crate::Format::Raw
+    pub fn try_get(&self, key: &[u8], max_len: usize) -> Result<MemoryLookup<Vec<u8>>, Error> {
+        self.look(key, |found, full| match &found.typed {
+            Some(typed) => typed.try_read(&found.detached, full, max_len),
+            None => Ok(found.keyspace.presence_in_memory(full)),
+        })
+    }
+
     /// Returns the time at which the live entry of a key expires: [`Timestamp::NEVER`] if it never expires.
     /// Returns `None` if the key has no live entry. [`now`](Self::now) has an example.
     ///
@@ -180,6 +214,30 @@ impl PinnedKeyspace {
     /// Returns the same errors as [`info`](Self::info), and [`Error::KeyTooLarge`].
     pub fn expires_at(&self, key: &[u8]) -> Result<Option<Timestamp>, Error> {
         self.look(key, |found, full| Ok(found.keyspace.expires_at_full(full)))
+    }
+
+    /// Like [`expires_at`](Self::expires_at), but reads memory only. So the call never waits for the disk.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition, Timestamp};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price").never_expires();
+    /// # let cache = Cache::builder().open()?;
+    /// use larder::MemoryLookup;
+    /// use larder::inspect::KeyShape;
+    ///
+    /// cache.keyspace(PRICE)?.insert("MTNVTU", 100)?;
+    /// let prices = cache.untyped_keyspace("price").pin()?;
+    /// let shape: KeyShape = prices.info()?.key_shape.parse()?;
+    /// let expires_at = prices.try_expires_at(&shape.parse_key("MTNVTU")?)?;
+    /// assert_eq!(expires_at, MemoryLookup::Found(Timestamp::NEVER));
+    /// assert_eq!(prices.try_expires_at(&shape.parse_key("GLO")?)?, MemoryLookup::Absent);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the same errors as [`expires_at`](Self::expires_at).
+    pub fn try_expires_at(&self, key: &[u8]) -> Result<MemoryLookup<Timestamp>, Error> {
+        self.look(key, |found, full| Ok(found.keyspace.expiry_in_memory(full)))
     }
 
     /// Returns how often a key was used recently, from 0 to 15, as the eviction estimates it. Reads memory

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
-use crate::engine::keyspaces::open_keyspace::Shortened;
+use crate::engine::keyspaces::open_keyspace::{MemoryLookup, Shortened};
 use crate::format::codec::compression::Compression;
 use crate::format::codec::format::Format;
 use crate::sys::clock::{Clock, ManualClock};
@@ -51,6 +51,12 @@ fn a_value_has_the_same_bytes_with_and_without_the_application_in_each_format() 
             assert_eq!(info.version, definition.schema_version());
             shown.push(untyped.get(&text("MTN")).unwrap().unwrap());
             assert_eq!(untyped.get(&text("GLO")).unwrap(), None);
+            let max = if is_open { usize::MAX } else { 0 };
+            let from_memory = untyped.try_get(&text("MTN"), max).unwrap();
+            match from_memory {
+                MemoryLookup::Found(value) if is_open => assert_eq!(Some(&value), shown.last()),
+                from_memory => assert_eq!((from_memory, is_open), (MemoryLookup::Unknown, false)),
+            }
             assert_eq!(untyped.keys_after(None).unwrap().collect::<Vec<_>>(), [text("MTN")]);
             assert_eq!(untyped.keys_after(Some(&text("MTN"))).unwrap().count(), 0);
         }
@@ -61,6 +67,50 @@ fn a_value_has_the_same_bytes_with_and_without_the_application_in_each_format() 
     let (open, closed) = shown.split_at(formats.len());
     assert_eq!(open, closed);
     assert_eq!(open[2], long.as_bytes());
+}
+
+#[test]
+fn a_lookup_in_memory_finds_what_memory_knows_and_stops_at_the_maximum_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop.larder");
+    let words = || (0..100).map(|number| format!("word {number}")).collect::<Vec<_>>();
+    let formats = [Format::Bincode, Format::MessagePack];
+    let definition = |format| {
+        let name = if format == Format::Bincode { "b" } else { "m" };
+        KeyspaceDefinition::<String, Vec<String>>::new(name).format(format).never_expires()
+    };
+    for is_reopened in [false, true] {
+        let cache = Cache::builder().path(&path).open().unwrap();
+        for format in formats {
+            let lists = cache.keyspace(definition(format)).unwrap();
+            let untyped = pinned(&cache, lists.name());
+            let key = text("MTN");
+            if is_reopened {
+                assert_eq!(untyped.try_get(&key, usize::MAX).unwrap(), MemoryLookup::Unknown);
+                assert_eq!(untyped.try_expires_at(&key).unwrap(), MemoryLookup::Unknown);
+                assert_eq!(lists.get("MTN").as_deref(), Some(&words()));
+            } else {
+                lists.insert("MTN", words()).unwrap();
+            }
+            let value = untyped.get(&key).unwrap().unwrap();
+            assert_eq!(untyped.try_get(&key, value.len()).unwrap(), MemoryLookup::Found(value.clone()));
+            for max in [0, 1, 100, value.len() - 1] {
+                assert_eq!(untyped.try_get(&key, max).unwrap(), MemoryLookup::TooLong, "{max}");
+            }
+            let expires_at = untyped.try_expires_at(&key).unwrap();
+            assert_eq!(expires_at, MemoryLookup::Found(Timestamp::NEVER));
+        }
+        cache.close().unwrap();
+    }
+    // Without a file, memory knows every key.
+    let cache = Cache::builder().open().unwrap();
+    let prices = cache.keyspace(PRICE).unwrap();
+    prices.insert("MTN", 7).unwrap();
+    let untyped = pinned(&cache, "price");
+    assert_eq!(untyped.try_get(&text("GLO"), 9).unwrap(), MemoryLookup::Absent);
+    assert!(untyped.remove(&text("MTN")).unwrap());
+    assert_eq!(untyped.try_get(&text("MTN"), 9).unwrap(), MemoryLookup::Absent);
+    assert_eq!(untyped.try_expires_at(&text("MTN")).unwrap(), MemoryLookup::Absent);
 }
 
 #[test]
@@ -226,6 +276,7 @@ fn what_a_handle_can_t_do_is_an_error_that_names_the_reason() {
     assert_eq!(untyped.clear().unwrap(), 0);
     cache.close().unwrap();
     assert!(matches!(untyped.info(), Err(Error::Closed)));
+    assert!(matches!(untyped.try_get(&text("MTN"), 9), Err(Error::Closed)));
     let cache = Cache::builder().path(&path).open().unwrap();
     let shortened = pinned(&cache, "price").shorten(&text("MTN"), Timestamp::ZERO);
     assert!(matches!(shortened, Err(Error::NeedsTypes { .. })));

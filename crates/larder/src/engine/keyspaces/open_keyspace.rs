@@ -21,6 +21,15 @@ pub(crate) trait TypedCalls: std::fmt::Debug + Send + Sync {
     /// Returns the encoding of a key's live value.
     fn read(&self, keyspace: &Arc<OpenKeyspace>, full: &[u8]) -> Result<Option<Vec<u8>>, Error>;
 
+    /// Like [`read`](Self::read), but reads memory only, and encodes a value only up to `max_len` bytes.
+    #[cfg(feature = "untyped")]
+    fn try_read(
+        &self,
+        keyspace: &Arc<OpenKeyspace>,
+        full: &[u8],
+        max_len: usize,
+    ) -> Result<MemoryLookup<Vec<u8>>, Error>;
+
     /// Makes the live entry of a key expire at `expires_at`, unless the entry expires earlier.
     fn shorten(
         &self,
@@ -28,6 +37,22 @@ pub(crate) trait TypedCalls: std::fmt::Debug + Send + Sync {
         full: &[u8],
         expires_at: Timestamp,
     ) -> Result<Shortened, Error>;
+}
+
+/// The result of a lookup in memory only, such as
+/// [`PinnedKeyspace::try_get`](crate::PinnedKeyspace::try_get).
+#[cfg(feature = "untyped")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemoryLookup<T> {
+    /// The key has a live entry, and memory has it.
+    Found(T),
+    /// The key has no live entry, in memory or on disk.
+    Absent,
+    /// Memory does not have the key, but the disk may have it.
+    Unknown,
+    /// Memory has the value, but its encoding is longer than the caller's maximum.
+    TooLong,
 }
 
 /// The result of [`PinnedKeyspace::shorten`](crate::PinnedKeyspace::shorten).

@@ -14,6 +14,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde::{Deserialize, Serialize};
 
 use super::bounded::{Bounded, SelfDescribing, Session};
+#[cfg(feature = "untyped")]
+use super::capped::CappedBytes;
 use crate::format::codec::error::CodecError;
 
 impl From<encode::Error> for CodecError {
@@ -32,6 +34,17 @@ pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u
     let mut bytes = Vec::new();
     write(value, session, &mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(feature = "untyped")]
+pub(super) fn encode_up_to<V: Serialize>(
+    value: &V,
+    session: &Session,
+    max: usize,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    let mut bytes = CappedBytes::new(max);
+    let written = write(value, session, &mut bytes);
+    bytes.finish(written)
 }
 
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
@@ -56,6 +69,17 @@ pub(super) fn decode<V: DeserializeOwned>(bytes: &[u8], session: &Session) -> Re
     match bool::deserialize(&mut deserializer) {
         Err(decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::new("bytes follow the end of the value")),
+    }
+}
+
+#[cfg(feature = "untyped")]
+impl io::Write for CappedBytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.push(bytes) { Ok(bytes.len()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

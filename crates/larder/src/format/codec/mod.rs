@@ -9,6 +9,8 @@
 //! this for an encoding without names. [`checks`] decides which values are tried before they are stored.
 
 mod bounded;
+#[cfg(feature = "untyped")]
+mod capped;
 pub(crate) mod checks;
 pub(crate) mod compression;
 mod decode;
@@ -67,6 +69,25 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
         is_positional: format == Format::Bincode,
         has_open_map: session.has_open_map.get(),
     })
+}
+
+/// Returns the encoding of a value, or `None` if the encoding is longer than `max` bytes. In the formats with
+/// parts, the call stops at this length, so its time is limited too.
+#[cfg(feature = "untyped")]
+pub(crate) fn encode_up_to<V: Serialize + 'static>(
+    format: Format,
+    value: &V,
+    max: usize,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    let session = Session::counting();
+    let bytes = match format {
+        Format::Bincode => positional::encode_up_to(value, &session, max)?,
+        Format::MessagePack => message_pack::encode_up_to(value, &session, max)?,
+        Format::Raw => raw::encode_up_to(value, max)?,
+    };
+    let Some(bytes) = bytes else { return Ok(None) };
+    session.check(bytes.len()).map_err(CodecError::new)?;
+    Ok(Some(bytes))
 }
 
 /// Returns the number of bytes that [`encode`] would produce, without producing them.

@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::bounded::{Bounded, Positional, Session};
+#[cfg(feature = "untyped")]
+use super::capped::CappedBytes;
 use crate::format::codec::error::CodecError;
 
 /// Sets none of bincode's limits. bincode's limit counts an integer at its full width even if the encoding
@@ -48,6 +50,18 @@ pub(super) fn encode<V: Serialize>(value: &V, session: &Session) -> Result<Vec<u
     let value = Bounded::<_, Positional>::new(value, session);
     bincode::serde::encode_into_writer(value, &mut bytes, ENCODING)?;
     Ok(bytes.0)
+}
+
+#[cfg(feature = "untyped")]
+pub(super) fn encode_up_to<V: Serialize>(
+    value: &V,
+    session: &Session,
+    max: usize,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    let mut bytes = CappedBytes::new(max);
+    let value = Bounded::<_, Positional>::new(value, session);
+    let encoded = bincode::serde::encode_into_writer(value, &mut bytes, ENCODING);
+    bytes.finish(encoded)
 }
 
 pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<usize, CodecError> {
@@ -111,6 +125,14 @@ impl Writer for ByteSlice {
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
         Ok(())
+    }
+}
+
+#[cfg(feature = "untyped")]
+impl Writer for CappedBytes {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        if self.push(bytes) { Ok(()) } else { Err(EncodeError::Other("the encoding is too long")) }
     }
 }
 

@@ -31,7 +31,9 @@ fn a_version_that_was_replaced_refuses_its_calls_and_changes_nothing() {
         prices.insert(&SAME_BYTES, 90).unwrap();
         is_replaced(&untyped.info());
         is_replaced(&untyped.get(&KEY));
+        is_replaced(&untyped.try_get(&KEY, 100));
         is_replaced(&untyped.expires_at(&KEY));
+        is_replaced(&untyped.try_expires_at(&KEY));
         is_replaced(&untyped.use_frequency(&KEY));
         is_replaced(&untyped.keys_after(None));
         is_replaced(&untyped.remove(&KEY));
@@ -39,6 +41,8 @@ fn a_version_that_was_replaced_refuses_its_calls_and_changes_nothing() {
         is_replaced(&untyped.shorten(&KEY, Timestamp::ZERO));
         is_replaced(&cache.invalidation().remove_untyped(&untyped, &KEY).map(drop));
         is_replaced(&cache.invalidation().clear_untyped(&untyped).map(drop));
+        #[cfg(feature = "async")]
+        is_replaced(&untyped.begin_remove(&KEY));
         assert_eq!(prices.get(&SAME_BYTES).as_deref(), Some(&90));
         assert_eq!(pinned(&cache, "price").get(&KEY).unwrap(), Some(vec![90]), "the key of these bytes");
     }

@@ -21,6 +21,18 @@ pub(super) fn encode<V: Serialize + 'static>(value: &V) -> Result<Vec<u8>, Codec
     }
 }
 
+#[cfg(feature = "untyped")]
+pub(super) fn encode_up_to<V: Serialize + 'static>(
+    value: &V,
+    max: usize,
+) -> Result<Option<Vec<u8>>, CodecError> {
+    match known_bytes(value) {
+        Some(bytes) if bytes.len() > max => Ok(None),
+        Some(bytes) => Ok(Some(bytes.to_vec())),
+        None => serializer::bytes_of(value).map(|bytes| (bytes.len() <= max).then_some(bytes)),
+    }
+}
+
 pub(super) fn encoded_len<V: Serialize + 'static>(value: &V) -> Result<usize, CodecError> {
     match known_bytes(value) {
         Some(bytes) => Ok(bytes.len()),

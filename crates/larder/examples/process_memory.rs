@@ -2,9 +2,10 @@
 //!
 //! Run it with `cargo run --release -p larder --example process_memory`. For each of several value sizes, a
 //! child process fills a cache that has 32 MiB of memory, 16 MiB of page cache and 16 MiB of write buffer.
-//! The child then inserts, overwrites, reads from disk and removes. Each line shows how much the resident
-//! memory of the child has grown since it opened the cache, at the peak and at the end. The growth is in MiB,
-//! and as a multiple of these 64 MiB. `-- 10 5242880` measures only these value sizes.
+//! The child then inserts and overwrites entries, reads them from disk, and removes them. Each line shows
+//! how much the resident memory of the child has grown since it opened the cache, at the peak and at the
+//! end. The growth is in MiB, and as a multiple of these 64 MiB. `-- 10 5242880` measures only these value
+//! sizes.
 #![expect(clippy::print_stdout, reason = "a measurement says what it found")]
 
 use std::error::Error;
@@ -52,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Fills the cache. Runs in the child process.
+/// Fills and uses the cache, and prints how much the memory has grown. Runs in the child process.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are below what a double tells apart")]
 fn fill(size: usize, path: &Path) -> Result<(), Box<dyn Error>> {
     let empty = status("VmRSS")?;

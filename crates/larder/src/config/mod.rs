@@ -284,9 +284,9 @@ impl CacheBuilder {
     /// and compares it with the original. Default: off. A debug build always checks every value. Values that
     /// are only in memory are not checked.
     ///
-    /// If off, only some values are checked: the first values of each keyspace, and values with a part that
-    /// no earlier value had. A check costs one decoding and two passes over the value. Turn this on in
-    /// staging, to find values that cannot be read back before they reach production.
+    /// If off, only some values are checked, such as the first values of each keyspace, and values with a
+    /// part that no earlier value had. A check costs one decoding and two passes over the value. Turn this
+    /// on in staging, to find values that cannot be read back before they reach production.
     pub fn check_every_value(mut self, is_wanted: bool) -> Self {
         self.check_every_value = is_wanted;
         self

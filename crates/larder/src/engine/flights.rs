@@ -26,7 +26,7 @@
 //! itself, because any thread may poll it. Each thread lists the loaders that it is running ([`current`]), so
 //! that the graph knows which loader a wait belongs to.
 //!
-//! The graph contains only loads with a known leader: in `get_or_load`, on a thread of the
+//! The graph contains only loads with a known leader: in `get_or_load` and its variants, on a thread of the
 //! [pool](super::load_pool), or in an asynchronous call. A thread of the pool becomes the leader before it
 //! runs the loader, and so before its own waits. So the wait that would complete a cycle sees the whole
 //! cycle.
@@ -179,7 +179,7 @@ impl Flight {
             state.outcome = left.take();
         }
         // The wakers are taken under the same lock that sets the outcome, so that no task registers a waker
-        // in between.
+        // between the two.
         #[cfg(feature = "async")]
         let wakers = state.tasks.take_wakers();
         drop(state);

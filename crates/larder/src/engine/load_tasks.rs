@@ -2,8 +2,8 @@
 //! bounded.
 //!
 //! Asynchronous registered loaders use these tasks as synchronous loaders use the threads of the
-//! [pool](super::load_pool). A task polls a load that no caller waits for: a refresh, or a load whose callers
-//! got the stale value.
+//! [pool](super::load_pool). A task polls a load that continues even if no caller waits for it: a refresh,
+//! or a load whose callers may get a stale value.
 //!
 //! 1. Reserve a place. A refresh of a live value reserves its place before it takes its lease. A refresh is
 //!    refused and counted if no place is free. A load that callers wait for then runs without a background

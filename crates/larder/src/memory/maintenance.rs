@@ -1,4 +1,5 @@
-//! Operations over all shards: expiring, listing and counting. They lock one shard at a time.
+//! Operations over all shards, such as expiring, listing and counting entries. They lock one shard at a
+//! time.
 
 use std::any::Any;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! What memory does for a commit: reserving room for new values, draining the dirty keys, and marking the
-//! committed keys clean.
+//! The part of memory in commits: it reserves room for new values, drains the dirty keys, marks the
+//! committed keys clean, and starts or stops saving.
 
 use super::Memory;
 use super::budget::Reservation;

@@ -1,5 +1,5 @@
-//! Support for tests: a cache that runs step by step, a disk that fails on demand, a simulated remote tier,
-//! and access to larder's encodings.
+//! Support for tests, such as a cache that runs step by step, disks that fail or stall on demand, a
+//! simulated remote tier, and access to larder's encodings.
 //!
 //! This module requires the feature `test-util`, which only tests need. It may change in any release.
 

@@ -10,8 +10,8 @@ impl Cache {
     /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns `None` if keys are not sampled
     /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
-    /// Each share comes with an error bound. It is the sum of the maximum counting error and the sampling
-    /// error at 95 % confidence.
+    /// Each share has an error bound: the sum of the maximum counting error and the sampling error at 95 %
+    /// confidence.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -268,8 +268,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// together, and so from being loaded all at once.
     ///
     /// Jitter only shortens, so no entry lives longer than its TTL. It applies to every TTL that is a
-    /// duration: the TTL of the keyspace, an insert, a touch or a load. It does not apply to a point in time
-    /// ([`Ttl::Until`]), or to an entry that keeps the remaining TTL of the replaced entry ([`Ttl::Keep`]).
+    /// duration, such as the TTL of the keyspace, of an insert, of a touch or of a load. It does not apply
+    /// to a point in time ([`Ttl::Until`]), or to an entry that keeps the remaining TTL of the replaced
+    /// entry ([`Ttl::Keep`]).
     ///
     /// ```
     /// # use std::time::Duration;

@@ -8,8 +8,8 @@
 //! 4. The holder of the lease gets the value from its source, with no lock held.
 //! 5. The holder publishes the value, if the lease is still valid. A write or an invalidation after (2)
 //!    revokes the lease, because the loaded value may be older than that change.
-//! 6. The lease and its flight are removed from the shard, then the flight ends. In this order, a caller that
-//!    arrives in between begins a new load, and does not join a flight that has ended.
+//! 6. The lease and its flight are removed from the shard, then the flight ends. In this order, a caller
+//!    that looks the key up between the two begins a new load, and does not join a flight that has ended.
 //!
 //! [`LoadLease`] implements steps 4 to 6. Steps 2, 5 and 6 take an exclusive lock. In a forked child or a
 //! closed cache, these steps and step 3 are skipped, and the caller gets a lease that stores nothing.

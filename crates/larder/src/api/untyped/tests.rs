@@ -200,7 +200,7 @@ fn a_life_is_shortened_without_a_use_of_the_entry() {
     let clock = Arc::new(ManualClock::new());
     let cache = Cache::builder().clock(clock.clone()).open().unwrap();
     let minute = Duration::from_mins(1);
-    // The calls of an untyped handle have the definition of the first handle.
+    // The calls of an untyped handle use the definition of the handle that was opened first.
     for (name, is_first_idle) in [("idle", true), ("plain", false)] {
         let plain = KeyspaceDefinition::<String, u64>::new(name).ttl(60 * minute);
         let _first = cache.keyspace(if is_first_idle { plain.time_to_idle(minute) } else { plain }).unwrap();

@@ -163,8 +163,8 @@ impl Drop for Shared {
         }
         // The error is ignored. A caller that needs it must call `close`.
         drop(self.close());
-        // A wrong counter has no visible effect, so every test checks the counters here. No call is running,
-        // because the last handle is being dropped.
+        // A wrong counter has no visible effect, so a build for tests checks the counters here. No call is
+        // running, because the last handle is being dropped.
         #[cfg(any(test, feature = "test-util"))]
         if !std::thread::panicking() && !self.threads.has_current() {
             self.tiers.validate_at_end();

@@ -78,7 +78,7 @@ impl Sweeper {
         Self { tiers, interval, last_sweep: None, next_part: None, last_watch }
     }
 
-    /// Cancels the first sweep. The next sweep comes after one interval at the earliest, as after a sweep.
+    /// Cancels the first sweep. The next sweep begins after one interval at the earliest, as after a sweep.
     pub(super) fn without_first_sweep(mut self) -> Self {
         self.tiers.sweeper.plan_nothing();
         self.last_sweep = Some(self.last_watch);

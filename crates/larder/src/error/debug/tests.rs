@@ -95,7 +95,7 @@ fn every_error_is_debugged_as_its_text_with_the_name_of_its_variant() {
     }
 }
 
-/// The variants that can come from the operating system.
+/// The variants whose source may be an error of the operating system.
 const OF_THE_SYSTEM: [&str; 6] = ["Permission", "Io", "ControlSocket", "Thread", "NotDurable", "Verify"];
 
 #[test]

@@ -21,8 +21,8 @@
 //! entries of a new working set move into main, because they are used twice or are used in the small queue.
 //!
 //! A new entry counts as a use of its key only if a lookup of the key has missed ([`missed_keys`]). So
-//! entries that no caller looks up leave the small queue in the order in which they came, and do not change
-//! main.
+//! entries that no caller looks up leave the small queue in the order in which they joined it, and do not
+//! change main.
 //!
 //! Several hits between two visits of the policy count as one use. Otherwise a short burst of hits would
 //! outweigh a key that returns regularly.

@@ -214,7 +214,7 @@ fn duel(main: u32, newcomer: u32, is_newcomer_used: bool) -> &'static str {
     if is_newcomer_used {
         policy.touch(newcomer_id);
     }
-    // The store of the newcomer was not counted: its miss came before the first eviction.
+    // The store of the newcomer was not counted as a use, because its miss was before the first eviction.
     for _ in u32::from(is_newcomer_used)..newcomer {
         policy.sketch.add(hash(100));
     }

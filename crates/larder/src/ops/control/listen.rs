@@ -2,9 +2,9 @@
 //! a socket on which no process answers.
 //!
 //! The socket is first bound under another name, in a directory that only this user and root can enter. It
-//! gets its mode there, and is then renamed to its path. The rename fails if the path exists. So no socket at
-//! the path is ever writable by other users. A socket at the path always has a listener. Otherwise, another
-//! process would take it for stale.
+//! gets its mode there, and is then renamed to its path. The rename fails if the path exists. So no socket
+//! at the path is ever writable by other users. The socket also listens before it is at its path.
+//! Otherwise, another process would take it for stale.
 //!
 //! A forked child inherits the descriptor of the socket. If the child outlives the process that serves the
 //! socket, connections to the socket still succeed, and are never answered. So each process keeps a list of

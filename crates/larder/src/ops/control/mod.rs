@@ -1,5 +1,5 @@
-//! The control socket: a Unix socket through which a command reads the statistics and keys of a live cache,
-//! and removes entries from it.
+//! The control socket: a Unix socket through which a command inspects and changes a live cache. For
+//! example, it reads statistics and keys, and removes entries.
 //!
 //! The application turns the socket on with [`CacheBuilder::control_socket`], or with `control=PATH` in its
 //! URL. By default there is no socket. A process that can write to the socket can make every request. The

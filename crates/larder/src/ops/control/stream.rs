@@ -5,9 +5,9 @@
 //! 1. Answer the request, and register a watcher
 //!    ([`Observer::watch`](crate::stats::observe::Observer::watch)).
 //! 2. Take up to [`CHUNK`] operations from the watcher and write them. After a full chunk, do this again
-//!    immediately. Otherwise, do it again at the next [`TICK`]. In both cases, first wait until the peer has
-//!    taken every earlier line. The other peers are served in between. If the peer is slow, its watcher's
-//!    ring fills up, and a line reports how many operations were missed.
+//!    immediately. Otherwise, do it again at the next [`TICK`]. In both cases, first wait until the peer
+//!    has taken every earlier line. The other peers are served between two chunks. If the peer is slow, its
+//!    watcher's ring fills up, and a line reports how many operations were missed.
 //! 3. End the stream when its time is over, its count is reached, the cache is closed, or the peer sends
 //!    another line or closes its side. Remove the watcher, and write a last line with the totals.
 //!

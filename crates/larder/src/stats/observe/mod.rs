@@ -1,15 +1,15 @@
 //! Observes the operations of a cache: hot keys, slow loads, and watchers of operations.
 //!
-//! Every lookup, insert, removal and load is counted by its thread, in a counter of its keyspace. The count
-//! and the keyspace decide whether the operation is sampled: they are mixed into a number, and the number is
-//! compared with a threshold. While sampling is off, this costs an operation a load and a branch. While
-//! sampling is on, an operation that is not sampled costs two more multiplications. The decision not to
-//! sample an operation writes to no memory.
+//! Each lookup, insert, removal or load that the statistics include is counted by its thread, in a counter
+//! of its keyspace. The count and the keyspace decide whether the operation is sampled: they are mixed into
+//! a number, and the number is compared with a threshold. While sampling is off, the decision costs an
+//! operation a load and a branch. While sampling is on, an operation that is not sampled costs two more
+//! multiplications. The decision not to sample an operation writes to no memory.
 //!
-//! The reported errors require that samples are nearly independent. Sampling every 64th operation would
-//! violate this: if a thread looks up 64 keys in turn, the same key is sampled each time. Multiplying the
-//! count by the golden ratio alone would also violate it. If a thread looks up 987 keys in turn, each key is
-//! sampled for dozens of turns, and then not at all for many turns.
+//! The reported errors require that samples are nearly independent. Samples of every 64th operation would
+//! depend on each other: if a thread looks up 64 keys in turn, the same key is sampled each time. With only
+//! a multiplication of the count by the golden ratio, samples would also depend on each other: if a thread
+//! looks up 987 keys in turn, each key is sampled for dozens of turns, and then not at all for many turns.
 //!
 //! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held
 //! forever there.
@@ -41,7 +41,7 @@ use crate::sys::sync::{Ordering, StatisticU64};
 
 /// 2⁶⁴ divided by the golden ratio, rounded to an odd number.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// An odd number with 39 one bits in no pattern.
+/// An odd number with 39 one bits, which form no regular pattern.
 const SCATTER: u64 = 0xD6E8_FEB8_6659_FD93;
 
 /// The pseudorandom number of a sampled operation, below the threshold.

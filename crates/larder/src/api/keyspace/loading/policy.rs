@@ -43,11 +43,11 @@ impl LoadPolicy {
     /// the refresh ends, callers get the old value while it is live. `age` must be shorter than the
     /// keyspace's TTL and its `max_age`.
     ///
-    /// Every write resets the age: an insert, a load, a refresh, and a touch, including
-    /// [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A touch loads
-    /// nothing, but confirms the value for another TTL. So a value that is touched more often than `age` is
-    /// not refreshed. If a value was already in memory when the loader was registered, its age may be counted
-    /// from the registration.
+    /// Every write resets the age, such as an insert, an atomic change, a load, a refresh, or a touch,
+    /// including [`touch_with`](crate::Keyspace::touch_with) and [`persist`](crate::Keyspace::persist). A
+    /// touch loads nothing, but confirms the value for another TTL. So a value that is touched more often
+    /// than `age` is not refreshed. If a value was already in memory when the loader was registered, its
+    /// age may be counted from the registration.
     pub const fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
         self

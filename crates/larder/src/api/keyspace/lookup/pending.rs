@@ -15,10 +15,10 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// cache's [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, and never lasts past the
     /// deadline of the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
-    /// Returns [`Waited::Unanswered`] if the load ended without a result: the lease was dropped, was
-    /// declined, or passed its deadline, the error's type is not `E`, or the value may be older than a change
-    /// by another machine. Then look the key up again. In a forked child, returns `Unanswered` immediately,
-    /// because the load continues only in the parent.
+    /// Returns [`Waited::Unanswered`] if the load ended without a result for this caller, for example
+    /// because the lease was dropped, was declined, or passed its deadline, because the error's type is not
+    /// `E`, or because the value may be older than a change by another machine. Then look the key up again.
+    /// In a forked child, returns `Unanswered` immediately, because the load continues only in the parent.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome, Waited};

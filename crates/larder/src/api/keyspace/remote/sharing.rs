@@ -25,7 +25,7 @@
 //! step (2) reads the record again instead. If the bytes are those of the record that the load has read, the
 //! key was not changed until then.
 //!
-//! The caller that began the load always gets its value, because the caller came before the load.
+//! The caller that began the load always gets its value, because the call began before the load.
 //!
 //! Until (1), only the leader would get the value, because a panic in the encoding of the value or in a
 //! weigher can end the load without (1). The same applies to a load without a lease although the server

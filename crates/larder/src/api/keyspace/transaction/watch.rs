@@ -96,9 +96,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Ok::<(), larder::Error>(())
     /// ```
     ///
-    /// Every change of the key breaks the watch: an insert, even of the same value, a load, a removal, an
-    /// expiry, and an eviction from the cache. The watch of a key without an entry may also break, in rare
-    /// cases, when another key is stored.
+    /// Every change of the key breaks the watch, such as an insert, even of the same value, a touch, a
+    /// load, a removal, an expiry, or an eviction from the cache. The watch of a key without an entry may
+    /// also break, in rare cases, when another key is stored.
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`], [`Error::NotRemote`], [`Error::Closed`] or [`Error::Forked`].

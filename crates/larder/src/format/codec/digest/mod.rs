@@ -3,8 +3,9 @@
 //!
 //! The digest is not computed from the encoded bytes. The variants `A(u8)` and `B(u16)` of an untagged enum
 //! with the same number have the same bytes, but are different values. Two hash maps with the same entries
-//! may have different bytes, but are equal. So the digest includes these calls with their kinds: widths,
-//! `Some` and `None`, names, the bits of floats. The digest does not depend on the order of a map's entries.
+//! may have different bytes, but are equal. So the digest includes each call with its kind, such as the
+//! width of an integer, `Some` or `None`, a name, or the bits of a float. The digest does not depend on the
+//! order of a map's entries.
 
 mod compound;
 mod value;

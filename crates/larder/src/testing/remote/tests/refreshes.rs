@@ -23,7 +23,7 @@ fn open<K: crate::format::key::Key>(
     [0, 1].map(|node| two.caches[node].keyspace(definition).unwrap())
 }
 
-/// A loader that counts up from 101, and calls `before` during each load.
+/// Registers a loader that counts up from 101, and calls `before` during each load.
 fn counting(
     keyspace: &Keyspace<String, u64>,
     before: impl Fn(u64) + Send + Sync + 'static,

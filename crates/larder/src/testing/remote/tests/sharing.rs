@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 /// Loads a key on one machine. During the load, calls `change`, then starts a second caller. Returns the
-/// values that both get.
+/// values that the two callers get.
 fn load_and_join(one: &Keyspace<String, u64>, change: impl FnOnce()) -> [u64; 2] {
     std::thread::scope(|threads| {
         let mut joiner = None;

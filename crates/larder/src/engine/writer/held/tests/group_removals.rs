@@ -172,7 +172,7 @@ fn a_group_with_removals_whose_commit_failed_is_committed_as_a_whole() {
     }
 }
 
-/// Checks that a group of removals succeeds exactly if a restart would find nothing, and that a write
+/// Checks that a group of removals succeeds if and only if a restart would find nothing, and that a write
 /// fails.
 #[test]
 fn a_group_with_removals_is_answered_while_the_disk_is_gone() {

@@ -30,6 +30,8 @@ const BYTES_PER_EVICTION: u64 = 2 * 4096;
 const GROUP_SHARE: u64 = 16;
 /// The maximum bytes of the pages that a value of a group replaces: a leaf of each table.
 const BYTES_PER_GROUP_VALUE: u64 = 2 * 4096;
+/// The limits above allow at least this many changes and evictions in a transaction, and values in a group,
+/// however small the capacity is.
 const MIN_CHANGES: u64 = 16;
 const MAX_CHANGES: u64 = 1 << 16;
 

@@ -47,7 +47,8 @@ const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
-/// Minimum ratio of the time for which workers make the lookups to the time of the last read.
+/// Minimum ratio of the time for which workers make the lookups to the time of the last read, as far as
+/// [`MAX_PAUSE`] allows.
 const PAUSE_FACTOR: u32 = 20;
 
 /// If a worker's lookup reads for less than this, the disk is responsive. The time includes time in which

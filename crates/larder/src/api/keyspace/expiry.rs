@@ -50,8 +50,8 @@ impl<K: Key, V> Keyspace<K, V> {
         self.definition.age_limit().map_or(expires_at, |max_age| expires_at.min(now.expiry_after(max_age)))
     }
 
-    /// Shortens a TTL by the keyspace's jitter. The random amount is derived from the time of the write and
-    /// the key's hash, which has a new seed in each process.
+    /// Shortens a TTL by the keyspace's jitter, but not below [`MIN_TTL`]. The random amount is derived
+    /// from the time of the write and the key's hash, whose seed is different in each cache.
     fn jittered(&self, key: SlotKey<'_>, ttl: Duration, now: Timestamp) -> Duration {
         let percent = self.definition.jitter_percent();
         if percent == 0 {

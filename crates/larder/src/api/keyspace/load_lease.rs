@@ -328,7 +328,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Some(Keyspace::of(shared, opened, self.definition))
     }
 
-    /// Records the duration of a load, and counts a failed load. Only the first call has an effect.
+    /// Counts a failed load, and records the duration of the load if this lease measures it. Only the first
+    /// call has an effect.
     fn count_end(&mut self, keyspace: &Keyspace<K, V>) {
         let Keyspace { shared, opened, .. } = keyspace;
         let Some(began) = self.began.take() else { return };

@@ -32,8 +32,10 @@ impl Extent {
         }
     }
 
-    /// Returns the growth of the file since `before`, in bytes. Counts only growth in the last of `parts`
-    /// equal parts of the capacity. Returns 0 if no blocks are reported.
+    /// Returns the growth of the file since `before`, in bytes: that of its blocks or that of its length,
+    /// whichever is larger. Counts only growth in the last of `parts` equal parts of the maximum, which is
+    /// the capacity for the blocks, and twice the capacity for the length. Returns 0 if no blocks are
+    /// reported.
     pub(super) fn growth_close_to(self, before: Self, capacity: u64, parts: u64) -> u64 {
         let beyond =
             |taken: u64, before: u64, limit: u64| taken.saturating_sub(before.max(limit - limit / parts));

@@ -28,7 +28,8 @@ use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::forward_backend::forward_backend;
 use crate::sys::volume::forward_locks::forward_locks;
 
-/// The region size is the capacity divided by this number, rounded up to a power of two.
+/// The region size is the capacity divided by this number, rounded up to a power of two, within the bounds
+/// below.
 const REGION_SHARE: u64 = 8;
 /// Minimum region size. The 17 pages of a new file fit into one region.
 const MIN_REGION: u64 = 32 * BLOCK;

@@ -12,12 +12,14 @@ use super::extent::Extent;
 
 /// The file is close to its capacity when less than the capacity divided by this number is left.
 const CLOSE: u64 = 16;
-/// The limit falls by the growth of the file multiplied by this factor.
+/// The limit falls by the growth of the file multiplied by this factor, or lower if the charge of all
+/// entries is below the limit.
 const FALL: u64 = 2;
 /// The limit never falls below the limit without pressure, divided by this number. If the file is still too
 /// large, it is compacted.
 const MIN_PART: u64 = 8;
-/// With each transaction the limit rises by the limit without pressure, divided by this number.
+/// With each transaction that does not let the limit fall, it rises by the limit without pressure, divided
+/// by this number, up to the limit without pressure.
 const RISE: u64 = 512;
 
 #[derive(Debug, Clone, Copy)]

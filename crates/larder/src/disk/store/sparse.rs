@@ -41,7 +41,8 @@ use crate::sys::volume::forward_locks::forward_locks;
 
 /// The capacity divided by this number is left for blocks that the file system itself needs for the file.
 const METADATA_SHARE: u64 = 128;
-/// The reserve is the maximum number of blocks divided by this number.
+/// The reserve is the maximum number of blocks divided by this number, but at least [`MIN_RESERVE`] blocks.
+/// In a very small file, that minimum is an eighth of the maximum number of blocks.
 const RESERVE_SHARE: u64 = 64;
 const MIN_RESERVE: u64 = 16;
 

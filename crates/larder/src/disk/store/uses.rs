@@ -12,17 +12,18 @@
 //! - Until the charge of the entries reaches half of its limit, no use is recorded. These uses would say
 //!   little: by the time of the first eviction, nearly every entry would have been used.
 //! - The capacity of the file limits the table. Only the start of the table is in use, with a few bits for
-//!   each entry of the file. This part doubles as entries are written, and its bits are copied, so no use is
-//!   forgotten.
+//!   each entry of the file. This part doubles as entries are written, and its bits are copied, so the
+//!   earlier uses are kept.
 
 use std::sync::OnceLock;
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// Number of charged bytes for each bit of the whole table. The smallest entry has at least two bits.
+/// Number of charged bytes for each bit of the whole table, within the bounds below. So the smallest
+/// entries have about two bits each, unless the table has its maximum size.
 const BYTES_PER_BIT: u64 = 64;
-/// Minimum number of bits for each entry in the used part. With fewer bits, more entries would be spared
-/// only because they share a bit with a used entry.
+/// Minimum number of bits for each entry in the used part, as far as the table has so many bits. With fewer
+/// bits, more entries would be spared only because they share a bit with a used entry.
 const BITS_PER_ENTRY: u64 = 4;
 const MIN_BITS: u64 = 1 << 12;
 /// The largest table takes 2 MiB.

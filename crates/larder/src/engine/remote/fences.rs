@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::remote::tier::RemoteKey;
 use crate::sys::sync::Mutex;
 
-/// How many times a fence is renewed during its length.
+/// The length of a fence divided by this number is the time between two renewals.
 const RENEWALS: u32 = 3;
 
 #[derive(Debug, Default)]

@@ -86,8 +86,8 @@ impl NewEntry {
         Self { written_at: now, expires_at, delete_after: expires_at.expiry_after(grace), ..self }
     }
 
-    /// Returns `delete_after`, limited to the longest grace time of a keyspace. Without the limit, an expired
-    /// entry could stay in the file forever.
+    /// Returns `delete_after`, but not earlier than the expiry, and limited to the longest grace time of a
+    /// keyspace. Without the limit, an expired entry could stay in the file forever.
     fn bounded_delete_after(&self) -> Timestamp {
         let latest = self.expires_at.expiry_after(MAX_TTL + MAX_TTL / 4);
         self.delete_after.min(latest).max(self.expires_at)

@@ -52,7 +52,7 @@ impl<L> RegisteredLoader<L> {
         if policy.refreshes() {
             keyspace.opened.keep_extras();
         }
-        // Derived from the seed of the hashes. That seed is random in each process, and a test can set it.
+        // Derived from the seed of the hashes. That seed is random in each cache, and a test can set it.
         let seed = keyspace.shared.tiers.memory.key(keyspace.opened.name.as_bytes()).hash;
         Ok(Self { loader, policy, registered_at: keyspace.now(), draws: AtomicU64::new(0), seed })
     }

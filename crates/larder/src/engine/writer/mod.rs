@@ -8,11 +8,11 @@
 //!    every change that a caller of (1) waits for. A thread that makes a key dirty after the drain finds
 //!    the flag clear, and wakes the writer thread.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
-//!    many changes for one transaction, run steps 3 to 5 in parts. The first part includes the range
-//!    removals, the registrations and the sweep. In every part, a put that a range removal covers becomes a
-//!    deletion. All writes of a group of values are in one part ([`units`]). If the limits
-//!    of a transaction do not let it evict enough entries for its values, it does not write them. The values
-//!    are then held, the step ends, and the next step begins immediately ([`held`]).
+//!    many changes for one transaction, run steps 3 to 5 in parts, in the order of the keys. The first part
+//!    includes the range removals, the registrations and the sweep. In every part, a put that a range
+//!    removal covers becomes a deletion. All writes of a group of values are in one part ([`units`]). If the
+//!    limits of a transaction do not let it evict enough entries for its values, it does not write them. The
+//!    values are then held, the step ends, and the next step begins immediately ([`held`]).
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]). If
 //!    not, the commit has failed. Then install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or

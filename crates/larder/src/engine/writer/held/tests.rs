@@ -2,6 +2,7 @@ mod group_removals;
 mod groups;
 mod history;
 mod idle;
+mod key_order;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::Writer;
@@ -33,8 +34,8 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
 use crate::memory::group::Group;
 use crate::memory::weight::Weight;
-use crate::sys::clock::ManualClock;
 use crate::sys::clock::cache_time::CacheTime;
+use crate::sys::clock::{Clock, ManualClock};
 use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, bounded, unbounded};
 use crate::sys::volume::Volume;
@@ -65,8 +66,13 @@ impl Machine {
     }
 
     fn with_range_rows(range_rows: usize) -> Self {
-        let (disk, clock, path) =
-            (SimulatedVolume::new(), Arc::new(ManualClock::new()), PathBuf::from("/cache/shop.larder"));
+        let clock = Arc::new(ManualClock::new());
+        Self::with_clock(range_rows, clock.clone(), clock)
+    }
+
+    /// The writer reads `time`, which shows the time of `clock`.
+    fn with_clock(range_rows: usize, clock: Arc<ManualClock>, time: Arc<dyn Clock>) -> Self {
+        let (disk, path) = (SimulatedVolume::new(), PathBuf::from("/cache/shop.larder"));
         let volume: Arc<dyn Volume> = Arc::new(disk.clone());
         let lock = OwnerLock::acquire(&*volume, &path, None, Duration::ZERO, &*clock).unwrap();
         let options = OpenOptions {
@@ -88,7 +94,7 @@ impl Machine {
             CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
         let (commands, inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
-        let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
+        let time = CacheTime::new(time, Timestamp::ZERO);
         let (tiers, _messages) = Tiers::new(memory, time, disk_tier, Some(commands), None, None);
         let limits = WriterLimits {
             flush_interval: Duration::from_hours(1),
@@ -114,28 +120,13 @@ impl Machine {
     }
 
     fn key(&self, name: u16) -> StoredKey {
-        [&self.open_keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
+        key(self.open_keyspace, name)
     }
 
     fn store(&self, name: u16, len: usize) -> u64 {
         // Ensures that each entry expires later than the entries before it.
         self.clock.advance(Duration::from_millis(1));
-        let (memory, key) = (&self.tiers.memory, self.key(name));
-        let room = memory.buffer().reserve(len as u64, || ()).unwrap();
-        let unsaved = Arc::new(Unsaved::uncompressed(vec![7; len], 0, self.tiers.time.now(), room));
-        let expires_at = self.tiers.time.now().after(Duration::from_hours(1));
-        let value: Arc<u16> = Arc::new(name);
-        let entry = IncomingEntry {
-            value: Some(value),
-            expires_at,
-            grace: Grace::NONE,
-            weight: Weight::of(len as u64),
-            unsaved: Some(unsaved),
-            extras: None,
-        };
-        memory
-            .store_entry(memory.key(&key), entry, self.tiers.time.now(), &mut EvictedValues::default())
-            .unwrap()
+        store(&self.tiers, &self.key(name), len)
     }
 
     fn store_group(&self, names: &[u16], len: usize) -> Vec<u64> {
@@ -224,6 +215,25 @@ impl Machine {
         }
         self.finish();
     }
+}
+
+fn key(keyspace: KeyspaceId, name: u16) -> StoredKey {
+    [&keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
+}
+
+fn store(tiers: &Tiers, key: &[u8], len: usize) -> u64 {
+    let (memory, now) = (&tiers.memory, tiers.time.now());
+    let room = memory.buffer().reserve(len as u64, || ()).unwrap();
+    let value: Arc<u16> = Arc::default();
+    let entry = IncomingEntry {
+        value: Some(value),
+        expires_at: now.after(Duration::from_hours(1)),
+        grace: Grace::NONE,
+        weight: Weight::of(len as u64),
+        unsaved: Some(Arc::new(Unsaved::uncompressed(vec![7; len], 0, now, room))),
+        extras: None,
+    };
+    memory.store_entry(memory.key(key), entry, now, &mut EvictedValues::default()).unwrap()
 }
 
 fn commit(kind: Acknowledge) -> (Command, Answer) {

@@ -29,7 +29,7 @@ fn a_group_that_is_larger_than_a_transaction_has_one_of_its_own() {
     }
     let before = commits(&machine);
     machine.step([]);
-    assert_eq!(commits(&machine), before + 3, "five values, the group, and five values");
+    assert_eq!(commits(&machine), before + 3, "the group, eight values, and two values");
     assert_eq!(found(&machine, &names()), sequences.into_iter().map(Some).collect::<Vec<_>>());
 }
 

@@ -54,7 +54,8 @@ pub struct PinnedKeyspace {
     found: Arc<FoundKeyspace>,
 }
 
-/// The description of a keyspace, from [`UntypedKeyspace::info`] or [`PinnedKeyspace::info`].
+/// The description of a keyspace, from [`PinnedKeyspace::info`] or
+/// [`UntypedKeyspace::info`](crate::UntypedKeyspace::info).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UntypedInfo {

@@ -92,10 +92,10 @@ impl Tiers {
         }
     }
 
-    /// Reads the record of a key from disk. Returns `None` if the record's sequence is not above
-    /// `min_visible_sequence`, if the record expired more than `grace` before the earliest possible time,
-    /// or if it can't be read. Counts damage and read faults. The caller must check the expiry again after
-    /// decoding. Marks the key of a returned record as used on disk.
+    /// Reads the record of a key from disk. Returns `None` if there is no record or no snapshot, if the
+    /// record's sequence is not above `min_visible_sequence`, if the record expired more than `grace`
+    /// before the earliest possible time, or if it can't be read. Counts damage and read faults. The caller
+    /// must check the expiry again after decoding. Marks the key of a returned record as used on disk.
     ///
     /// Returns `None` in a forked child. Threads of the parent may have held the locks of the store's page
     /// cache at the fork. The parent may also reuse the pages of the snapshot.

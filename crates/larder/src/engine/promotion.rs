@@ -121,7 +121,7 @@ impl<V> DecodedEntry<V> {
         self.has_snapshot() || !self.extras.is_extended_by_uses()
     }
 
-    /// Returns whether the value was read from the current snapshot.
+    /// Returns whether the value was read from the current snapshot, and has a token of it.
     pub(crate) fn is_current(&self, tiers: &Tiers) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot))
     }

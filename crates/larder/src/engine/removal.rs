@@ -118,8 +118,8 @@ impl CommittingRemovals {
 }
 
 impl Shared {
-    /// Removes entries from all tiers, with one request to the writer thread. Returns the number of live
-    /// entries removed.
+    /// Removes entries from all tiers, with one request to the writer thread if the disk tier may hold any
+    /// of them. Returns the number of live entries removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,

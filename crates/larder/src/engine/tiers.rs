@@ -147,15 +147,16 @@ impl Tiers {
         }
     }
 
-    /// Tells the writer thread to check whether the file is still in its place. Does not wait for the check.
+    /// Tells the writer thread to check whether the file is still in its place, if the disk tier is on.
+    /// Does not wait for the check.
     pub(super) fn watch_file(&self) {
         if self.disk.is_on() {
             self.writer.send(Command::Watch);
         }
     }
 
-    /// Waits until there are few enough pending range removals to add a large one. Each request makes the
-    /// writer thread delete a part of the earliest range removal.
+    /// Waits until there are few enough pending range removals to add a large one, or until the disk tier
+    /// is off. Each request makes the writer thread delete a part of the earliest range removal.
     pub(super) fn wait_for_few_ranges(&self) -> Result<(), Error> {
         let is_full = || self.disk.with_status(|status| status.pending_removals >= MAX_PENDING as u64);
         while self.disk.is_on() && is_full() {
@@ -169,8 +170,8 @@ impl Tiers {
         self.sweep_parts(usize::MAX).map(|(swept, _)| swept)
     }
 
-    /// Like [`sweep`](Tiers::sweep), with at most `max` transactions. Also returns whether the disk has more
-    /// expired entries. Plans the next sweep for the earliest expiry in memory.
+    /// Like [`sweep`](Tiers::sweep), with at most `max` transactions. Also returns whether the disk has
+    /// more expired entries. Plans the next sweep no later than the earliest expiry in memory.
     pub(super) fn sweep_parts(&self, max: usize) -> Result<(SweepReport, bool), Error> {
         // The planned sweep is cancelled before this sweep begins, so that an entry that is stored during
         // this sweep can plan the next one.
@@ -218,8 +219,8 @@ impl Tiers {
         for mutation in mutations {
             self.memory.mark_clean(mutation, evicted_values);
             cleaned += mutation.weight();
-            // Without this, the evicted values could take as much memory as the whole write buffer, and no
-            // budget counts them any more.
+            // Without this transfer, the evicted values could take as much memory as the whole write
+            // buffer, and no budget counts them any more.
             if cleaned >= HAND_OVER_BYTES {
                 self.sweeper.drop_values(std::mem::take(evicted_values));
                 cleaned = 0;
@@ -240,7 +241,7 @@ impl Tiers {
     }
 
     pub(super) fn note_totals(&self, now: Timestamp) {
-        // The totals are computed before `note` takes its lock, because that takes other locks.
+        // The totals are computed before `note` takes its lock, because computing them takes other locks.
         if let Some(totals) = self.cumulative(0, MAX_ASKED_BY_NOTE) {
             self.totals.note(now, totals);
         }

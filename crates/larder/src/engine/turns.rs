@@ -69,7 +69,8 @@ pub(crate) struct Rounds<'a> {
 }
 
 impl Queues {
-    /// Removes a place. Returns whether this changed the first place of the key, or removed its queue.
+    /// Removes a place. Returns whether the removal changed the first place of the key, or removed its
+    /// queue.
     fn remove(&mut self, key: &[u8], place: u64) -> bool {
         let Some(queue) = self.of_keys.get_mut(key) else { return false };
         let was_first = queue.places.front() == Some(&place);

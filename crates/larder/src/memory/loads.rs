@@ -30,7 +30,8 @@ pub(crate) enum LeaseOutcome {
     Lease { id: LeaseId, miss_token: Option<MissToken>, replaced: Option<Value> },
 }
 
-/// The answers that a caller accepts instead of a lease, besides a live value.
+/// The answers that a caller accepts instead of a lease, besides the flight of a load that can't end with
+/// an absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an answer of its own")]
 pub(crate) struct HeededAnswers {
@@ -46,8 +47,9 @@ pub(crate) struct HeededAnswers {
 }
 
 impl Memory {
-    /// Takes a lease to load a key, and attaches `flight` to the lease. `flight` also says whether the load
-    /// may end with an absence. If the key already has a flight, returns that flight. Takes over a load whose
+    /// Takes a lease to load a key, and attaches `flight` to the lease, unless the key has a pass. `flight`
+    /// also says whether the load may end with an absence. If the key already has a flight, or if the
+    /// caller accepts another answer ([`HeededAnswers`]), returns that instead. Takes over a load whose
     /// lease has passed its deadline. The caller reads the disk only after this call (invariant 4 of
     /// `docs/design.md`).
     pub(crate) fn lease_to_load(

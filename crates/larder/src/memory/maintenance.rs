@@ -52,8 +52,9 @@ impl Memory {
         expired
     }
 
-    /// Removes the leases whose deadlines have passed, and the passes, cool-downs and pauses that have ended.
-    /// Locks a shard exclusively only if it has any of these.
+    /// Removes the leases whose deadlines have passed, and the passes, cool-downs and pauses that have
+    /// ended. Locks a shard exclusively only if a key of it has a lease, a fence, a flight, a pass, a
+    /// cool-down or a pause.
     pub(crate) fn drop_overdue_leases(&self) {
         for shard in self.shards.iter().filter(|shard| !shard.read().leases.has_none()) {
             let mut evicted_values = EvictedValues::default();

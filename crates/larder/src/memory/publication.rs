@@ -39,7 +39,8 @@ pub(crate) struct Publication<'a> {
 
 impl Memory {
     /// Publishes a value. If the value will not be committed and memory has no room for it, removes the
-    /// entry that was read. The caller drops the values in `evicted_values`.
+    /// entry that was read, unless changes of the key must be committed. The caller drops the values in
+    /// `evicted_values`.
     pub(crate) fn publish_entry(
         &self,
         key: SlotKey<'_>,

@@ -43,7 +43,7 @@ impl Memory {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
-    /// Returns the content of a key, live or expired. Does not count a use.
+    /// Returns the value of a key, live or expired. Does not count a use.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))
     }

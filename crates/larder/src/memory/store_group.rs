@@ -37,8 +37,9 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Stores the entries of a group, each like [`store_entry`](Memory::store_entry). Either the first entry
-    /// is refused and nothing is stored, or every entry is stored.
+    /// Stores the entries of a group, each like [`store_entry`](Memory::store_entry). Apart from entries
+    /// without room in memory, either the first entry is refused and nothing is stored, or every entry is
+    /// stored.
     ///
     /// If an entry will not be committed and memory has no room for it, its key's previous value is removed.
     /// The other entries are still stored, and this function returns [`Refused::NoRoom`].

@@ -58,11 +58,12 @@ impl Shard {
         earlier
     }
 
-    /// Visits up to `most` slots, starting at slot `from`. Removes the keys of the range whose latest change
-    /// is older than the range removal. Adds the keys of the disk tier to `purged`, but adds a clean key only
-    /// while `purged` has fewer than `most_listed` keys. Counts the live entries of keyspaces whose lowest
-    /// tier is memory. Returns the next slot to visit. At the end, removes the barrier of the range and
-    /// returns `None`.
+    /// Visits up to `most` slots, starting at slot `from`. If the latest change of a key of the range is
+    /// older than the range removal, removes a clean entry of the key, and replaces a dirty value with a
+    /// tombstone. Adds these keys and those with a tombstone to `purged` if they belong to the disk tier,
+    /// but adds a clean key only while `purged` has fewer than `most_listed` keys. Counts the live clean
+    /// entries that are not added, except those of remote tiers. Returns the next slot to visit. At the
+    /// end, removes the barrier of the range and returns `None`.
     ///
     /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
     /// meantime, because the barrier prevents fills and a write has a later sequence.
@@ -140,8 +141,8 @@ impl Shard {
         self.ranges.clear();
     }
 
-    /// Adds the dirty keys to `out` for the writer. The keys stay dirty. A value whose grace has ended
-    /// becomes a tombstone.
+    /// Adds the keys of the dirty list to `out` for the writer, and clears the list. The keys stay dirty. A
+    /// value whose grace has ended becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {

@@ -25,8 +25,8 @@ impl Backoff {
         self.in_service_since = now;
     }
 
-    /// Returns the delay after a failure. The delay doubles, unless the disk has worked for at least as long
-    /// as the last delay.
+    /// Returns the delay after a failure. The delay doubles, up to [`MAX_RETRY_DELAY`], or starts again at
+    /// [`INITIAL_RETRY_DELAY`] if the disk has worked for at least as long as the last delay.
     pub(super) fn fails(&mut self, now: Timestamp) -> Duration {
         let has_recovered = now.since(self.in_service_since) >= self.wait;
         self.wait = if has_recovered { INITIAL_RETRY_DELAY } else { twice(self.wait) };

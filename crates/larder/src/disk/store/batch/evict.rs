@@ -84,7 +84,8 @@ pub(crate) struct Evicted {
 }
 
 impl Entries<'_> {
-    /// Deletes entries until `bytes` are freed, but at most `max_entries` entries.
+    /// Deletes entries until `bytes` are freed, but at most `max_entries` entries. Begins at most
+    /// [`MAX_TURNS`] turns of the hand.
     pub(crate) fn evict(
         &mut self,
         bytes: u64,

@@ -89,8 +89,8 @@ pub(super) const EVICT_AHEAD: u64 = 256;
 const MAX_PARTS: usize = 8;
 
 impl Store {
-    /// Commits a batch durably, in one transaction. If [`CommitOutcome::needs_room`] is set, the transaction
-    /// contains no values.
+    /// Commits a batch durably, in one transaction, unless the batch changes nothing. If
+    /// [`CommitOutcome::needs_room`] is set, the transaction contains no values.
     pub(crate) fn commit(&mut self, batch: &Batch<'_>) -> Result<CommitOutcome, StoreError> {
         let mut catalog = Draft::of(&self.catalog);
         let mut outcome = CommitOutcome::default();
@@ -148,10 +148,10 @@ impl Store {
 ///
 /// 1. The expiries of used entries are extended. Then entries are deleted: by a part of a pending range
 ///    removal, by new range removals, by the sweep, and by deletions that belong to no group.
-/// 2. Entries are evicted until the values of the batch have room, but at most as many as one transaction
-///    may evict.
-/// 3. The values are written, and the deletions of their groups are made, unless further transactions must
-///    evict more entries first.
+/// 2. Further parts of pending range removals are deleted, and entries are evicted, until the values of the
+///    batch have room. At most as many entries are evicted as one transaction may evict.
+/// 3. The values are written, and the deletions of their groups are made. If further transactions must
+///    evict more entries first, only the removals that values hide are made.
 fn change_entries(
     txn: &WriteTransaction,
     batch: &Batch<'_>,

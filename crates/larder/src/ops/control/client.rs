@@ -114,8 +114,8 @@ impl Client {
     ///
     /// The page has the keys that begin with `prefix` and come after `after`. An empty prefix selects every
     /// key. The page has at most `limit` keys, and never more than [`MAX_PAGE`](crate::control::MAX_PAGE).
-    /// If `all` is set, the page also has keys without a live value, for example because the entry has
-    /// expired, was removed, or is damaged.
+    /// A `limit` of 0 counts as 1. If `all` is set, the page also has keys without a live value, for
+    /// example because the entry has expired, was removed, or is damaged.
     ///
     /// ```no_run
     /// let mut client = larder::control::Client::connect("var/shop.sock")?;
@@ -162,7 +162,7 @@ impl Client {
         self.ask(&Request::Get { keyspace: keyspace.to_owned(), key: key.to_owned() })
     }
 
-    /// Returns the remaining TTL of an entry, or `None` if there is no live entry.
+    /// Returns the remaining TTL of a live entry or of a known absence, or `None` if there is neither.
     ///
     /// # Errors
     /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer.
@@ -245,7 +245,8 @@ impl Client {
     }
 
     /// Returns the hottest keys of the last few minutes: up to `limit` keys by hits, and up to `limit` keys
-    /// by misses (default 20). With `keyspace`, returns only keys of that keyspace.
+    /// by misses (default 20, at most [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS)). With `keyspace`, returns only
+    /// keys of that keyspace.
     ///
     /// # Errors
     /// Returns a [`ClientError`] if the cache refuses the request, or gives no valid answer. If the

@@ -86,8 +86,8 @@ impl Client {
     /// Watches a sample of the cache's operations as they happen. The application must have turned on
     /// [`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys).
     ///
-    /// The cache does not wait for the client. It buffers up to 1,024 operations; further operations are only
-    /// counted, and reported as [`Monitored::Missed`].
+    /// The cache does not wait for the client. It buffers up to 1,024 operations, with up to 1 MiB of key
+    /// bytes; further operations are only counted, and reported as [`Monitored::Missed`].
     ///
     /// ```no_run
     /// use larder::control::{Client, MonitorOptions, Monitored};

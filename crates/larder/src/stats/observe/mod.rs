@@ -136,7 +136,8 @@ impl Observer {
         self.slow.latest(threshold, most, takes)
     }
 
-    /// Returns the hot keys of all keyspaces, or of one. Returns `None` if keys are not sampled.
+    /// Returns the hot keys of all keyspaces, or of one: up to `most` keys, and at most [`MAX_HOT_KEYS`],
+    /// for hits and for misses each. Returns `None` if keys are not sampled.
     pub(crate) fn hot_keys(
         &self,
         clock: &dyn Clock,

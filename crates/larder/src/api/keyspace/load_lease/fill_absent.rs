@@ -61,7 +61,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Stores an absence, and ends the load with it. Without a TTL, only the waiting callers get the
-    /// absence.
+    /// absence, but it may still replace a value ([`ttl_of_absence`](Keyspace::ttl_of_absence)).
     fn publish_absence(self, ttl: Option<Ttl>) -> bool {
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the

@@ -30,6 +30,7 @@ mod planted;
 mod reads;
 mod refresh;
 mod remote;
+mod remote_idle;
 #[path = "../support/seeds.rs"]
 mod seeds;
 mod shutdown;
@@ -143,6 +144,8 @@ scenarios! {
     remote::a_lost_connection_leaves_nothing_stale,
     remote::a_close_beside_a_lost_connection_leaves_the_counters_right,
     remote::loads_of_several_keys_in_opposite_orders_end,
+    remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
+    remote_idle::a_late_use_extends_no_other_entry,
     ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,

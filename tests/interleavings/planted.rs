@@ -155,6 +155,23 @@ fn a_life_counted_from_the_answer_is_caught() {
 }
 
 #[test]
+fn a_use_that_a_server_takes_after_the_expiry_is_caught() {
+    let scenario = crate::remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired;
+    assert_caught(Failpoint::ExtendExpired, scenario);
+}
+
+#[test]
+fn a_near_copy_that_a_use_extends_is_caught() {
+    let scenario = crate::remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired;
+    assert_caught(Failpoint::ExtendNearCopy, scenario);
+}
+
+#[test]
+fn a_use_that_extends_another_record_is_caught() {
+    assert_caught(Failpoint::ExtendAnyRecord, crate::remote_idle::a_late_use_extends_no_other_entry);
+}
+
+#[test]
 fn a_wait_for_a_load_that_queues_is_caught() {
     assert_caught(Failpoint::WaitForQueued, crate::refresh::a_load_in_the_queue_is_taken_over);
 }

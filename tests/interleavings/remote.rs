@@ -24,15 +24,15 @@ const BOUND: Duration = Duration::from_secs(1);
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(TTL).format(Format::Raw);
 
 /// Two caches, each with its own node, that share a server.
-struct Machines {
-    time: Arc<SetTime>,
+pub(crate) struct Machines {
+    pub(crate) time: Arc<SetTime>,
     server: Arc<RemoteServer>,
-    nodes: [Arc<RemoteNode>; 2],
-    caches: [Cache; 2],
+    pub(crate) nodes: [Arc<RemoteNode>; 2],
+    pub(crate) caches: [Cache; 2],
 }
 
 impl Machines {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let time = Arc::<SetTime>::default();
         let server = RemoteServer::new(time.clone());
         let nodes = [server.node(), server.node()];
@@ -56,7 +56,7 @@ impl Machines {
         });
     }
 
-    fn close(self) {
+    pub(crate) fn close(self) {
         for cache in self.caches {
             cache.close().unwrap();
         }

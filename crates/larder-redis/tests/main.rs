@@ -16,6 +16,7 @@ mod django;
 mod failover;
 mod faults;
 mod foreign;
+mod idle;
 mod judge;
 mod node;
 mod processes;

@@ -9,7 +9,7 @@ use larder_product::ProductKeySpelling;
 use super::ServerInspector;
 use crate::error::Error;
 use crate::protocol::command::Command;
-use crate::tier::{END_OF_TEXT, HEADER_LEN, LEASE, RECORD, read_spelled};
+use crate::tier::{END_OF_TEXT, HEADER_LEN, LEASE, RECORD, TIMED_RECORD, header_len, read_spelled};
 
 /// One key on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -245,8 +245,8 @@ fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> Sl
     let is_present = generation == header.get(1..);
     match header.first() {
         Some(&LEASE) if is_present => SlotState::Leased,
-        Some(&RECORD) => {
-            let record = bytes.get(HEADER_LEN..).unwrap_or_default();
+        Some(&(RECORD | TIMED_RECORD)) => {
+            let record = header_len(bytes).and_then(|len| bytes.get(len..)).unwrap_or_default();
             let read = |shape: &str, key: &[u8]| Record::of_remote(&name.keyspace, shape, key, record).ok();
             match (name.encoded.find(read), &name.encoded) {
                 (None, _) if generation.is_none() => SlotState::Plain,

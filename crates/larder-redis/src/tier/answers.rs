@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use larder::Remaining;
-use larder::remote::{LeaseReply, LeaseToken, RemoteRecord};
+use larder::remote::{LeaseReply, LeaseToken, RecordTimes, RemoteRecord};
 use larder::{RemoteError, RemoteErrorKind};
 
-use super::scripts::{self, HEADER_LEN};
+use super::scripts;
 use crate::connection::request::Answered;
 use crate::error::Error;
 use crate::protocol::reply::Reply;
@@ -64,20 +64,25 @@ fn left(ms: i64) -> Option<Remaining> {
     }
 }
 
-/// Reads two elements: a record and its remaining time. Returns `None` if the slot has no record.
-fn record(fields: &mut impl Iterator<Item = Reply>, header: usize, generation: u64) -> Option<RemoteRecord> {
+/// Reads a record, its remaining time, and the time of the server if the record needs it. Returns `None` if the
+/// slot has no record.
+fn record(fields: &mut impl Iterator<Item = Reply>, is_plain: bool, generation: u64) -> Option<RemoteRecord> {
     let mut bytes = fields.next()?.into_bytes()?;
     let left = left(fields.next()?.as_integer()?)?;
-    if header > bytes.len() {
-        return None;
-    }
+    let now = fields.next().and_then(|now| u64::try_from(now.as_integer()?).ok());
+    let header = if is_plain { 0 } else { scripts::header_len(&bytes)? };
+    let times = now.and_then(|now| times(bytes.get(scripts::HEADER_LEN..header)?, now));
     bytes.drain(..header);
-    Some(RemoteRecord { bytes, left, generation, is_tracked: true })
+    Some(RemoteRecord { bytes, left, generation, is_tracked: true, times })
 }
 
-/// Returns the length of the header in front of a record.
-pub(super) const fn header_len(is_plain: bool) -> usize {
-    if is_plain { 0 } else { HEADER_LEN }
+/// Reads the two times in the header of a record whose life its uses extend. `now` is the time of the server.
+fn times(header: &[u8], now: u64) -> Option<RecordTimes> {
+    let (stored_at, limit) = header.split_first_chunk::<8>()?;
+    let (stored_at, limit) = (u64::from_be_bytes(*stored_at), u64::from_be_bytes(limit.try_into().ok()?));
+    let between = |from: u64, to: u64| Duration::from_millis(to.saturating_sub(from));
+    let limit = if limit == 0 { Remaining::Never } else { Remaining::For(between(now, limit)) };
+    Some(RecordTimes { age: between(stored_at, now), limit })
 }
 
 pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
@@ -86,7 +91,7 @@ pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<Remote
         Reply::Null | Reply::Boolean(false) => Ok(None),
         Reply::List(fields) => {
             let mut fields = fields.into_iter();
-            Ok(record(&mut fields, header_len(is_plain), answered.generation))
+            Ok(record(&mut fields, is_plain, answered.generation))
         }
         _ => Err(Error::Garbled("a lookup")),
     }
@@ -109,7 +114,7 @@ pub(super) fn lease(answered: Answered, token: &[u8]) -> Result<LeaseReply, Erro
     let generation = answered.generation;
     let mut fields = answered.reply.into_list().ok_or_else(garbled)?.into_iter();
     match fields.next().as_ref().and_then(Reply::as_integer) {
-        Some(1) => record(&mut fields, HEADER_LEN, generation).map(LeaseReply::Hit).ok_or_else(garbled),
+        Some(1) => record(&mut fields, false, generation).map(LeaseReply::Hit).ok_or_else(garbled),
         Some(2) => {
             let ms = fields.next().as_ref().and_then(Reply::as_integer).ok_or_else(garbled)?;
             Ok(LeaseReply::Busy(Duration::from_millis(u64::try_from(ms).unwrap_or_default())))

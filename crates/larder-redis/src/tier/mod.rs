@@ -22,8 +22,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder::remote::{
-    FillReply, LeaseReply, LeaseToken, Life, NearTier, RemoteKey, RemoteKeyspace, RemoteRecord,
-    RemoteReply as Sender, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity,
+    FillReply, HardLimit, IdleLife, LeaseReply, LeaseToken, Life, NearTier, RecordUse, RemoteKey,
+    RemoteKeyspace, RemoteRecord, RemoteReply as Sender, RemoteTier, ScanCursor, ScanPage, SetCondition,
+    Validity,
 };
 use larder::{Remaining, RemoteError, RemoteErrorKind};
 
@@ -37,7 +38,7 @@ use replicas::ReplicasHandle;
 pub(crate) use replicas::{acknowledge, replicas_with_mark};
 pub use requests::RedisTier;
 use requests::expiry;
-pub(crate) use scripts::{HEADER_LEN, LEASE, RECORD};
+pub(crate) use scripts::{HEADER_LEN, LEASE, RECORD, TIMED_RECORD, header_len};
 use session::{TierSession, TierState};
 pub(crate) use spelled::{read as read_spelled, without_colons};
 
@@ -168,7 +169,16 @@ impl RemoteTier for RedisTier {
         };
         let mut command = place.keys(2).arg(&token.0);
         command.push_parts(&[&[scripts::RECORD], generation, &record]);
-        self.send(&scripts::FILL, command.arg(expiry(life)), sender, decode);
+        let mut command = command.arg(expiry(life));
+        match life {
+            // The slot has a lease, and so no record whose limit could be kept.
+            Life::WhileUsed(IdleLife { limit: HardLimit::Keep, .. }) => {
+                return sender.send(Ok(FillReply::Void));
+            }
+            Life::WhileUsed(IdleLife { limit, .. }) => command = command.arg(requests::limit(limit)),
+            _ => {}
+        }
+        self.send(&scripts::FILL, command, sender, decode);
     }
 
     fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, sender: Sender<bool>) {
@@ -199,7 +209,10 @@ impl RemoteTier for RedisTier {
         }
         let (name, expected) = requests::condition(&condition);
         let command = place.keys_of_set(&condition, 2).arg(new_generation()).arg(&record);
-        let command = command.arg(expiry(life)).arg(name).arg(expected);
+        let mut command = command.arg(expiry(life)).arg(name).arg(expected);
+        if let Life::WhileUsed(IdleLife { limit, grace, .. }) = life {
+            command = command.arg(requests::limit(limit)).arg(grace.as_millis().to_string());
+        }
         self.send(&scripts::SET, command, sender, decode);
     }
 
@@ -222,6 +235,18 @@ impl RemoteTier for RedisTier {
 
     fn remove_all(&self, sender: Sender<u64>) {
         self.walk_all_away(sender);
+    }
+
+    fn extend(&self, key: RemoteKey, record_use: RecordUse, sender: Sender<bool>) {
+        let Some((place, sender)) = self.place(&key, sender) else { return };
+        if place.is_plain {
+            return sender.send(Ok(false));
+        }
+        let RecordUse { mark, below, life } = record_use;
+        let command = place.keys(2).arg(mark.to_be_bytes()).number(requests::ms(below));
+        self.send(&scripts::EXTEND, command.number(requests::ms(life)), sender, |answered| {
+            answers::is_done(&answered)
+        });
     }
 
     fn expire(&self, key: RemoteKey, life: Life, sender: Sender<bool>) {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::remote::{Life, RemoteKey, RemoteRecord, RemoteReply as Sender, SetCondition};
+use larder::remote::{
+    HardLimit, IdleLife, Life, RemoteKey, RemoteRecord, RemoteReply as Sender, SetCondition,
+};
 
 use super::answers::{self, accepted, remote_error};
 use super::joined::{End, Joined};
@@ -82,8 +84,18 @@ pub(super) fn ms(time: Duration) -> u64 {
 pub(super) fn expiry(life: Life) -> String {
     match life {
         Life::For(time) => ms(time).to_string(),
+        Life::WhileUsed(IdleLife { left, grace, .. }) => ms(left.saturating_add(grace)).to_string(),
         Life::Keep => "keep".to_owned(),
         _ => "0".to_owned(),
+    }
+}
+
+/// Returns a limit in the form that the scripts expect.
+pub(super) fn limit(limit: HardLimit) -> String {
+    match limit {
+        HardLimit::For(time) => ms(time).to_string(),
+        HardLimit::Never => "0".to_owned(),
+        _ => "keep".to_owned(),
     }
 }
 

@@ -6,6 +6,12 @@
 //! |---|---|
 //! | 1 | the generation of the keyspace (8 bytes), and the record |
 //! | 2 | the generation of the keyspace (8 bytes), and the token of a lease (16 bytes) |
+//! | 3 | the generation of the keyspace (8 bytes), two times (8 bytes each), and a record whose life its uses extend |
+//!
+//! The two times are when the record was stored, and when its life ends at the latest, or 0 for no limit.
+//! They are big endian, in ms of the server's clock. The record itself has the times of the machine that
+//! wrote it, and its uses do not change its bytes. So without the two times, no client could tell how old
+//! the record is.
 //!
 //! The scripts treat any other content as empty: damage, or a value that another program has written. They
 //! treat a slot with another generation than the keyspace in the same way. A generation is random and not a
@@ -33,8 +39,22 @@ pub(crate) const RECORD: u8 = 1;
 pub(crate) const LEASE: u8 = 2;
 /// Length of a generation, in bytes.
 pub(super) const GENERATION_LEN: usize = 8;
+/// First byte of a record whose life its uses extend.
+pub(crate) const TIMED_RECORD: u8 = 3;
 /// Length of the header in front of a record, in bytes.
 pub(crate) const HEADER_LEN: usize = 1 + GENERATION_LEN;
+/// Length of the header in front of a record whose life its uses extend.
+pub(crate) const TIMED_HEADER_LEN: usize = HEADER_LEN + 16;
+
+/// Returns the length of the header in front of the record in a slot, or `None` if the slot has no record.
+pub(crate) fn header_len(slot: &[u8]) -> Option<usize> {
+    match slot.first() {
+        Some(&RECORD) => Some(HEADER_LEN),
+        Some(&TIMED_RECORD) => Some(TIMED_HEADER_LEN),
+        _ => None,
+    }
+    .filter(|len| *len <= slot.len())
+}
 
 /// Maximum length of a slot in bytes: a record of the longest value, with its header. A reply may contain
 /// such a string.
@@ -44,19 +64,68 @@ const MAX_SLOT: usize = 80 << 20;
 #[cfg(test)]
 const MAX_ANSWER: usize = 8 << 20;
 
-/// Returns the record of a slot and its remaining time, or false.
-pub(super) static GET: Script = Script::new(
+/// Prepends two functions to a script: `head(v)` returns the length of the header in front of a record, or
+/// false if `v` is no record. `now()` returns the time in ms.
+macro_rules! heading {
+    ($script:literal) => {
+        concat!(
+            "local function head(v)
+  local kind = v:byte(1)
+  return kind == 1 and 9 or kind == 3 and #v > 24 and 25
+end
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+",
+            $script
+        )
+    };
+}
+
+/// Does the same as `heading`, and prepends two more functions: `number(v, i)` returns the number in the
+/// bytes `i` to `i + 7`. `grace(v)` returns how long a record is kept after its expiry. Bytes 33 to 40 of a
+/// record are its expiry, and bytes 41 to 48 are the end of its grace. The caller checks that `v` has these
+/// bytes.
+macro_rules! reading {
+    ($script:literal) => {
+        concat!(
+            heading!(
+                "local function number(v, i)
+  local n = 0
+  for j = i, i + 7 do n = n * 256 + v:byte(j) end
+  return n
+end
+local function grace(v)
+  local h, n = head(v), 0
+  for i = h + 33, h + 40 do n = n * 256 + v:byte(i + 8) - v:byte(i) end
+  return n
+end
+"
+            ),
+            $script
+        )
+    };
+}
+
+mod removals;
+pub(super) use removals::{END_GENERATION, REMOVE, WALK};
+
+/// Returns the record of a slot and its remaining time, or false. For a record whose life its uses extend,
+/// also returns the time.
+pub(super) static GET: Script = Script::new(heading!(
     "local len = redis.pcall('STRLEN', KEYS[1])
 if type(len) ~= 'number' or len > 83886080 then return false end
 local v = redis.pcall('GET', KEYS[1])
-if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return false end
-return {v, redis.call('PTTL', KEYS[1])}",
-);
+local h = type(v) == 'string' and head(v)
+if not h or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return false end
+return {v, redis.call('PTTL', KEYS[1]), h == 25 and now() or nil}"
+));
 
 /// Does the same as `GET`, for pairs of a slot and its generation. A pair of two equal keys is a plain slot.
 /// The result ends before the slot that would make it too large, but always includes the first slot. The
 /// caller then requests the rest.
-pub(super) static GET_MANY: Script = Script::new(
+pub(super) static GET_MANY: Script = Script::new(heading!(
     "local found, generations, sum = {}, {}, 0
 for i = 1, #KEYS, 2 do
   local slot, of = KEYS[i], KEYS[i + 1]
@@ -67,44 +136,52 @@ for i = 1, #KEYS, 2 do
     sum = sum + len
     v = redis.call('GET', slot)
   end
+  local h = v and slot ~= of and head(v)
   if v and slot ~= of then
     if generations[of] == nil then generations[of] = redis.call('GET', of) end
-    if v:byte(1) ~= 1 or v:sub(2, 9) ~= generations[of] then v = false end
+    if not h or v:sub(2, 9) ~= generations[of] then v = false end
   end
-  found[#found + 1] = v and {v, redis.call('PTTL', slot)} or false
+  found[#found + 1] = v and {v, redis.call('PTTL', slot), h == 25 and now() or nil} or false
 end
-return found",
-);
+return found"
+));
 
 /// Arguments: a new generation if there is none, a token, the duration of the lease in ms. Returns the kind
-/// of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data. A lease marker without an expiry
-/// counts as empty. Another program has removed its expiry, so it would bar all loads forever.
-pub(super) static LEASE_OR_GET: Script = Script::new(
+/// of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data, as `GET` returns it. A lease
+/// marker without an expiry counts as empty. Another program has removed its expiry, so it would bar all
+/// loads forever.
+pub(super) static LEASE_OR_GET: Script = Script::new(heading!(
     "local g = redis.call('GET', KEYS[2])
 local len = redis.pcall('STRLEN', KEYS[1])
 local v = type(len) == 'number' and len <= 83886080 and redis.pcall('GET', KEYS[1])
 if type(v) == 'string' and g and v:sub(2, 9) == g then
-  local kind, left = v:byte(1), redis.call('PTTL', KEYS[1])
-  if kind == 1 then return {1, v, left} end
-  if kind == 2 and left >= 0 then return {2, left} end
+  local h, left = head(v), redis.call('PTTL', KEYS[1])
+  if h then return {1, v, left, h == 25 and now() or nil} end
+  if v:byte(1) == 2 and left >= 0 then return {2, left} end
 end
-local t = redis.call('TIME')
-if redis.call('ZCOUNT', KEYS[3], t[1] * 1000 + math.floor(t[2] / 1000), '+inf') > 0 then return {3} end
+if redis.call('ZCOUNT', KEYS[3], now(), '+inf') > 0 then return {3} end
 if not g then
   g = ARGV[1]
   redis.call('SET', KEYS[2], g)
 end
 redis.call('SET', KEYS[1], '\\2' .. g .. ARGV[2], 'PX', ARGV[3])
-return {4, g}",
-);
+return {4, g}"
+));
 
-/// Arguments: the lease marker, the record with its header, the time to live in ms or 0. The script compares
-/// the generation, so that no lease is valid after its keyspace was removed.
-pub(super) static FILL: Script = Script::new(
+/// Arguments: the lease marker, the record with its header, the time to live in ms or 0. For a record whose
+/// life its uses extend, also the longest life in ms, or 0 for no limit. The script compares the
+/// generation, so that no lease is valid after its keyspace was removed.
+pub(super) static FILL: Script = Script::new(heading!(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
-if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-return 1",
-);
+local record = ARGV[2]
+if ARGV[4] then
+  local t = now()
+  local times = struct.pack('>I8I8', t, ARGV[4] == '0' and 0 or t + ARGV[4])
+  record = '\\3' .. record:sub(2, 9) .. times .. record:sub(10)
+end
+if ARGV[3] == '0' then redis.call('SET', KEYS[1], record) else redis.call('SET', KEYS[1], record, 'PX', ARGV[3]) end
+return 1"
+));
 
 /// Arguments: the lease marker, the duration of the lease in ms.
 pub(super) static RENEW: Script = Script::new(
@@ -121,31 +198,43 @@ return redis.call('UNLINK', KEYS[1])",
 /// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
 /// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which
 /// stores nothing), and the expected record. Only a script with the condition `unfenced` has the key of the
-/// fences.
-pub(super) static SET: Script = Script::new(
-    "if ARGV[4] == 'unfenced' then
-  local t = redis.call('TIME')
-  if redis.call('ZCOUNT', KEYS[3], t[1] * 1000 + math.floor(t[2] / 1000), '+inf') > 0 then return 0 end
-end
+/// fences. For a record whose life its uses extend, also the longest life in ms, or 0 for no limit, or
+/// `keep`; and the part of the time to live that is its grace.
+pub(super) static SET: Script = Script::new(reading!(
+    "if ARGV[4] == 'unfenced' and redis.call('ZCOUNT', KEYS[3], now(), '+inf') > 0 then return 0 end
 local g = redis.call('GET', KEYS[2])
-if ARGV[4] ~= 'always' or ARGV[3] == 'keep' then
-  local v = redis.pcall('GET', KEYS[1])
-  local live = type(v) == 'string' and g and v:byte(1) == 1 and v:sub(2, 9) == g
+local keeps, v = ARGV[3] == 'keep' or ARGV[6] == 'keep', false
+if ARGV[4] ~= 'always' or keeps then
+  v = redis.pcall('GET', KEYS[1])
+  local h = type(v) == 'string' and g and v:sub(2, 9) == g and head(v)
   if ARGV[4] == 'unknown' then return 0 end
-  if ARGV[4] == 'absent' and live then return 0 end
-  if (ARGV[4] == 'present' or ARGV[3] == 'keep') and not live then return 0 end
-  if (ARGV[4] == 'unchanged' or ARGV[4] == 'unfenced') and not (live and v == '\\1' .. g .. ARGV[5]) then return 0 end
+  if ARGV[4] == 'absent' and h then return 0 end
+  if (ARGV[4] == 'present' or keeps) and not h then return 0 end
+  if (ARGV[4] == 'unchanged' or ARGV[4] == 'unfenced') and not (h and v:sub(h + 1) == ARGV[5]) then return 0 end
+end
+local header, life = '\\1', ARGV[3]
+local times = ''
+if ARGV[6] then
+  local t, limit = now(), tonumber(ARGV[6])
+  if not limit then
+    local left = redis.call('PTTL', KEYS[1])
+    if head(v) == 25 then limit = number(v, 18)
+    elseif left < 0 then limit = 0
+    else limit = t + left - (#v > 56 and grace(v) or 0) end
+  elseif limit > 0 then limit = t + limit end
+  if limit > 0 then life = math.max(1, math.min(life, limit - t + ARGV[7])) end
+  header, times = '\\3', struct.pack('>I8I8', t, limit)
 end
 if not g then
   g = ARGV[1]
   redis.call('SET', KEYS[2], g)
 end
-local record = '\\1' .. g .. ARGV[2]
-if ARGV[3] == 'keep' then redis.call('SET', KEYS[1], record, 'KEEPTTL')
-elseif ARGV[3] == '0' then redis.call('SET', KEYS[1], record)
-else redis.call('SET', KEYS[1], record, 'PX', ARGV[3]) end
-return 1",
-);
+local record = header .. g .. times .. ARGV[2]
+if life == 'keep' then redis.call('SET', KEYS[1], record, 'KEEPTTL')
+elseif life == '0' then redis.call('SET', KEYS[1], record)
+else redis.call('SET', KEYS[1], record, 'PX', life) end
+return 1"
+));
 
 /// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, and the
 /// expected bytes.
@@ -176,67 +265,42 @@ return 1",
 );
 
 /// Argument: the record without its header.
-pub(super) static REMOVE_UNCHANGED: Script = Script::new(
-    "local g = redis.call('GET', KEYS[2])
-if not g or redis.pcall('GET', KEYS[1]) ~= '\\1' .. g .. ARGV[1] then return 0 end
-return redis.call('UNLINK', KEYS[1])",
-);
+pub(super) static REMOVE_UNCHANGED: Script = Script::new(heading!(
+    "local g, v = redis.call('GET', KEYS[2]), redis.pcall('GET', KEYS[1])
+local h = g and type(v) == 'string' and v:sub(2, 9) == g and head(v)
+if not h or v:sub(h + 1) ~= ARGV[1] then return 0 end
+return redis.call('UNLINK', KEYS[1])"
+));
 
-/// Prepends the function `is_live` to a script: whether the record in a slot is a live value, and neither
-/// an absence nor a value in its grace. `v` has the first 57 bytes of the slot. Byte 19 is 1 in an
-/// absence. Bytes 42 to 49 are the expiry, and bytes 50 to 57 are the expiry with the grace. The server
-/// keeps the record until the end of the grace. So the value is live while the slot has more time left than
-/// the grace.
-macro_rules! counting {
-    ($script:literal) => {
-        concat!(
-            "local function is_live(slot, v)
-  if #v < 57 then return true end
-  if v:byte(19) == 1 then return false end
-  local grace = 0
-  for i = 42, 49 do grace = grace * 256 + v:byte(i + 8) - v:byte(i) end
-  if grace == 0 then return true end
-  local left = redis.call('PTTL', slot)
-  return left < 0 or left > grace
-end
-",
-            $script
-        )
-    };
-}
-
-/// Removes pairs of a slot and its generation, including leases. Returns the number of live values among
-/// them. Does not remove the fences.
-pub(super) static REMOVE: Script = Script::new(counting!(
-    "local live, generations = 0, {}
-for i = 1, #KEYS, 2 do
-  local slot, of = KEYS[i], KEYS[i + 1]
-  if slot == of then live = live + redis.call('UNLINK', slot)
-  else
-    if generations[of] == nil then generations[of] = redis.call('GET', of) end
-    local v = redis.pcall('GETRANGE', slot, 0, 56)
-    local is_record = type(v) == 'string' and v:byte(1) == 1 and v:sub(2, 9) == generations[of]
-    if is_record and is_live(slot, v) then live = live + 1 end
-    redis.call('UNLINK', slot)
-  end
-end
-return live"
+/// Extends the life of a record for a use. Arguments: the mark of the record, the time that must be left at
+/// most, the new life, both in ms. Bytes 21 to 24 of the record are its mark. Returns whether the life was
+/// extended.
+pub(super) static EXTEND: Script = Script::new(reading!(
+    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 72)
+if type(v) ~= 'string' or #v < 73 or head(v) ~= 25 or v:sub(46, 49) ~= ARGV[1] then return 0 end
+if v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
+local kept, limit = grace(v), number(v, 18)
+local left, life = redis.call('PTTL', KEYS[1]) - kept, tonumber(ARGV[3])
+if left <= 0 or left >= tonumber(ARGV[2]) then return 0 end
+if limit > 0 then life = math.min(life, limit - now()) end
+if life <= left then return 0 end
+return redis.call('PEXPIRE', KEYS[1], life + kept)"
 ));
 
 /// Argument: the time to live in ms, 0 for no expiry, or `keep`.
-pub(super) static EXPIRE: Script = Script::new(
-    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
-if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
+pub(super) static EXPIRE: Script = Script::new(heading!(
+    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 24)
+if type(v) ~= 'string' or not head(v) or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return 1",
-);
+return 1"
+));
 
 /// Returns the remaining time of a record in ms, -1 if the record has no expiry, or -2 if there is no record.
-pub(super) static TTL: Script = Script::new(
-    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 8)
-if type(v) ~= 'string' or v:byte(1) ~= 1 or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
-return redis.call('PTTL', KEYS[1])",
-);
+pub(super) static TTL: Script = Script::new(heading!(
+    "local v = redis.pcall('GETRANGE', KEYS[1], 0, 24)
+if type(v) ~= 'string' or not head(v) or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
+return redis.call('PTTL', KEYS[1])"
+));
 
 /// Does the same as `TTL`, for a plain slot.
 pub(super) static TTL_PLAIN: Script = Script::new(
@@ -265,84 +329,8 @@ redis.call('ZREM', KEYS[3], ARGV[1])
 return 1",
 );
 
-/// Removes a generation, so that all its records count as missing and all its leases are void. Returns the
-/// generation. The script needs no memory.
-pub(super) static END_GENERATION: Script = Script::new("return redis.call('GETDEL', KEYS[1])");
-
-/// Returns one page of a walk. Key: the generation. Arguments: the cursor, the pattern, the action, a
-/// generation. With the cursor `these`, the page consists of the keys in the arguments after these four.
-///
-/// - `list` returns the keys with records.
-/// - `remove` removes all keys, and counts those with live values.
-/// - `ended` removes all keys whose generation is not the current one, and counts live values of the given
-///   generation.
-/// - `plain` and `remove-plain` do the same as `list` and `remove` for keyspaces without generations.
-/// - `any` removes all keys, and counts live values of any generation.
-/// - `forget` removes all keys without counting, because a generation may begin like a record.
-pub(super) static WALK: Script = Script::new(counting!(
-    "local page = {'0', {}}
-if ARGV[1] ~= 'these' then page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 500) end
-for i = 5, #ARGV do page[2][i - 4] = ARGV[i] end
-local g = KEYS[1] and redis.call('GET', KEYS[1])
-local keys, count = {}, 0
-for _, k in ipairs(page[2]) do
-  if ARGV[3] == 'plain' then keys[#keys + 1] = k
-  elseif ARGV[3] == 'forget' then redis.call('UNLINK', k)
-  elseif ARGV[3] == 'remove-plain' then count = count + redis.call('UNLINK', k)
-  elseif redis.call('TYPE', k).ok == 'string' then
-    local v = redis.call('GETRANGE', k, 0, 56)
-    local kind, of = v:byte(1), v:sub(2, 9)
-    if ARGV[3] == 'list' then
-      if kind == 1 and of == g then keys[#keys + 1] = k end
-    elseif ARGV[3] == 'ended' then
-      if of ~= g then
-        if kind == 1 and of == ARGV[4] and is_live(k, v) then count = count + 1 end
-        redis.call('UNLINK', k)
-      end
-    else
-      if kind == 1 and (ARGV[3] == 'any' or of == g) and is_live(k, v) then count = count + 1 end
-      redis.call('UNLINK', k)
-    end
-  elseif ARGV[3] == 'remove' or ARGV[3] == 'any' then redis.call('UNLINK', k) end
-end
-return {page[1], count, keys}"
-));
-
-/// Identifies the data. Key: the marker. Arguments:
-///
-/// 1. The run id of the server.
-/// 2. The replication id of the server.
-/// 3. `1` if the server never loses an acknowledged change.
-/// 4. A random name.
-/// 5. The name that this client knows from an earlier connection to the same server, or nothing.
-/// 6. The names of data that this client has used and left, one per argument.
-///
-/// The marker contains the ids of the server that wrote the data. If the ids differ, the data may be older.
-/// Unless argument 3 is `1`, the data then gets a new name, so that all earlier records have another name.
-/// The script reads the marker again after writing it. Otherwise the push for the write would end the
-/// tracking of the marker for this client.
-///
-/// A name that this client has left belongs to a former master, which still has entries that were removed on
-/// another master meanwhile. So this data also gets a new name.
-///
-/// The marker is removed before it is set, so that the script also works when the server's memory is full.
-pub(super) static IDENTIFY: Script = Script::new(
-    "local m = redis.pcall('GET', KEYS[1])
-local run, repl, name
-if type(m) == 'string' then run, repl, name = m:match('^(%w+) (%w+) (%w+)$') end
-local left = false
-for i = 6, #ARGV do left = left or name == ARGV[i] end
-if name and not left and run == ARGV[1] and repl == ARGV[2] then return name end
-if not name and ARGV[5] ~= '' then name = ARGV[5]
-elseif not name or left or ARGV[3] ~= '1' then name = ARGV[4] end
-redis.call('DEL', KEYS[1])
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. name)
-redis.call('GET', KEYS[1])
-return name",
-);
-
 /// The scripts that are loaded at the start of a connection.
-pub(super) static ALL: [&Script; 18] = [
+pub(super) static ALL: [&Script; 19] = [
     &GET,
     &GET_MANY,
     &LEASE_OR_GET,
@@ -353,6 +341,7 @@ pub(super) static ALL: [&Script; 18] = [
     &SET_PLAIN,
     &EXPIRE_PLAIN,
     &REMOVE_UNCHANGED,
+    &EXTEND,
     &REMOVE,
     &EXPIRE,
     &TTL,

@@ -30,6 +30,39 @@ use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::random;
 
+/// Identifies the data. Key: the marker. Arguments:
+///
+/// 1. The run id of the server.
+/// 2. The replication id of the server.
+/// 3. `1` if the server never loses an acknowledged change.
+/// 4. A random name.
+/// 5. The name that this client knows from an earlier connection to the same server, or nothing.
+/// 6. The names of data that this client has used and left, one per argument.
+///
+/// The marker contains the ids of the server that wrote the data. If the ids differ, the data may be older.
+/// Unless argument 3 is `1`, the data then gets a new name, so that all earlier records have another name.
+/// The script reads the marker again after writing it. Otherwise the push for the write would end the
+/// tracking of the marker for this client.
+///
+/// A name that this client has left belongs to a former master, which still has entries that were removed on
+/// another master meanwhile. So this data also gets a new name.
+///
+/// The marker is removed before it is set, so that the script also works when the server's memory is full.
+static IDENTIFY: Script = Script::new(
+    "local m = redis.pcall('GET', KEYS[1])
+local run, repl, name
+if type(m) == 'string' then run, repl, name = m:match('^(%w+) (%w+) (%w+)$') end
+local left = false
+for i = 6, #ARGV do left = left or name == ARGV[i] end
+if name and not left and run == ARGV[1] and repl == ARGV[2] then return name end
+if not name and ARGV[5] ~= '' then name = ARGV[5]
+elseif not name or left or ARGV[3] ~= '1' then name = ARGV[4] end
+redis.call('DEL', KEYS[1])
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2] .. ' ' .. name)
+redis.call('GET', KEYS[1])
+return name",
+);
+
 /// The names of the keyspaces, and the name of the data on the server.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -129,7 +162,7 @@ impl TierState {
                 return again.fail("the server does not say which data it has");
             };
             let (command, of_answer) = (state.identify(&identity), again.clone());
-            again.submit(Request::script(&scripts::IDENTIFY, command, move |answer| {
+            again.submit(Request::script(&IDENTIFY, command, move |answer| {
                 let is_other = answer.and_then(|answered| state.is_world(identity, &answered.reply));
                 match is_other {
                     Ok(true) => state.void_all(),
@@ -176,7 +209,7 @@ impl Session for TierSession {
             greeting.unsupported("its INFO has no ids of a master", "use Redis 6.2 or later, or Valkey")
         })?;
         let command = self.0.identify(&identity);
-        let mut script = Command::new("EVAL").arg(scripts::IDENTIFY.text);
+        let mut script = Command::new("EVAL").arg(IDENTIFY.text);
         script.append(&command);
         let world = greeting.require(&script)?;
         self.0.is_world(identity, &world)?;

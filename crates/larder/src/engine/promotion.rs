@@ -102,10 +102,12 @@ impl<V> DecodedEntry<V> {
     }
 
     /// Marks the entry as read from a remote tier. The sequence of a remote record is a random number, so it
-    /// is replaced by [`NEAR_SEQUENCE`]. Every later range removal of this cache then covers the near copy. A
-    /// near copy has no grace, because the server is asked for a stale value.
+    /// is replaced by [`NEAR_SEQUENCE`], and the extras keep a part of it. Every later range removal of this
+    /// cache then covers the near copy. A near copy has no grace, because the server is asked for a stale
+    /// value.
     pub(super) fn of_remote(self, origin: RemoteOrigin) -> Self {
-        Self { remote: Some(origin), sequence: NEAR_SEQUENCE, grace: Grace::NONE, ..self }
+        let extras = self.extras.of_near_copy(self.sequence);
+        Self { remote: Some(origin), sequence: NEAR_SEQUENCE, grace: Grace::NONE, extras, ..self }
     }
 
     /// Returns whether a use may be recorded based on this record. Returns false if the entry's expiry was

@@ -52,6 +52,7 @@ impl Shared {
             server: remote.tier.name(),
             hits: disk_hits,
             failures: remote.failures(),
+            unsent_uses: remote.uses.unsent(),
         });
         stats
     }

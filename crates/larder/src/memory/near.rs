@@ -7,8 +7,10 @@
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
+use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::MissToken;
 use crate::memory::slot_key::SlotKey;
+use crate::units::Timestamp;
 
 impl Memory {
     /// Drops the near copy of a key, and revokes its epoch tokens. Returns a new token.
@@ -21,5 +23,11 @@ impl Memory {
     /// that cannot lock the shard.
     pub(crate) fn near_token(&self, key: SlotKey<'_>) -> Option<MissToken> {
         self.read(key.hash).map(|shard| shard.miss_token(key))
+    }
+
+    /// Returns the extras of the near copy of a key, if the copy still has this expiry. A copy with another
+    /// expiry is of another answer.
+    pub(crate) fn near_extras(&self, key: SlotKey<'_>, expires_at: Timestamp) -> Option<EntryExtras> {
+        self.read(key.hash)?.extras_expiring_at(key, expires_at)
     }
 }

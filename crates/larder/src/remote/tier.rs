@@ -26,7 +26,7 @@ pub type RemoteKey = Box<[u8]>;
 ///
 /// | methods | requests |
 /// |---|---|
-/// | `get`, `lease`, `fill`, `renew`, `release`, `set`, `remove_unchanged`, `expire`, `ttl`, `fence`, `unfence` | one |
+/// | `get`, `lease`, `fill`, `renew`, `release`, `set`, `remove_unchanged`, `extend`, `expire`, `ttl`, `fence`, `unfence` | one |
 /// | `get_many`, `remove` | one for as many keys as the tier puts into one: 4 in `larder-redis` |
 /// | `scan` | one |
 /// | `remove_range`, `remove_all` | one for each page of a walk, one after another. Redis walks over all keys of its database, 500 in a page |
@@ -142,6 +142,18 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// Removes all keys below this tier's prefix at the server, of all keyspaces and all clients.
     fn remove_all(&self, reply: RemoteReply<u64>);
 
+    /// Extends the life of a record that was used, in one step with these checks:
+    ///
+    /// - The slot has a record that was stored with [`Life::WhileUsed`], and that has this
+    ///   [mark](RecordUse::mark).
+    /// - The record is live: its grace has not begun. Less than [`below`](RecordUse::below) is left of its
+    ///   life.
+    ///
+    /// The record then lives for [`life`](RecordUse::life), but not past its [limit](IdleLife::limit), and is
+    /// kept for its grace after that. Its bytes do not change, and nothing makes its life shorter. The server
+    /// pushes the change like any other. The answer says whether the life was extended.
+    fn extend(&self, key: RemoteKey, record_use: RecordUse, reply: RemoteReply<bool>);
+
     /// Changes the remaining time of a record. The answer says whether the key had a record.
     fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
 
@@ -202,6 +214,30 @@ pub struct RemoteRecord {
     pub generation: u64,
     /// Whether the near cache may keep the record: the server pushes changes of this key to this client.
     pub is_tracked: bool,
+    /// The times of a record that was stored with [`Life::WhileUsed`], read at the same moment as the bytes.
+    /// `None` for any other record.
+    pub times: Option<RecordTimes>,
+}
+
+/// The times of a record whose life its uses extend, by the clock of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordTimes {
+    /// The time since the record was stored.
+    pub age: Duration,
+    /// The time until the [limit](IdleLife::limit) of its life.
+    pub limit: Remaining,
+}
+
+/// A use of a record that was stored with [`Life::WhileUsed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordUse {
+    /// Identifies the record that was used: its bytes 20 to 23, big endian. They are random, so a record that
+    /// has replaced it has the same mark with a probability of 2⁻³².
+    pub mark: u32,
+    /// The use extends the life only if less than this time is left.
+    pub below: Duration,
+    /// The new life, counted from the time at which the server applies the request.
+    pub life: Duration,
 }
 
 /// The permission to fill a slot. The tier defines the bytes.
@@ -250,6 +286,34 @@ pub enum Life {
     /// Until the record is removed, replaced or evicted.
     Never,
     /// For the remaining time of the record that it replaces.
+    Keep,
+    /// Until the record was not used for some time. Not for keyspaces in the raw format, whose slots have no
+    /// room for the limit.
+    WhileUsed(IdleLife),
+}
+
+/// The life of a record that its uses extend ([`RemoteTier::extend`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleLife {
+    /// The life without a use. It begins when the server applies the request. It ends at the limit at the
+    /// latest.
+    pub left: Duration,
+    /// The time at which the life ends, however often the record is used.
+    pub limit: HardLimit,
+    /// How long the server keeps the record after its life.
+    pub grace: Duration,
+}
+
+/// The latest end of an [`IdleLife`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HardLimit {
+    /// After this time, which begins when the server applies the request.
+    For(Duration),
+    /// No limit.
+    Never,
+    /// The limit of the record that it replaces. If uses do not extend the life of that record, the end of
+    /// its life. Without a record, nothing is stored. Only for [`set`](RemoteTier::set).
     Keep,
 }
 

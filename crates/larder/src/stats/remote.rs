@@ -14,4 +14,7 @@ pub struct RemoteStats {
     pub hits: u64,
     /// Requests of lookups and fills that the server did not answer. A lookup without an answer was a miss.
     pub failures: u64,
+    /// Uses of entries with a time to idle that were not sent to the server, because 4,096 others were on
+    /// their way. Such an entry may expire earlier, unless it is used again.
+    pub unsent_uses: u64,
 }

@@ -3,6 +3,8 @@
 //! After a use, an entry lives for 9/8 of the time to idle, but not past its hard limit. A hit extends this
 //! life only if less than the time to idle is left. So an entry is extended at most once in each eighth of
 //! the time to idle. It expires between 1 and 9/8 of the time to idle after its last use.
+//!
+//! Over a remote tier, only the server extends the life of an entry: see `engine::remote::uses`.
 
 use std::time::Duration;
 
@@ -60,10 +62,13 @@ impl<K: Key, V> Keyspace<K, V> {
         }
     }
 
-    /// Records a hit on disk, after the value was copied into memory.
+    /// Records a hit on disk or at the server, after the value was copied into memory.
     pub(super) fn note_use_on_disk(&self, key: SlotKey<'_>, decoded: &DecodedEntry<V>) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
             let tiers = &self.shared.tiers;
+            if self.is_remote() {
+                return self.send_use_if_due(key, decoded.expires_at, time_to_idle, || Some(decoded.extras));
+            }
             let is_current = || decoded.is_current(tiers);
             let record = UsedRecord {
                 sequence: decoded.sequence,
@@ -86,8 +91,28 @@ impl<K: Key, V> Keyspace<K, V> {
         record: Option<UsedRecord<'_>>,
     ) {
         let tiers = &self.shared.tiers;
+        if self.is_remote() {
+            let near_extras = || tiers.memory.near_extras(key, expires_at);
+            return self.send_use_if_due(key, expires_at, time_to_idle, near_extras);
+        }
         if expires_at.since(tiers.time.latest()) < time_to_idle {
             tiers.extend_life(key, life(time_to_idle), record);
+        }
+    }
+
+    #[cold]
+    fn send_use_if_due(
+        &self,
+        key: SlotKey<'_>,
+        expires_at: Timestamp,
+        time_to_idle: Duration,
+        extras: impl FnOnce() -> Option<EntryExtras>,
+    ) {
+        let tiers = &self.shared.tiers;
+        if expires_at.since(tiers.time.latest()) < time_to_idle
+            && let Some(extras) = extras()
+        {
+            tiers.send_use(key, (expires_at, extras), time_to_idle, life(time_to_idle));
         }
     }
 }

@@ -57,6 +57,7 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::keyspaces::open_keyspace::{KeyspaceType, OpenKeyspace};
 use crate::engine::keyspaces::registry::KeyspaceRequest;
+use crate::engine::remote::lookup::is_plain;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::codec::erased::ErasedCodec;
@@ -132,10 +133,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     fn refuse_for_remote(shared: &Shared, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
-        let lowest_tier = shared.tiers.lowest_tier(definition.is_memory_only());
-        if lowest_tier == LowestTier::Remote && definition.idle_limit().is_some() {
-            let remedy = "give the keyspace a TTL instead, or make it memory_only";
-            return Err(Error::NotRemote { what: "time_to_idle", remedy });
+        let is_remote = shared.tiers.lowest_tier(definition.is_memory_only()) == LowestTier::Remote;
+        if is_remote && definition.idle_limit().is_some() && is_plain(definition.value_format()) {
+            // A use must not extend the life of an entry past its TTL, and such a value has no room for it.
+            let what = "time_to_idle in a keyspace of Format::Raw";
+            let remedy = "choose another format, give the keyspace a TTL instead, or make it memory_only";
+            return Err(Error::NotRemote { what, remedy });
         }
         Ok(())
     }

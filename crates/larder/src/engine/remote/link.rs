@@ -4,6 +4,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::fences::Fences;
 use super::push_waits::PushWaits;
+use super::sent_uses::SentUses;
 use crate::error::Error;
 use crate::error::remote_error::RemoteError;
 use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
@@ -20,6 +21,7 @@ pub(crate) struct RemoteLink {
     pub(crate) tier: Arc<dyn RemoteTier>,
     pub(crate) waits: PushWaits,
     pub(crate) fences: Fences,
+    pub(crate) uses: SentUses,
     process: Process,
     /// This lock is held shared while the tier's thread drops near copies. A close does not wait for that
     /// thread, so the checks of the counters wait for it.
@@ -42,6 +44,7 @@ impl RemoteLink {
             tier,
             waits: PushWaits::default(),
             fences: Fences::default(),
+            uses: SentUses::default(),
             process,
             #[cfg(any(test, feature = "test-util"))]
             drops: RwLock::new(()),

@@ -33,7 +33,7 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::reply::RemoteResult;
-use crate::remote::tier::RemoteRecord;
+use crate::remote::tier::{RecordTimes, RemoteRecord};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::{Remaining, Timestamp, millis};
 
@@ -116,7 +116,13 @@ impl Tiers {
             return None;
         };
         let payload_at = record.bytes.len() - payload.len();
-        let header = moved_to(header, asked_at, ends_at);
+        let (header, extension) = match (record.times, extension.ends_at) {
+            (Some(times), Some(_)) => {
+                let (header, limit) = moved_by_uses(header, asked_at, ends_at, times);
+                (header, Extension { ends_at: Some(limit), ..extension })
+            }
+            _ => (moved_to(header, asked_at, ends_at), Extension { ends_at: None, ..extension }),
+        };
         Some(StoredRecord::remote(header, extension, record.bytes.clone(), payload_at))
     }
 }
@@ -182,8 +188,6 @@ pub(crate) fn checked_key(keyspace: &OpenKeyspace, key: SlotKey<'_>) -> Vec<u8> 
 /// record including its grace. The other times keep their distances to `ends_at`, because the clocks of two
 /// machines may differ.
 fn moved_to(header: Header, asked_at: Timestamp, ends_at: Timestamp) -> Header {
-    let earlier =
-        |time: Timestamp, by: Duration| Timestamp::from_millis(time.as_millis().saturating_sub(millis(by)));
     if ends_at.is_never() || header.expires_at.is_never() {
         let written_at = header.written_at.min(asked_at);
         return Header { written_at, expires_at: ends_at, delete_after: ends_at, ..header };
@@ -191,6 +195,30 @@ fn moved_to(header: Header, asked_at: Timestamp, ends_at: Timestamp) -> Header {
     let expires_at = earlier(ends_at, header.delete_after.since(header.expires_at));
     let written_at = earlier(expires_at, header.expires_at.since(header.written_at)).min(asked_at);
     Header { written_at, expires_at, delete_after: ends_at, ..header }
+}
+
+/// Like [`moved_to`], for a record whose life its uses extend. Also returns the hard limit. The server says
+/// how long ago the record was stored, and how long its life can be at most: the times in the header do
+/// not, because the uses have not changed them.
+fn moved_by_uses(
+    header: Header,
+    asked_at: Timestamp,
+    ends_at: Timestamp,
+    times: RecordTimes,
+) -> (Header, Timestamp) {
+    let limit = match times.limit {
+        Remaining::Never => Timestamp::NEVER,
+        Remaining::For(left) => asked_at.expiry_after(left),
+    };
+    // The record has no end if another program has removed it.
+    let grace = header.delete_after.since(header.expires_at);
+    let expires_at = if ends_at.is_never() { limit } else { earlier(ends_at, grace).min(limit) };
+    let written_at = earlier(asked_at, times.age);
+    (Header { written_at, expires_at, delete_after: expires_at.after(grace), ..header }, limit)
+}
+
+fn earlier(time: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(time.as_millis().saturating_sub(millis(by)))
 }
 
 /// Returns the header of a record that has none. The age of the record is counted from the time of the

@@ -8,6 +8,7 @@
 //! - [`sharing`]: which callers get the value of a load.
 //! - [`near`]: the effect of a push on memory.
 //! - [`push_waits`]: the waits of callers for a push.
+//! - [`uses`]: uses of entries that have a time to idle. [`sent_uses`]: the uses that are on their way.
 
 mod fence_renewal;
 pub(crate) mod fences;
@@ -17,4 +18,6 @@ pub(super) mod near;
 pub(crate) mod push_waits;
 pub(super) mod removal;
 pub(crate) mod replaced;
+mod sent_uses;
 pub(crate) mod sharing;
+mod uses;

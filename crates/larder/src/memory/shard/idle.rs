@@ -1,6 +1,7 @@
 //! Extends the life of an entry on a use ([`crate::memory::use_stamps`]).
 
 use super::Shard;
+use crate::memory::extras::EntryExtras;
 use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -43,6 +44,17 @@ impl Shard {
             self.expiry.add(id, slot.delete_after());
         }
         Some((slot.sequence, new))
+    }
+
+    /// Returns the extras of a key's entry, if the entry has a value and this expiry.
+    pub(in crate::memory) fn extras_expiring_at(
+        &self,
+        key: SlotKey<'_>,
+        expires_at: Timestamp,
+    ) -> Option<EntryExtras> {
+        let (id, slot) = self.find(key)?;
+        let is_it = slot.value.is_some() && slot.expires_at == expires_at;
+        if is_it { self.extras_of_slot(id) } else { None }
     }
 
     /// Returns the expiry of a key's entry, if the entry has a value and this sequence.

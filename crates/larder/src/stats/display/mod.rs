@@ -95,9 +95,10 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         "promotions {promotions}, fills voided {voided_fills}, uncacheable {uncacheable}, \
          too large for the disk {too_large_for_disk}"
     ))?;
-    if let Some(RemoteStats { server, hits, failures }) = &stats.remote {
+    if let Some(RemoteStats { server, hits, failures, unsent_uses }) = &stats.remote {
         out.line(&format!(
-            "remote {server}: {hits} lookups answered, {failures} lookups and fills without an answer"
+            "remote {server}: {hits} lookups answered, {failures} lookups and fills without an answer, \
+             {unsent_uses} uses not sent"
         ))?;
     }
     if stats.disk.is_none() {

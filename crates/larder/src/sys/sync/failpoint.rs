@@ -19,6 +19,11 @@ pub enum Failpoint {
     PublishEvicted,
     /// A use extends the life of an expired entry.
     ExtendExpired,
+    /// A use at a remote tier also extends the life of the near copy.
+    ExtendNearCopy,
+    /// A server extends the life of a record although another record was used.
+    #[cfg(any(test, feature = "test-util"))]
+    ExtendAnyRecord,
     /// The writer removes use stamps before it installs the snapshot with their expiries.
     SettleEarly,
     /// A failed load is answered with the stale value from before the load, even if that value was removed.

@@ -8,6 +8,7 @@
 mod node;
 mod requests;
 mod server;
+mod stored;
 
 pub use node::RemoteNode;
 pub use server::RemoteServer;

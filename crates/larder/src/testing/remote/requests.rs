@@ -4,25 +4,21 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::node::RemoteNode;
-use super::server::{ReadRecord, SlotName};
+use super::server::SlotName;
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::codec::format::Format;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
 use crate::remote::tier::{
-    FillReply, LeaseReply, LeaseToken, Life, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor,
-    ScanPage, SetCondition, Validity,
+    FillReply, LeaseReply, LeaseToken, Life, RecordUse, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
+    ScanCursor, ScanPage, SetCondition, Validity,
 };
 use crate::sys::sync::Ordering;
 use crate::units::Remaining;
 
 /// Number of keys in one page of a walk.
 const PAGE: usize = 3;
-
-fn record((bytes, left): ReadRecord, generation: u64) -> RemoteRecord {
-    RemoteRecord { bytes, left, generation, is_tracked: true }
-}
 
 impl RemoteTier for RemoteNode {
     fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError> {
@@ -68,14 +64,16 @@ impl RemoteTier for RemoteNode {
 
     fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>) {
         let (name, generation) = (self.name_of(&key), self.generation());
-        self.ask(reply, move |server, now, _| server.get(&name, now).map(|read| record(read, generation)));
+        self.ask(reply, move |server, now, _| {
+            server.get(&name, now).map(|record| record.answer(now, generation))
+        });
     }
 
     fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>) {
         let names: Vec<_> = keys.iter().map(|key| self.name_of(key)).collect();
         let generation = self.generation();
         self.ask(reply, move |server, now, _| {
-            let read = |name| server.get(name, now).map(|read| record(read, generation));
+            let read = |name| server.get(name, now).map(|record| record.answer(now, generation));
             names.iter().map(read).collect()
         });
     }
@@ -84,12 +82,12 @@ impl RemoteTier for RemoteNode {
         let (name, generation, is_plain) = (self.name_of(&key), self.generation(), self.is_plain(&key));
         if is_plain {
             return self.ask(reply, move |server, now, _| match server.get(&name, now) {
-                Some(read) => LeaseReply::Hit(record(read, generation)),
+                Some(record) => LeaseReply::Hit(record.answer(now, generation)),
                 None => LeaseReply::Unleased,
             });
         }
         self.ask(reply, move |server, now, changed| match server.lease(&name, length, now, changed) {
-            Ok(read) => LeaseReply::Hit(record(read, generation)),
+            Ok(record) => LeaseReply::Hit(record.answer(now, generation)),
             Err(other) => other,
         });
     }
@@ -175,6 +173,11 @@ impl RemoteTier for RemoteNode {
         self.ask(reply, |server, now, changed| server.remove_range(|_| true, now, changed));
     }
 
+    fn extend(&self, key: RemoteKey, record_use: RecordUse, reply: RemoteReply<bool>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| server.extend(&name, record_use, now, changed));
+    }
+
     fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>) {
         let name = self.name_of(&key);
         self.ask(reply, move |server, now, _| server.expire(&name, life, now));
@@ -182,7 +185,7 @@ impl RemoteTier for RemoteNode {
 
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>) {
         let name = self.name_of(&key);
-        self.ask(reply, move |server, now, _| server.get(&name, now).map(|(_, left)| left));
+        self.ask(reply, move |server, now, _| server.get(&name, now).map(|record| record.answer(now, 0).left));
     }
 
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>) {

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Weak;
 use std::time::Duration;
 
-use crate::format::record;
-use crate::format::record::RecordKind;
-use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, SetCondition};
+use super::stored::ServerRecord;
+use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, RecordUse, SetCondition};
 use crate::sys::clock::Clock;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Mutex};
-use crate::units::Remaining;
 
 /// The name of a slot: the keyspace's name and version, and the encoded key. It is the same on every node.
 pub(super) type SlotName = (String, u32, Vec<u8>);
@@ -46,21 +44,10 @@ pub(super) struct ServerState {
 
 #[derive(Debug, Default)]
 struct ServerSlot {
-    /// The bytes, and the time at which the record expires. The time is `None` if it never expires.
-    record: Option<(Vec<u8>, Option<Duration>)>,
+    record: Option<ServerRecord>,
     /// The token, and the time at which the lease ends.
     lease: Option<(u64, Duration)>,
     fences: Vec<(u128, Duration)>,
-}
-
-/// The bytes of a record, and its remaining time.
-pub(super) type ReadRecord = (Vec<u8>, Remaining);
-
-/// Returns whether a record has a live value: it is not an absence, and its grace has not begun.
-fn is_live((bytes, left): &ReadRecord) -> bool {
-    let Some(header) = record::peek(bytes) else { return true };
-    let grace = header.delete_after.since(header.expires_at);
-    header.kind == RecordKind::Value && left.duration().is_none_or(|left| left > grace)
 }
 
 impl RemoteServer {
@@ -153,16 +140,14 @@ impl ServerState {
     /// it.
     fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
         let slot = self.slots.entry(name.clone()).or_default();
-        slot.record.take_if(|(_, until)| until.is_some_and(|until| until <= now));
+        slot.record.take_if(|record| record.has_ended(now));
         slot.lease.take_if(|(_, until)| *until <= now);
         slot.fences.retain(|(_, until)| *until > now);
         slot
     }
 
-    pub(super) fn get(&mut self, name: &SlotName, now: Duration) -> Option<ReadRecord> {
-        let (bytes, until) = self.slot(name, now).record.as_ref()?;
-        let left = until.map_or(Remaining::Never, |until| Remaining::For(until.saturating_sub(now)));
-        Some((bytes.clone(), left))
+    pub(super) fn get(&mut self, name: &SlotName, now: Duration) -> Option<&ServerRecord> {
+        self.slot(name, now).record.as_ref()
     }
 
     /// Returns the record, or takes the lease. Taking the lease changes the slot, so that change is pushed
@@ -173,9 +158,9 @@ impl ServerState {
         length: Duration,
         now: Duration,
         changed: &mut Vec<SlotName>,
-    ) -> Result<ReadRecord, LeaseReply> {
+    ) -> Result<ServerRecord, LeaseReply> {
         if let Some(record) = self.get(name, now) {
-            return Ok(record);
+            return Ok(record.clone());
         }
         let token = self.last_token + 1;
         let slot = self.slot(name, now);
@@ -220,12 +205,7 @@ impl ServerState {
         changed: &mut Vec<SlotName>,
     ) {
         let slot = self.slot(name, now);
-        let until = match life {
-            Life::For(length) => Some(now + length),
-            Life::Never => None,
-            Life::Keep => slot.record.as_ref().and_then(|(_, until)| *until),
-        };
-        slot.record = Some((record, until));
+        slot.record = Some(ServerRecord::new(record, life, slot.record.as_ref(), now));
         slot.lease = None;
         changed.push(name.clone());
     }
@@ -246,7 +226,7 @@ impl ServerState {
             SetCondition::Present => there.is_some(),
             SetCondition::UnchangedUnfenced(_) if is_fenced => false,
             SetCondition::Unchanged(bytes) | SetCondition::UnchangedUnfenced(bytes) => {
-                there.is_some_and(|(there, _)| *there == bytes)
+                there.is_some_and(|there| there.bytes == bytes)
             }
         };
         if holds {
@@ -291,7 +271,7 @@ impl ServerState {
         now: Duration,
         changed: &mut Vec<SlotName>,
     ) -> bool {
-        let is_it = self.slot(name, now).record.as_ref().is_some_and(|(there, _)| there == record);
+        let is_it = self.slot(name, now).record.as_ref().is_some_and(|there| there.bytes == record);
         if is_it {
             self.remove(name, now, changed);
         }
@@ -302,7 +282,7 @@ impl ServerState {
     /// value.
     pub(super) fn remove(&mut self, name: &SlotName, now: Duration, changed: &mut Vec<SlotName>) -> bool {
         let is_plain = self.plain.contains(&(name.0.clone(), name.1));
-        let is_live = self.get(name, now).is_some_and(|record| is_plain || is_live(&record));
+        let is_live = self.get(name, now).is_some_and(|record| is_plain || record.is_live(now));
         let slot = self.slot(name, now);
         let (record, lease) = (slot.record.take(), slot.lease.take());
         if record.is_some() || lease.is_some() {
@@ -321,15 +301,24 @@ impl ServerState {
         names.iter().map(|name| u64::from(self.remove(name, now, changed))).sum()
     }
 
-    pub(super) fn expire(&mut self, name: &SlotName, life: Life, now: Duration) -> bool {
-        let slot = self.slot(name, now);
-        match (&mut slot.record, life) {
-            (Some((_, until)), Life::For(length)) => *until = Some(now + length),
-            (Some((_, until)), Life::Never) => *until = None,
-            (Some(_), Life::Keep) => {}
-            (None, _) => return false,
+    pub(super) fn extend(
+        &mut self,
+        name: &SlotName,
+        record_use: RecordUse,
+        now: Duration,
+        changed: &mut Vec<SlotName>,
+    ) -> bool {
+        let record = self.slot(name, now).record.as_mut();
+        let is_extended = record.is_some_and(|record| record.extend(record_use, now));
+        if is_extended {
+            changed.push(name.clone());
         }
-        true
+        is_extended
+    }
+
+    pub(super) fn expire(&mut self, name: &SlotName, life: Life, now: Duration) -> bool {
+        let record = self.slot(name, now).record.as_mut();
+        record.map(|record| record.expire(life, now)).is_some()
     }
 
     pub(super) fn names(&self, covers: impl Fn(&SlotName) -> bool) -> Vec<SlotName> {

@@ -1,6 +1,7 @@
 //! Tests of caches with a remote tier, most of them with two caches that share one server.
 
 mod fills;
+mod idle;
 mod kept;
 mod late_answers;
 mod loads;
@@ -318,8 +319,6 @@ fn what_a_remote_tier_does_not_have_is_an_error_that_names_it() {
     let refused = two.caches[0].transaction(|transaction| transaction.insert(&one, "MTNVTU", 100));
     assert!(matches!(refused, Err(Error::NotRemote { what: "a transaction", .. })));
     assert!(matches!(one.watch("MTNVTU"), Err(Error::NotRemote { what: "a watch", .. })));
-    let idle = PRICES.time_to_idle(SECOND);
-    assert!(matches!(two.caches[0].keyspace(idle), Err(Error::NotRemote { what: "time_to_idle", .. })));
     assert!(matches!(two.caches[0].keyspace(REFUSED), Err(Error::Remote { .. })));
     let with_path = Cache::builder().path("/shop.larder").remote(two.server.node()).open();
     assert!(matches!(with_path, Err(Error::InvalidSetting { setting: "path", .. })));

@@ -56,7 +56,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let now = keyspace.now();
         let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
         let outgoing = if expires_at > now {
-            keyspace.outgoing(key, value, (now, expires_at), self.took)
+            keyspace.outgoing(key, value, keyspace.outgoing_life(value, (now, expires_at), self.took))
         } else {
             Ok(None)
         };

@@ -21,7 +21,7 @@ use crate::format::record;
 use crate::format::record::{FORMAT, Header, record_len};
 use crate::memory::extras::EntryExtras;
 use crate::memory::slot_key::SlotKey;
-use crate::remote::tier::{Life, SetCondition};
+use crate::remote::tier::{HardLimit, IdleLife, Life, SetCondition};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -33,34 +33,82 @@ pub(super) struct OutgoingRecord {
     pub(super) extras: Option<EntryExtras>,
 }
 
+/// When a record is written, and when it expires.
+#[derive(Clone, Copy)]
+pub(super) struct OutgoingLife {
+    written_at: Timestamp,
+    expires_at: Timestamp,
+    extras: EntryExtras,
+    /// Whether the hard limit is that of the record that is replaced.
+    keeps_limit: bool,
+}
+
+impl OutgoingLife {
+    /// `expires_at` and `extras` are what [`first_expiry`](Keyspace::first_expiry) returns.
+    fn new(
+        written_at: Timestamp,
+        (expires_at, extras): (Timestamp, Option<EntryExtras>),
+        load_time: Option<Duration>,
+    ) -> Self {
+        let extras = extras.unwrap_or_else(|| EntryExtras::new(written_at, load_time, Timestamp::ZERO));
+        Self { written_at, expires_at, extras, keeps_limit: false }
+    }
+
+    /// Returns the life of the record at the server, which then keeps it for `grace`. Returns `None` if both
+    /// have ended.
+    fn at_server(self, grace: Duration) -> Option<Life> {
+        let Self { written_at, expires_at, extras, keeps_limit } = self;
+        if extras.is_extended_by_uses() && expires_at > written_at {
+            let limit = match extras.ends_at {
+                _ if keeps_limit => HardLimit::Keep,
+                Timestamp::NEVER => HardLimit::Never,
+                ends_at => HardLimit::For(ends_at.since(written_at)),
+            };
+            return Some(Life::WhileUsed(IdleLife { left: expires_at.since(written_at), limit, grace }));
+        }
+        if expires_at == Timestamp::NEVER {
+            return Some(Life::Never);
+        }
+        let ends_at = expires_at.after(grace);
+        (ends_at > written_at).then(|| Life::For(ends_at.since(written_at)))
+    }
+}
+
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Returns the life of a record that is written now, and that has the hard limit `ends_at`. An absence has
+    /// no time to idle.
+    pub(super) fn outgoing_life(
+        &self,
+        value: Option<&Arc<V>>,
+        (now, ends_at): (Timestamp, Timestamp),
+        load_time: Option<Duration>,
+    ) -> OutgoingLife {
+        let expiry = match value {
+            Some(_) => self.first_expiry(now, ends_at, load_time),
+            None => (ends_at, None),
+        };
+        OutgoingLife::new(now, expiry, load_time)
+    }
+
     /// Returns the record of a value or an absence. Returns `None` if its expiry is in the past, and so is
     /// the end of its grace.
     pub(super) fn outgoing(
         &self,
         key: SlotKey<'_>,
         value: Option<&Arc<V>>,
-        (written_at, expires_at): (Timestamp, Timestamp),
-        load_time: Option<Duration>,
+        written: OutgoingLife,
     ) -> Result<Option<OutgoingRecord>, Error> {
         let format = self.opened.kind.format;
         let has_grace = value.is_some() && !is_plain(format);
         let grace = if has_grace { self.definition.stale_for() } else { Duration::ZERO };
-        let life = if expires_at == Timestamp::NEVER {
-            Life::Never
-        } else {
-            let ends_at = expires_at.after(grace);
-            if ends_at <= written_at {
-                return Ok(None);
-            }
-            Life::For(ends_at.since(written_at))
-        };
-        let extras = EntryExtras::new(written_at, load_time, Timestamp::ZERO);
+        let Some(life) = written.at_server(grace) else { return Ok(None) };
+        let sequence = self.link().map_or(1, RemoteLink::unique);
+        let (expires_at, extras) = (written.expires_at, written.extras.of_near_copy(sequence));
         let encoded = value.map(|value| self.encode_to_send(value)).transpose()?;
         let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
         let bytes = match encoded {
             Some(encoded) if is_plain(format) => encoded.bytes,
-            encoded => self.record_bytes(key, encoded, (expires_at, grace), extras),
+            encoded => self.record_bytes(key, encoded, (sequence, expires_at, grace), extras),
         };
         Ok(Some(OutgoingRecord { bytes, encoded_len, life, expires_at, extras: Some(extras) }))
     }
@@ -79,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         encoded: Option<EncodedValue>,
-        (expires_at, grace): (Timestamp, Duration),
+        (sequence, expires_at, grace): (u64, Timestamp, Duration),
         extras: EntryExtras,
     ) -> Vec<u8> {
         let EncodedValue { kind, bytes: payload, compression, extension, .. } =
@@ -90,7 +138,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             kind,
             compression,
             version: self.opened.kind.version,
-            sequence: self.link().map_or(1, RemoteLink::unique),
+            sequence,
             written_at: extras.written_at,
             expires_at,
             delete_after: expires_at.after(grace),
@@ -118,14 +166,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // A change that keeps the value but ends its life begins the grace of the value. Any other value
         // whose expiry has passed is not stored.
         let begins_grace = change.is_some_and(|change| change.keeps_value);
+        let mut written = match (change, read) {
+            (Some(change), Some(read)) if change.shortens_life => {
+                OutgoingLife::new(now, self.shortened_expiry(now, ends_at, read), load_time)
+            }
+            _ => self.outgoing_life(Some(value), (now, ends_at), load_time),
+        };
+        written.keeps_limit = read.is_some_and(|read| read.ends_at == written.extras.ends_at);
         let outgoing = if ends_at > now || begins_grace {
-            self.outgoing(key, Some(value), (now, ends_at), load_time)?
+            self.outgoing(key, Some(value), written)?
         } else {
             None
         };
         let Some(mut outgoing) = outgoing else { return self.end_remote(key, condition) };
         let replaced = change.and_then(|change| change.record).filter(|_| read.is_some());
-        if ttl == Ttl::Keep && self.definition.age_limit().is_none() {
+        // Uses extend the life of neither record.
+        let is_fixed = !matches!(outgoing.life, Life::WhileUsed(_))
+            && read.is_some_and(|read| read.ends_at == read.expires_at);
+        if ttl == Ttl::Keep && is_fixed && self.definition.age_limit().is_none() {
             // The server keeps the two records for the same time after their expiries.
             let graces =
                 replaced.map(|record| (self.grace_of(key, record), self.grace_of(key, &outgoing.bytes)));

@@ -1,0 +1,71 @@
+//! Uses of entries that have a time to idle, at a remote tier.
+//!
+//! The life of such an entry is that of its record at the server. Only the server extends it, and memory
+//! learns of it like of any other change:
+//!
+//! 1. A hit finds that its entry has less than the time to idle left. The entry is a near copy, or an answer
+//!    of the server. Both have the mark of the record, and its hard limit. If the life already ends at this
+//!    limit, the use has no effect.
+//! 2. The hit notes the key in [`sent_uses`](super::sent_uses). If the key is noted already, a request is on
+//!    its way, and the hit sends none. A note is void after a sixteenth of the time to idle. So if the request
+//!    was lost, the next use after that sends another one.
+//! 3. The hit sends the request, and returns its value. It waits for no answer.
+//! 4. The server checks the mark and the life, and extends the life, in one step. If any machine has removed
+//!    or replaced the record since the value of (1) was stored, or if the entry has expired, the request
+//!    changes nothing.
+//! 5. The server pushes the change. The push drops the near copies of all machines, and ends the note of (2).
+//!    The next lookup of each machine asks the server, and its near copy has the new life.
+//!
+//! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the expiry,
+//! would leave a copy that outlives its entry. After the answer of (4), it would be of no use, because the push
+//! of (5) follows immediately.
+//!
+//! If (2) came after (3), each of many simultaneous hits would send a request.
+//!
+//! A hit extends the life to 9/8 of the time to idle. So after (4), no copy is due for an eighth of that time,
+//! and the cost is one request in each eighth, and one lookup on each machine that uses the entry. A push also
+//! voids the tokens of lookups that are in progress: they return their values, and memory does not keep them.
+//! It voids no lease of a load: a lease is in the slot only while there is no record. A refresh compares the
+//! bytes of the record, which a use does not change.
+
+use std::time::Duration;
+
+use crate::engine::tiers::Tiers;
+use crate::memory::extras::EntryExtras;
+use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::RecordUse;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::units::Timestamp;
+
+/// A note is void after the time to idle divided by this number. Less than an eighth of the time to idle, so
+/// that a note is void before the extended entry is due again.
+const REPEATS: u32 = 16;
+
+impl Tiers {
+    /// Runs steps 1 to 3 for a hit. `expires_at` and `extras` are those of the entry that was found, and
+    /// `life` is the life that the use gives it.
+    #[cold]
+    pub(crate) fn send_use(
+        &self,
+        key: SlotKey<'_>,
+        (expires_at, extras): (Timestamp, EntryExtras),
+        time_to_idle: Duration,
+        life: Duration,
+    ) {
+        let Some(link) = self.remote() else { return };
+        // A forked child must not take the lock of the notes: a thread of the parent may have held it.
+        if extras.ends_at <= expires_at || !self.process.is_current() {
+            return;
+        }
+        if failpoint_is_set(Failpoint::ExtendNearCopy) {
+            _ = self.memory.extend_life(key, life, || self.time.now(), None);
+        }
+        // 2.
+        if !link.uses.note(key.bytes, self.time.clock().monotonic(), time_to_idle / REPEATS) {
+            return;
+        }
+        // 3.
+        let record_use = RecordUse { mark: extras.record_mark, below: time_to_idle, life };
+        drop(link.begin(|tier, reply| tier.extend(key.bytes.into(), record_use, reply)));
+    }
+}

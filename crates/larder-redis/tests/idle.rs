@@ -21,8 +21,15 @@ const SLOT: &str = "larder:1:prices:k";
 /// Returns a record of larder's length, with this mark, whose grace is an hour.
 fn record(mark: u32) -> Vec<u8> {
     let grace = u64::try_from(HOUR.as_millis()).unwrap();
-    [[7; 20].as_slice(), &mark.to_be_bytes(), &[7; 8], &5_u64.to_be_bytes(), &(5 + grace).to_be_bytes(), b"value"]
-        .concat()
+    [
+        [7; 20].as_slice(),
+        &mark.to_be_bytes(),
+        &[7; 8],
+        &5_u64.to_be_bytes(),
+        &(5 + grace).to_be_bytes(),
+        b"value",
+    ]
+    .concat()
 }
 
 fn life(left: Duration, limit: HardLimit) -> Life {
@@ -71,7 +78,16 @@ fn a_use_extends_the_record_that_was_used_up_to_its_limit() {
     assert!(!extend(&two, 4));
     assert!(set(&one, 5, Life::For(HOUR + MINUTE), SetCondition::Always));
     assert!(!extend(&two, 5), "a record that uses do not extend");
-    assert!(ask(|reply| one.set(key("k"), vec![7; 24], life(MINUTE, HardLimit::Never), SetCondition::Always, reply)).unwrap());
+    assert!(
+        ask(|reply| one.set(
+            key("k"),
+            vec![7; 24],
+            life(MINUTE, HardLimit::Never),
+            SetCondition::Always,
+            reply
+        ))
+        .unwrap()
+    );
     assert!(!extend(&two, u32::from_be_bytes([7; 4])), "it is too short for a record of larder");
 }
 
@@ -145,7 +161,13 @@ fn a_record_that_uses_extend_is_a_record_for_every_request() {
     let record_use = RecordUse { mark: 1, below: HOUR, life: HOUR };
     assert!(!ask(|reply| two.extend(key_of(9, "k"), record_use, reply)).unwrap());
     // Another program has written the beginning of such a record.
-    server.cli(&["EVAL", "return redis.call('SET', KEYS[1], '\\3' .. redis.call('GET', KEYS[2]))", "2", SLOT, &generation(&server)]);
+    server.cli(&[
+        "EVAL",
+        "return redis.call('SET', KEYS[1], '\\3' .. redis.call('GET', KEYS[2]))",
+        "2",
+        SLOT,
+        &generation(&server),
+    ]);
     assert_eq!(get(&two, "k"), None);
     assert_eq!(ask(|reply| two.remove(vec![key("k")], reply)).unwrap(), 0);
 }

@@ -185,7 +185,9 @@ impl RemoteTier for RemoteNode {
 
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>) {
         let name = self.name_of(&key);
-        self.ask(reply, move |server, now, _| server.get(&name, now).map(|record| record.answer(now, 0).left));
+        self.ask(reply, move |server, now, _| {
+            server.get(&name, now).map(|record| record.answer(now, 0).left)
+        });
     }
 
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>) {

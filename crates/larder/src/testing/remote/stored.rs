@@ -76,10 +76,9 @@ impl ServerRecord {
         let left = |end: Option<Duration>| {
             end.map_or(Remaining::Never, |end| Remaining::For(end.saturating_sub(now)))
         };
-        let times = self.times.map(|times| RecordTimes {
-            age: now.saturating_sub(times.stored_at),
-            limit: left(times.limit),
-        });
+        let times = self
+            .times
+            .map(|times| RecordTimes { age: now.saturating_sub(times.stored_at), limit: left(times.limit) });
         let (bytes, left) = (self.bytes.clone(), left(self.until));
         RemoteRecord { bytes, left, generation, is_tracked: true, times }
     }

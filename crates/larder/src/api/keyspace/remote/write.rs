@@ -173,11 +173,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             _ => self.outgoing_life(Some(value), (now, ends_at), load_time),
         };
         written.keeps_limit = read.is_some_and(|read| read.ends_at == written.extras.ends_at);
-        let outgoing = if ends_at > now || begins_grace {
-            self.outgoing(key, Some(value), written)?
-        } else {
-            None
-        };
+        let outgoing =
+            if ends_at > now || begins_grace { self.outgoing(key, Some(value), written)? } else { None };
         let Some(mut outgoing) = outgoing else { return self.end_remote(key, condition) };
         let replaced = change.and_then(|change| change.record).filter(|_| read.is_some());
         // Uses extend the life of neither record.

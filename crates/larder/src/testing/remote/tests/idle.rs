@@ -316,10 +316,15 @@ fn a_refresh_goes_by_the_age_of_a_value_and_a_use_meanwhile_does_not_void_it() {
         assert_eq!(refreshed.get(&1).unwrap().value.as_deref(), Some(&9), "a near copy");
     }
     two.clock.advance(7 * MINUTE);
-    let using = other.clone();
+    let (using, clock) = (other.clone(), two.clock.clone());
     // The refresh has read the record. The use extends its life before the new record is set.
-    two.nodes[0].before_set(move || assert_eq!(using.get(&1).as_deref(), Some(&9)));
-    assert_eq!(refreshed.get(&1).unwrap().value.as_deref(), Some(&9), "a refresh begins");
+    two.nodes[0].before_set(move || {
+        clock.advance(2 * MINUTE);
+        assert_eq!(using.get(&1).as_deref(), Some(&9));
+        assert_eq!(left(&using), Some(LIFE));
+    });
+    // Here, the push of a use comes at once, and drops the copy that a refresh would begin with.
+    until(|| refreshed.get(&1).unwrap().value.is_some() && one.stats().refreshes == 1);
     until(|| other.get(&1).as_deref() == Some(&10));
     assert_eq!(loads.load(Ordering::SeqCst), 1);
     assert_eq!(left(&other), Some(LIFE));

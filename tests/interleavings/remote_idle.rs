@@ -41,8 +41,8 @@ fn delay_requests(node: &RemoteNode) {
     node.hold_requests(false);
 }
 
-/// One machine uses the entry while it expires, and its use arrives late. Once any machine has found the entry
-/// expired, no machine finds it.
+/// One machine uses the entry while it expires, and its use arrives late. Once any machine has found the
+/// entry expired, no machine finds it.
 pub(crate) fn a_late_use_brings_back_nothing_that_was_seen_expired() {
     let (machines, [one, other]) = on_the_eve();
     let seen = Lookups::default();

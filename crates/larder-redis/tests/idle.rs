@@ -8,6 +8,7 @@ use larder::remote::{
 };
 use larder::{Cache, Format, Keyspace, KeyspaceDefinition, Remaining};
 use larder_redis::RedisTier;
+use larder_redis::inspect::{ServerInspector, SlotState};
 
 use crate::requests::{bytes, get, leased};
 use crate::server::RedisServer;
@@ -201,6 +202,9 @@ fn a_use_on_one_node_keeps_an_entry_for_the_others() {
     let looks = a.keyspace(LOOKS).unwrap();
     one.insert("k", 1).unwrap();
     assert!(seconds(&server) > 3_600, "9/8 of the time to idle");
+    let mut inspector = ServerInspector::open(&server.url("prefix=shop")).unwrap();
+    let slot = inspector.slot(SESSION.as_bytes()).unwrap();
+    assert!(matches!(slot.state, SlotState::Record(Ok(_))), "{slot:?}");
     let shorten = || assert_eq!(server.cli(&["EXPIRE", SESSION, "1000"]), "1");
     let is_extended = || eventually("the life is extended", || seconds(&server) > 3_600);
     let ends_early = || looks.ttl("k").is_some_and(|left| left <= Duration::from_secs(1_000));

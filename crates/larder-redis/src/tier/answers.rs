@@ -64,8 +64,8 @@ fn left(ms: i64) -> Option<Remaining> {
     }
 }
 
-/// Reads a record, its remaining time, and the time of the server if the record needs it. Returns `None` if the
-/// slot has no record.
+/// Reads a record, its remaining time, and the time of the server if the record needs it. Returns `None` if
+/// the slot has no record.
 fn record(fields: &mut impl Iterator<Item = Reply>, is_plain: bool, generation: u64) -> Option<RemoteRecord> {
     let mut bytes = fields.next()?.into_bytes()?;
     let left = left(fields.next()?.as_integer()?)?;

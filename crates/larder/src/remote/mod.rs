@@ -35,9 +35,10 @@
 //! the same bytes, so equal bytes mean an unchanged slot.
 //!
 //! **A use** of a record in a keyspace with a time to idle [extends](RemoteTier::extend) its life at the
-//! server. The tier stores with such a record when it was stored, and when its life ends at the latest, both by
-//! the clock of the server. For `extend`, it reads the mark and the times in the header of the record: bytes 20
-//! to 23, and the expiry and the end of the grace in bytes 32 to 47. Their difference is the grace.
+//! server. The tier stores with such a record when it was stored, and when its life ends at the latest,
+//! both by the clock of the server. For `extend`, it reads the mark and the times in the header of the
+//! record: bytes 20 to 23, and the expiry and the end of the grace in bytes 32 to 47. Their difference is
+//! the grace.
 //!
 //! **A range** is all keys with a common prefix. Each range has a random generation, which a removal of the
 //! range replaces. A record is a miss if it was stored under another generation of a range that contains its

@@ -3,9 +3,9 @@
 use crate::connection::request::Script;
 
 /// Prepends the function `is_live` to a script: whether the record in a slot is a live value, and neither
-/// an absence nor a value in its grace. `v` has the first 73 bytes of the slot. Byte 10 of the record is 1 in
-/// an absence. The server keeps the record until the end of its grace. So the value is live while the slot has
-/// more time left than the grace.
+/// an absence nor a value in its grace. `v` has the first 73 bytes of the slot. Byte 10 of the record is 1
+/// in an absence. The server keeps the record until the end of its grace. So the value is live while the
+/// slot has more time left than the grace.
 macro_rules! counting {
     ($script:literal) => {
         concat!(

@@ -7,26 +7,26 @@
 //!    of the server. Both have the mark of the record, and its hard limit. If the life already ends at this
 //!    limit, the use has no effect.
 //! 2. The hit notes the key in [`sent_uses`](super::sent_uses). If the key is noted already, a request is on
-//!    its way, and the hit sends none. A note is void after a sixteenth of the time to idle. So if the request
-//!    was lost, the next use after that sends another one.
+//!    its way, and the hit sends none. A note is void after a sixteenth of the time to idle. So if the
+//!    request was lost, the next use after that sends another one.
 //! 3. The hit sends the request, and returns its value. It waits for no answer.
 //! 4. The server checks the mark and the life, and extends the life, in one step. If any machine has removed
 //!    or replaced the record since the value of (1) was stored, or if the entry has expired, the request
 //!    changes nothing.
-//! 5. The server pushes the change. The push drops the near copies of all machines, and ends the note of (2).
-//!    The next lookup of each machine asks the server, and its near copy has the new life.
+//! 5. The server pushes the change. The push drops the near copies of all machines, and ends the note of
+//!    (2). The next lookup of each machine asks the server, and its near copy has the new life.
 //!
-//! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the expiry,
-//! would leave a copy that outlives its entry. After the answer of (4), it would be of no use, because the push
-//! of (5) follows immediately.
+//! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the
+//! expiry, would leave a copy that outlives its entry. After the answer of (4), it would be of no use,
+//! because the push of (5) follows immediately.
 //!
 //! If (2) came after (3), each of many simultaneous hits would send a request.
 //!
-//! A hit extends the life to 9/8 of the time to idle. So after (4), no copy is due for an eighth of that time,
-//! and the cost is one request in each eighth, and one lookup on each machine that uses the entry. A push also
-//! voids the tokens of lookups that are in progress: they return their values, and memory does not keep them.
-//! It voids no lease of a load: a lease is in the slot only while there is no record. A refresh compares the
-//! bytes of the record, which a use does not change.
+//! A hit extends the life to 9/8 of the time to idle. So after (4), no copy is due for an eighth of that
+//! time, and the cost is one request in each eighth, and one lookup on each machine that uses the entry. A
+//! push also voids the tokens of lookups that are in progress: they return their values, and memory does
+//! not keep them. It voids no lease of a load: a lease is in the slot only while there is no record. A
+//! refresh compares the bytes of the record, which a use does not change.
 
 use std::time::Duration;
 

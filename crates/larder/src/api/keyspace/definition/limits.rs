@@ -58,8 +58,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// the cache also record them. A crash loses the uses that are not recorded yet. So after a crash an
     /// entry may expire earlier, but never later.
     ///
-    /// Over a remote tier, a use on any machine extends the life of the entry for all of them, by the clock of
-    /// the server. The hit does not wait for the server. A keyspace in the format
+    /// Over a remote tier, a use on any machine extends the life of the entry for all of them, by the clock
+    /// of the server. The hit does not wait for the server. A keyspace in the format
     /// [`Raw`](crate::Format::Raw) cannot have a time to idle there ([`Error::NotRemote`]).
     ///
     /// [`Error::NotRemote`]: crate::Error::NotRemote

@@ -75,8 +75,8 @@ impl OutgoingLife {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the life of a record that is written now, and that has the hard limit `ends_at`. An absence has
-    /// no time to idle.
+    /// Returns the life of a record that is written now, and that has the hard limit `ends_at`. An absence
+    /// has no time to idle.
     pub(super) fn outgoing_life(
         &self,
         value: Option<&Arc<V>>,

@@ -21,7 +21,6 @@
 //!    written.
 //! 5. A caller that waits for values, such as a durable insert or a flush, is answered when all values of its
 //!    step and of earlier steps are committed. Callers are answered in order, so no caller waits forever.
-//!
 //! 6. The removals of a group belong to its writes, and are held with them. The caller of the group waits as
 //!    in (5).
 //!

@@ -2,12 +2,15 @@
 //! sketch estimates how often each key was used.
 //!
 //! 1. A new entry joins the *small* queue. The target weight of this queue is a share of the total weight.
-//! 2. At the end of the small queue, the entry competes for a place in the *main* queue. Its rival is the
+//!    While the queue is empty or has less than half of this weight, entries of the *main* queue are
+//!    evicted, if it has any.
+//! 2. At the end of the small queue, the entry competes for a place in the main queue. Its rival is the
 //!    oldest entry of main that was not used since the policy last visited it. Used entries go back to the
-//!    start of main. A newcomer that was used while in the small queue replaces the rival, unless the sketch
-//!    counts more than [`MAX_LEAD`] times as many uses of the rival. Any other newcomer replaces the rival
-//!    only if it has at least two more uses. A newcomer that loses is evicted. Then a rival with more uses
-//!    goes back to the start of main, and any other rival stays to compete with the next newcomer.
+//!    start of main. A newcomer that was used while in the small queue replaces the rival, unless the
+//!    sketch counts more than [`MAX_LEAD`] times as many uses of the rival. Any other newcomer replaces the
+//!    rival only if it has at least two more uses. A newcomer that loses is evicted. Then a rival with more
+//!    uses goes back to the start of main, and so does the rival of every [`MAX_LOSERS`]th loser. Any other
+//!    rival stays to compete with the next newcomer.
 //! 3. While main has not filled its share, there is no rival. An entry that was used while in the small
 //!    queue, or twice according to the sketch, joins main. Any other entry is evicted.
 //! 4. Once the cache is full, the *warm-up* entries are evicted first, from the newest to the oldest. The

@@ -53,13 +53,16 @@ cumulative_stats! {
         pub disk_hits: u64,
         /// Lookups that neither memory nor the disk could answer.
         pub misses: u64,
-        /// Loaders that were run.
+        /// Loads that were begun: a [`LoadLease`](crate::LoadLease) is one load, and a loader of several keys
+        /// is one load for each key.
         pub loads: u64,
-        /// Loaders that returned an error or panicked.
+        /// Loads that failed: the loader returned an error or panicked, or the lease was dropped without a
+        /// result.
         pub load_failures: u64,
         /// Disk hits that were copied into memory.
         pub promotions: u64,
-        /// Values that the application inserted. The values of loaders are counted only under `loads`.
+        /// Values that the application stored, including the values of atomic changes and of touches. The
+        /// values of loaders are counted only under `loads`.
         pub inserts: u64,
         /// Removals by the application, counted as in [`Stats::invalidations`](crate::Stats::invalidations).
         pub invalidations: u64,
@@ -81,8 +84,9 @@ cumulative_stats! {
         pub undecodable: u64,
         /// Loaded values that could not be cached.
         pub uncacheable: u64,
-        /// Loaded or promoted values that were not cached, because their key was written or invalidated in
-        /// the meantime.
+        /// Loaded or promoted values that were not cached, for example because their key was written or
+        /// invalidated in the meantime, because the load passed its deadline, or because another lookup had
+        /// already cached the value.
         pub voided_fills: u64,
         /// Failed loads that were answered with a stale value, and answers with a stale value during a
         /// cool-down.
@@ -92,8 +96,10 @@ cumulative_stats! {
         pub absent_answers: u64,
         /// Refreshes that were started.
         pub refreshes: u64,
-        /// Refreshes that were not started, because every thread of the pool was busy and the queue was
-        /// full.
+        /// Refreshes that were not started, because the pool and its queue were full
+        /// ([`load_threads`](crate::CacheBuilder::load_threads)), because the maximum number of tasks was
+        /// running ([`load_tasks`](crate::CacheBuilder::load_tasks)), or because no thread or task could be
+        /// started.
         pub refreshes_refused: u64,
     }
 }

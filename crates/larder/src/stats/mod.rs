@@ -58,9 +58,11 @@ pub struct Stats {
     pub remote: Option<RemoteStats>,
     /// Lookups that no tier could answer. These include lookups that waited for another caller's load.
     pub misses: u64,
-    /// Loaders that were run.
+    /// Loads that were begun: a [`LoadLease`](crate::LoadLease) is one load, and a loader of several keys is
+    /// one load for each key.
     pub loads: u64,
-    /// Loaders that returned an error or panicked.
+    /// Loads that failed: the loader returned an error or panicked, or the lease was dropped without a
+    /// result.
     pub load_failures: u64,
     /// The sum of [`KeyspaceStats::stale_answers`].
     pub stale_answers: u64,
@@ -70,8 +72,9 @@ pub struct Stats {
     pub refreshes_refused: u64,
     /// The sum of [`KeyspaceStats::absent_answers`].
     pub absent_answers: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
-    /// meantime.
+    /// Loaded or promoted values that were not cached, for example because their key was written or
+    /// invalidated in the meantime, because the load passed its deadline, or because another lookup had
+    /// already cached the value.
     pub voided_fills: u64,
     /// Loaded values that could not be cached. They were too large, could not be encoded, or found no room
     /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
@@ -82,8 +85,8 @@ pub struct Stats {
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
     /// disk capacity. The log reports the first of them for each keyspace.
     pub too_large_for_disk: u64,
-    /// Values that the application inserted. Values from loaders are stored as well, but are counted only
-    /// under `loads`.
+    /// Values that the application stored, including the values of atomic changes and of touches. Values from
+    /// loaders are stored as well, but are counted only under `loads`.
     pub inserts: u64,
     /// Removals by the application. Each removed key, prefix, pattern or keyspace counts once, even if it
     /// had no entry. [`Cache::clear`](crate::Cache::clear) counts once for each open keyspace. Removals
@@ -241,9 +244,11 @@ pub struct KeyspaceStats {
     pub disk_hits: u64,
     /// Lookups that no tier could answer.
     pub misses: u64,
-    /// Loaders that were run.
+    /// Loads that were begun: a [`LoadLease`](crate::LoadLease) is one load, and a loader of several keys is
+    /// one load for each key.
     pub loads: u64,
-    /// Loaders that returned an error or panicked.
+    /// Loads that failed: the loader returned an error or panicked, or the lease was dropped without a
+    /// result.
     pub load_failures: u64,
     /// Failed loads that were answered with a stale value ([`grace`](crate::KeyspaceDefinition::grace)), and
     /// answers with a stale value during the cool-down after a failure.
@@ -251,7 +256,9 @@ pub struct KeyspaceStats {
     /// Refreshes that were started: loads of registered loaders that began while the key had a live value
     /// ([`LoadPolicy`](crate::LoadPolicy)). Each refresh also counts under `loads` once its loader runs.
     pub refreshes: u64,
-    /// Refreshes that were not started, because every thread of the pool was busy and the queue was full. A
+    /// Refreshes that were not started, because the pool and its queue were full
+    /// ([`load_threads`](crate::CacheBuilder::load_threads)), because the maximum number of tasks was running
+    /// ([`load_tasks`](crate::CacheBuilder::load_tasks)), or because no thread or task could be started. A
     /// possible reason is that loads hang.
     pub refreshes_refused: u64,
     /// Lookups answered with a cached absence: the source has no value
@@ -262,8 +269,9 @@ pub struct KeyspaceStats {
     pub load_latency: Latencies,
     /// Hits on disk or at the server that were copied into memory.
     pub promotions: u64,
-    /// Loaded or promoted values that were not cached, because their key was written or invalidated in the
-    /// meantime.
+    /// Loaded or promoted values that were not cached, for example because their key was written or
+    /// invalidated in the meantime, because the load passed its deadline, or because another lookup had
+    /// already cached the value.
     pub voided_fills: u64,
     /// Loaded values that could not be cached. They were too large, could not be encoded, or found no room
     /// in memory and would not be saved. The next caller loads the value again. The log reports the cause
@@ -276,8 +284,8 @@ pub struct KeyspaceStats {
     pub too_large_for_disk: u64,
     /// The size of the latest of these values, and the settings that would allow it.
     pub too_large_for_disk_cause: Option<String>,
-    /// Values that the application inserted. Values from loaders are stored as well, but are counted only
-    /// under `loads`.
+    /// Values that the application stored, including the values of atomic changes and of touches. Values from
+    /// loaders are stored as well, but are counted only under `loads`.
     pub inserts: u64,
     /// Removals by the application from this keyspace. Each removed key, prefix or pattern counts once,
     /// even if it had no entry. The removal of the whole keyspace counts once. Removals through the control

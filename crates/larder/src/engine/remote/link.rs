@@ -85,8 +85,8 @@ impl RemoteLink {
         answer.wait()
     }
 
-    /// Returns the answer to a lookup or a fill. If there is no answer, counts a failure and returns
-    /// `None`.
+    /// Returns the answer to a request of a lookup, a load or an iteration. If there is no answer, counts a
+    /// failure and returns `None`.
     pub(crate) fn count<T>(&self, answer: RemoteResult<T>) -> Option<T> {
         answer.map_err(|error| self.count_failure(&error)).ok()
     }

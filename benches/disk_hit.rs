@@ -182,8 +182,8 @@ fn enter<'a>(
 ) {
     contest.contestant(peer.name(), &peer.terms(), move || {
         let found = lookups(peer, threads, turns.next().unwrap_or_default());
-        // foyer may have dropped a few pages while it was filled, so the percentage can differ by less than
-        // 1.
+        // foyer may have dropped a few pages while it was filled. The percentage that is found may
+        // therefore differ from `hits`, but by less than 1.
         assert!((found.hits - hits).abs() < 1.0, "{} found {} %", peer.name(), found.hits);
         found.nanos
     });

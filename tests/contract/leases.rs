@@ -1,7 +1,8 @@
 //! Tests of leases: the ways in which a load ends, and the results of the callers that wait for it.
 //!
 //! A lease times out in real time. If a test needs a lease that has timed out, it uses a timeout of 1 ms.
-//! The test then waits for the load of another caller, as any caller of the cache does.
+//! Such a test waits until the lease has timed out: in another lookup that waits for the lease, or with
+//! `wait_until`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,8 +57,8 @@ fn waited(pending: PendingLoad<u64>) -> Result<Option<u64>, LoadError<String>> {
     pending.wait().map(|waited| waited.value().map(|value| *value))
 }
 
-/// Returns a lease, and another caller's wait for it. A lease of 1 ms may have timed out before the other
-/// caller comes, and then both are taken again.
+/// Returns a lease, and the wait of a second lookup for it. If a lease of 1 ms times out before the second
+/// lookup, the function takes another lease.
 fn lease_and_pending(versions: &Keyspace<u64, u64>) -> (LoadLease<u64, u64>, PendingLoad<u64>) {
     loop {
         let lease = lease(versions);

@@ -1,4 +1,5 @@
-//! The latencies of requests. Every latency is stored, so percentiles are exact.
+//! The latencies of requests. Every latency is stored, so percentiles are exact up to the maximum that
+//! [`Latencies::record`] stores.
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! Invariant: no two keys have the same text, and the text of a key parses back to that key. In the Django
 //! application, called the original here, two different keys may share a string:
 //!
-//! - the product `categories_active` and the category list, `product_categories_active`;
+//! - the product `categories_active` and the category list: both `product_categories_active`;
 //! - data packages with underscores in their codes: (`A`, `B_C`) and (`A_B`, `C`), both `data_package_A_B_C`.
 //!
 //! One of the two keys keeps the shared string: the category list, and the package with the shortest product

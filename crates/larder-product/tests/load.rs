@@ -39,7 +39,7 @@ impl Client<'_> {
         self.shop.get_or_load_product_list(&codes().airtime, build).unwrap().to_vec()
     }
 
-    /// Requests both products and the list once. Returns the number of stale answers.
+    /// Requests both products and the list once. Returns the number of stale products in the answers.
     fn stale(&self, minimums: &MinRevisions) -> u64 {
         let minimum = |at: usize| minimums[at].load(Ordering::Acquire);
         let mut stale = 0;

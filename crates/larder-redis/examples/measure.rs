@@ -1,7 +1,8 @@
 //! Measures a cache on a server: `measure URL`.
 //!
-//! Prints the times of a lookup in memory, a lookup on the server, a write and a load. Also prints the number
-//! of lookups per second that many threads make on the server.
+//! Prints the times of a write, a load, a lookup in memory, a lookup on the server, and 64 concurrent
+//! lookups on the server. Also prints the number of lookups per second that several threads make on the
+//! server.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures real time")]
 

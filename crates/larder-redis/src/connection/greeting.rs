@@ -87,9 +87,9 @@ impl Input {
     }
 }
 
-/// A connection whose thread waits for each reply: a new connection during its greeting, or the connection
-/// of a tool, to a Sentinel, or of the waits for replicas. All requests of one `Greeting` share one time
-/// limit.
+/// A connection whose thread waits for the replies to its requests: a new connection during its greeting,
+/// the connection of a tool, a connection to a Sentinel, or the connection that waits for replicas. All
+/// requests of one `Greeting` share one time limit.
 pub(crate) struct Greeting<'a> {
     pub(crate) socket: &'a Arc<Socket>,
     pub(crate) input: &'a mut Input,

@@ -10,7 +10,8 @@ use super::values;
 use crate::term::exit::Failure;
 use crate::term::out::progress;
 
-/// Maximum length of a file that is verified without `--deep`. This takes about one second.
+/// Maximum length of a file that is verified without `--deep`. Verifying a file of this length takes about
+/// one second.
 const BUDGET: ByteSize = ByteSize::mib(256);
 
 pub(super) fn lines(path: &Path, file: &FileInfo, deep: bool) -> Result<Vec<CheckResult>, Failure> {

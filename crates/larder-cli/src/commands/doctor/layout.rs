@@ -4,9 +4,10 @@ use larder::inspect::escape_control;
 
 use crate::term::out;
 
-/// The column at which a finding begins, after the verdict and the name of the check.
+/// The column at which a finding begins, after the verdict and the name of the check, unless the terminal
+/// is narrow.
 const FOUND_AT: usize = 20;
-/// The column at which a remedy begins, after its arrow.
+/// The column at which a remedy begins, after its arrow, unless the terminal is narrow.
 const REMEDY_AT: usize = 22;
 /// In a terminal with fewer columns, the finding is below the name of the check.
 const NARROW: usize = 60;

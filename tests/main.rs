@@ -1,4 +1,4 @@
-//! End-to-end tests of larder, on real files and real processes.
+//! End-to-end tests of larder, with real files and processes, and with simulated disks.
 //!
 //! - `contract/`: the promises of `docs/contract.md`; the tests of promise N are in `contract_N_….rs`;
 //! - `outages/`: the disk tier while its disk fails, and the ways back into service;

@@ -1,8 +1,8 @@
 //! A user's `Drop` may make any call, wherever the cache drops a value or an error.
 //!
-//! The cache must hold no lock while it drops a value. Otherwise a call in the `Drop` would wait forever. The
-//! test tries each way in which a value is dropped, with a `Drop` that calls most methods of the cache and of
-//! its keyspaces. A watchdog turns a hang into a failure.
+//! The cache must hold no lock while it drops a value. Otherwise a call in the `Drop` would wait forever.
+//! The first test tries each way in which a value is dropped, with a `Drop` that calls most methods of the
+//! cache and of its keyspaces. A watchdog turns a hang into a failure.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

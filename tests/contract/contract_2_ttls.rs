@@ -1,4 +1,5 @@
-//! Contract 2: an entry expires exactly at its expiry, for each kind of TTL.
+//! Contract 2: an entry expires at its expiry, for each kind of TTL. TTLs and settings that are not valid
+//! are refused.
 
 use std::sync::Arc;
 use std::time::Duration;

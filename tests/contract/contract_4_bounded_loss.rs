@@ -1,7 +1,7 @@
 //! Contract 4: a crash loses at most the unflushed entries, and no entry is ever damaged.
 //!
-//! These tests kill a process with one thread. [`crate::faults::kill`] has several threads, and kills at
-//! any moment.
+//! The first test kills a process with one thread. The tests in [`crate::faults::kill`] kill a process with
+//! several threads, at any moment.
 
 use std::collections::HashMap;
 

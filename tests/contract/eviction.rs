@@ -1,4 +1,5 @@
-//! Tests which entries are evicted when the disk is full and the entries have different lifetimes.
+//! Tests which entries are evicted when the disk is full, and what a loss of power during an eviction
+//! leaves.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Removals of more keys than one commit can delete. Such a removal takes effect before its call returns, and
 //! the entries are deleted later.
 //!
-//! The caches of these tests treat a few keys as a large removal. The tests run them step by step, and each
-//! commit deletes a part.
+//! The caches of these tests treat a few keys as a large removal. In most tests, the test runs the steps of
+//! the writer, and each step deletes a part of the entries.
 
 use larder::testing::{Act, DiskOperation, Failure, SimulatedVolume};
 use larder::{Any, ByteSize, Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};
@@ -16,7 +16,7 @@ const ROWS: usize = 4;
 const NUMBERS: u64 = 30;
 
 fn open(place: &Place) -> Cache {
-    // Some of the entries are in memory, and all of them are on disk.
+    // All entries are on disk, and some of them are also in memory.
     let builder = place.builder().stepped(1).range_rows(ROWS);
     builder.memory_capacity(ByteSize::kib(64)).weigher(|_| 2_000).open().unwrap()
 }

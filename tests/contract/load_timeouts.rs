@@ -1,7 +1,7 @@
 //! Tests of the timeouts of registered loaders, of their thread pool, and of loaders that misbehave.
 //!
-//! Timeouts pass in real time. A test that needs a timeout sets it to a few milliseconds, and its loader
-//! waits for the test.
+//! Timeouts pass in real time, so a test that needs a timeout sets a short one. The slow loaders wait for
+//! the test.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;

@@ -1,8 +1,9 @@
-//! Another process removes, moves or replaces the cache file on a simulated disk, before each operation of a
-//! commit in turn.
+//! Tests of a cache file on a simulated disk that another process removes, moves, replaces or overwrites.
+//! In some tests, this happens before a disk operation of the call, with another operation in each run.
+//! Other tests use a path that can't be checked, or a file system with changing identities.
 //!
-//! At its end, the writer's step checks the path, and only then answers its callers. The tests fail if that
-//! check runs before the commit or after the answers.
+//! At its end, the writer's step checks the path, and only then answers its callers. The first test fails
+//! if that check runs before the commit or after the answers.
 
 use larder::testing::{Act, DiskOperation, Failure, await_first_sweep};
 use larder::{ByteSize, Cache, DiskState, Durability, Error, Event, InsertOptions};

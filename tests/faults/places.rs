@@ -1,8 +1,8 @@
 //! Tests of cache files in several kinds of directories and file systems, with the permissions and limits
 //! that apply there.
 //!
-//! A child process mounts real file systems in its own mount namespace, if it is allowed to (as root).
-//! Otherwise these tests print that they are skipped.
+//! In some tests, a child process mounts a real file system in its own mount namespace, if it is allowed to
+//! (as root). Otherwise these tests print that they are left out.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Tests of durability. An acknowledged change is already on the disk (contracts 3 and 4). With a full write
-//! buffer, no caller waits forever (contract 7).
+//! Tests of durability. A change whose commit was acknowledged is already on the disk (contracts 3 and 4).
+//! With a full write buffer, no caller waits forever (contract 7).
 
 use std::sync::Mutex;
 

@@ -1,5 +1,6 @@
-//! Tests of lookups of two keys at one moment. One key is on disk, and the other key is in memory. During
-//! the lookup, the entry on disk disappears. The value in memory is replaced before and after that.
+//! Tests of lookups of two keys at one moment. One key is on disk, and the other key is in memory. Beside
+//! the lookup, another thread replaces the value in memory, makes the entry on disk disappear, and replaces
+//! the value in memory again.
 
 use std::sync::Mutex;
 
@@ -56,8 +57,8 @@ fn look_up(cache: &Cache, pairs: &Keyspace<(u64, u64), u64>) -> Option<Found> {
 /// Looks up both keys while `lose` makes the entry on disk disappear. Returns the result if the two values
 /// never existed at the same time. Also returns the result of a last lookup, which runs alone.
 ///
-/// The contest has only one lookup. Such a lookup may copy an entry into memory although the disk has
-/// evicted it meanwhile. A later lookup would find that copy.
+/// The contest has only one lookup. A lookup may copy the entry into memory although the disk has evicted
+/// the entry meanwhile, and a second lookup would find that copy.
 fn look_up_beside(
     cache: &Cache,
     pairs: &Keyspace<(u64, u64), u64>,

@@ -1,5 +1,4 @@
-//! Tests of two caches that share a server: both look up, load and remove while messages of the server arrive
-//! late.
+//! Tests of two caches that share a server. In many scenarios, messages of the server arrive late.
 //!
 //! When [`BOUND`] has passed after a change, the change counts as settled for the other node. From then on,
 //! no lookup on that node may return an older value.

@@ -1,5 +1,6 @@
-//! Tests of keyspaces that are opened while the file is out of service. Any operation may fail when the file
-//! comes back. Each keyspace must still get its own number, and the file must not be treated as damaged.
+//! Tests of keyspaces that are opened while the file is out of service. When the file comes back, each
+//! keyspace must have its own number and version, even if a disk operation fails at that time. The file
+//! must not be treated as damaged.
 
 use larder::testing::Failure;
 use larder::{Cache, DiskState, KeyspaceDefinition, MAX_RETRY_DELAY};

@@ -1,6 +1,6 @@
-//! Tests that the cache acknowledges a change on a failing disk only if a restart finds the change. The
-//! changes are a removal that a write replaces before its commit, a durable insert, and a value too large
-//! for memory. An earlier version acknowledged such calls.
+//! Tests of changes while the disk fails. A durable change is acknowledged only if a restart finds the
+//! change. No call reports that an entry is gone if the disk tier may bring the entry back. One test checks
+//! that the file is not discarded without need.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};

@@ -2,7 +2,7 @@
 //! change the count.
 //!
 //! A child process fills a cache and looks up keys under valgrind. valgrind counts only the lookups. The
-//! hash seeds differ between processes. This changes the count by less than 0.1 %.
+//! hash seeds differ between processes, which changes the count by less than 0.1 %.
 //!
 //! The package `larder-callgrind` checks larder's count against a limit.
 

@@ -81,7 +81,7 @@ fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     rows.push(("the first opened then", median(1, |_| drop(cache.keyspace(first)))));
     let open = |at: usize| drop(definitions.get(at).map(|definition| cache.keyspace(*definition)));
     rows.push(("one opened that the file has", median(count.min(MORE), open)));
-    // This comes last, because the operations above must run with exactly `count` keyspaces.
+    // This operation is last, because the operations above must run with exactly `count` keyspaces.
     rows.push(("one more opened", median(MORE, |at| drop(cache.keyspace(numbered(count + at))))));
     Ok(rows)
 }

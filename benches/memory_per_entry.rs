@@ -5,8 +5,8 @@
 //! many entries as it has room for, and after four times as many inserts. The second figure includes memory
 //! for evicted keys. larder's tables double when they are full, so its bytes per entry depend on the
 //! capacity. So larder alone is also measured at three more capacities before the next doubling. A second
-//! column shows the growth of the process as the kernel reports it. This includes the allocator's rounding,
-//! and memory that the allocator can't return to the system.
+//! column shows the growth of the process as the kernel reports it. The growth includes the allocator's
+//! rounding, and memory that the allocator can't return to the system.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child's output is what it counted")]

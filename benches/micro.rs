@@ -1,5 +1,5 @@
-//! Measures parts of the memory tier separately, with a few keys that stay in the processor's cache. This
-//! helps engineers who change one of these parts.
+//! Measures parts of the memory tier separately, with a few keys that stay in the processor's cache. The
+//! figures help engineers who change one of these parts.
 //!
 //! Criterion compares a run with the previous run. Claims about larder come from the other benches, which
 //! also measure other caches.

@@ -18,7 +18,7 @@ pub const TEXT_LEN: usize = 512;
 /// Size of larder's default page cache. redb alone and the naive cache get the same size, unless their
 /// names say otherwise.
 pub const PAGE_CACHE: ByteSize = larder::DEFAULT_PAGE_CACHE;
-/// Memory capacity for a tier that should hold almost no entries. This is larder's minimum.
+/// Memory capacity for a tier that should hold almost no entries. The value is larder's minimum.
 pub const NO_MEMORY: ByteSize = ByteSize::kib(64);
 
 /// Returns a page with a text of [`TEXT_LEN`] bytes. The same number always gives the same page.

@@ -50,7 +50,7 @@ pub trait MemoryCache: Sync {
     /// Stores a value.
     fn insert(&self, key: &str, value: Arc<Page>);
 
-    /// Returns whether a key has an entry. This is not a use of the entry.
+    /// Returns whether a key has an entry. The call does not count as a use of the entry.
     fn contains(&self, key: &str) -> bool;
 
     /// Finishes the work that the cache has deferred.

@@ -47,7 +47,7 @@ impl Stopwatch {
     }
 }
 
-/// Returns the processor time that all threads of this process have used, in nanoseconds. This includes
+/// Returns the processor time that all threads of this process have used, in nanoseconds. The time includes
 /// background work.
 #[must_use]
 pub fn processor_nanos() -> f64 {

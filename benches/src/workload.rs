@@ -54,7 +54,8 @@ pub fn key(number: usize) -> String {
 pub enum Spread {
     /// A few keys get most of the requests.
     Zipf,
-    /// All keys get equally many requests on average. This is the worst case for the processor's cache.
+    /// All keys get equally many requests on average. These requests are the worst case for the processor's
+    /// cache.
     Uniform,
 }
 

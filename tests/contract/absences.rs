@@ -230,7 +230,7 @@ fn contract_3_a_removed_absence_stays_gone_and_counts_as_no_entry() {
         let (cache, products) = absent_in(&place, tier);
         assert_eq!(remove(&cache, &products), 0, "{tier:?}, removal {at}: there was no value");
         assert_eq!(products.find(&1), Found::Unknown, "{tier:?}, removal {at}");
-        // A copy of the file is what a crash would leave.
+        // The copy of the file has the content that a crash would leave.
         let after = Place::new();
         std::fs::copy(place.path(), after.path()).unwrap();
         let again = after.open().keyspace(PRODUCTS).unwrap();

@@ -95,7 +95,7 @@ fn contract_2_a_time_to_expire_at_is_kept_and_one_that_has_come_removes() {
     assert!(names.touch_with("until", now.after(MINUTE)).unwrap(), "it was there, and is removed");
     assert!(!names.touch_with("until", now.after(HOUR)).unwrap());
     assert_eq!(names.count(), 0);
-    // A copy of the file is what a crash would leave, so the removals must be durable.
+    // The copy of the file has the content that a crash would leave, so the removals must be durable.
     let crashed = Place::new();
     std::fs::copy(place.path(), crashed.path()).unwrap();
     assert!(crashed.open().keyspace(NAMES).unwrap().is_empty());

@@ -37,7 +37,7 @@ fn contract_3_a_load_in_flight_is_answered_and_not_cached() {
             });
             wait_for_start.recv().unwrap();
             invalidate(&cache, names);
-            // A caller that comes after the invalidation does not wait for the older load.
+            // A lookup that begins after the invalidation does not wait for the older load.
             let fresh = names.get_or_load("key", || Ok::<_, Error>("new".to_owned())).unwrap();
             assert_eq!(*fresh, "new", "{name}");
             go_on.send(()).unwrap();
@@ -78,7 +78,7 @@ fn contract_3_a_removal_outlives_a_restart_and_what_it_removed_was_on_disk() {
         cache.flush().unwrap();
         names.insert("key", "newer, not committed".to_owned()).unwrap();
         invalidate(&cache, &names);
-        // A copy of the file is what a crash would leave.
+        // The copy of the file has the content that a crash would leave.
         let crashed = Place::new();
         std::fs::copy(place.path(), crashed.path()).unwrap();
         let cache = crashed.open();

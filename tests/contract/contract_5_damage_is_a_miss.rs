@@ -271,7 +271,7 @@ fn contract_5_a_foreign_file_is_refused_and_left_as_it_is() {
     let txn = db.begin_write().unwrap();
     txn.open_table(others).unwrap().insert(1, 2).unwrap();
     txn.commit().unwrap();
-    // This is the state after a crash of the owner: a reader would have to repair the file first.
+    // The copy has the state after a crash of the owner: a reader would have to repair the file first.
     let crashed = Place::new();
     fs::copy(place.path(), crashed.path()).unwrap();
     refused(&crashed, "without larder's tables");

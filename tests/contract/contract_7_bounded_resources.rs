@@ -55,7 +55,7 @@ fn contract_7_memory_stays_under_its_capacity_and_the_write_buffer() {
     });
     let most = most.into_inner();
     // The statistics sum up the unsaved weights one shard after another, and then read the weight of
-    // memory. In between, entries are committed and inserted, so the total may exceed the bound by a few
+    // memory. Meanwhile entries are committed and inserted, so the total may exceed the bound by a few
     // values.
     assert!(most <= capacity + buffer + (64 << 10), "{most} in memory");
     assert!(most > capacity / 2, "the test did not fill memory: {most}");

@@ -123,8 +123,9 @@ fn what_is_read_from_disk_outlives_what_is_not() {
     cache.close().unwrap();
 }
 
-/// Writes entries with random TTLs, sizes and uses. A restart must find the last writes, and no key may have
-/// an overwritten value. Closing a cache checks that its counters agree with its tables.
+/// Writes entries with random TTLs, sizes and uses. A restart must find each of the last writes, unless the
+/// entry has a short TTL. No key may have an overwritten value. Closing a cache checks that its counters
+/// agree with its tables.
 #[test]
 fn mixed_lifetimes_on_a_full_disk_lose_nothing_but_the_old() {
     let seed = std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7);

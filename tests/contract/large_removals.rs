@@ -77,7 +77,7 @@ fn contract_3_a_large_removal_holds_from_its_answer_on() {
     assert_eq!(pairs.get(&(1, 8)).as_deref(), Some(&80), "written after the removal");
     drop(pairs);
     cache.close().unwrap();
-    // This is the state after a crash between the return of the removal and the first deletion.
+    // `crashed` has the state after a crash between the return of the removal and the first deletion.
     let cache = place.builder().path(&crashed).range_rows(ROWS).stepped(1).open().unwrap();
     let pairs = cache.keyspace(PAIRS).unwrap();
     assert_eq!(pairs.keys().collect::<Vec<_>>(), all_but(1).collect::<Vec<_>>());

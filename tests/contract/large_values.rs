@@ -149,7 +149,7 @@ fn contract_7_memory_and_the_write_buffer_are_bounded_while_large_values_are_wri
     });
     let (most, largest) = (most.into_inner(), largest.into_inner());
     // The statistics sum up the unsaved weights one shard after another, and then read the weight of
-    // memory. In between, entries are committed and inserted, so the total may exceed the bound by a few
+    // memory. Meanwhile entries are committed and inserted, so the total may exceed the bound by a few
     // values.
     assert!(most <= capacity + buffer + (700 << 10), "{most} in memory");
     assert!(largest > 1_400 << 10, "no look met a large value: {largest}");

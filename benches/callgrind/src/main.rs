@@ -1,9 +1,9 @@
 //! Checks that a memory hit needs no more instructions than the stored figure allows.
 //!
 //! A child process fills a cache and looks up keys under valgrind. valgrind counts only the lookups. The
-//! hash seeds differ between processes. This changes the count by less than 0.1 %. The path of the build
-//! directory influences which functions the compiler inlines. This once changed the count by 7 %. Therefore
-//! the check has an allowance.
+//! hash seeds differ between processes, which changes the count by less than 0.1 %. The path of the build
+//! directory influences which functions the compiler inlines. Another path once changed the count by 7 %.
+//! Therefore the check has an allowance.
 //!
 //! The figure is stored in `benches/callgrind/kept.txt`. Without arguments, the program fails if the count
 //! exceeds the figure by more than the allowance, or if a hit of `get_or_load` or of an async call needs

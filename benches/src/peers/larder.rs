@@ -24,7 +24,7 @@ pub struct Larder {
 pub enum Lookup {
     /// [`Keyspace::get`], which promotes an entry from disk to memory.
     Get,
-    /// [`Keyspace::peek`], which does not promote.
+    /// [`Keyspace::peek`], which promotes no entry.
     Peek,
 }
 

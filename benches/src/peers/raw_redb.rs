@@ -22,7 +22,7 @@ const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder
 /// bytes.
 const HEADER_LEN: usize = 52;
 const DELETE_AFTER: usize = 40;
-/// Expiry of the pages, in milliseconds since 1970. This is later than the end of any run.
+/// Expiry of the pages, in milliseconds since 1970. The pages must not expire during a run.
 const EXPIRES_AT: u64 = 4_102_444_800_000;
 
 /// An open file in larder's format.

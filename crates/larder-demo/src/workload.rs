@@ -1,9 +1,9 @@
 //! The workload: the subjects of requests, and the rows of changes.
 //!
-//! Popularity follows Zipf's law within each family: the number of requests for the n-th most popular subject
-//! is proportional to 1/n, as for page views of shops and plays of songs. Changes follow the same law, so the
-//! rows that are read most often also change most often. This is the hardest case for a cache that must not
-//! serve stale answers.
+//! Popularity follows Zipf's law within each family: the number of requests for the n-th most popular
+//! subject is proportional to 1/n, as for page views of shops and plays of songs. Changes follow the same
+//! law, so the rows that are read most often also change most often. This coincidence is the hardest case
+//! for a cache that must not serve stale answers.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};

@@ -77,8 +77,8 @@ fn the_churn_harness_catches_lost_memory_descriptors_and_threads() {
 
 #[test]
 fn contract_7_the_file_stays_under_its_capacity_over_many_openings() {
-    // Regression test: a close once shrank the file, and the file then doubled beyond its capacity. This
-    // happened in one of six runs.
+    // Regression test: a close once shrank the file, and the file then doubled beyond its capacity. The
+    // fault occurred in one of six runs.
     for seed in 1..6 {
         wear_out(seed, 0, "none").unwrap();
     }

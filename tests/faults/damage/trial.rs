@@ -210,7 +210,8 @@ impl DamageTrial {
         let written = cache.keyspace(WRITTEN).map_err(|error| format!("no keyspace: {error}"))?;
         self.judge_all(&written)?;
         // If a page was not checked, a removal may not find a key in it. After changes of neighbouring
-        // pages, the key can become visible again. This is the contract's "older but valid page".
+        // pages, the key can become visible again. The contract calls such a page an "older but valid
+        // page".
         let removed = removed.filter(|_| self.verified);
         if let Some(key) = removed.filter(|key| written.get(key).is_some()) {
             return Err(format!("{key:?} was removed and came back"));

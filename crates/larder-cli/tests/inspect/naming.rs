@@ -68,7 +68,7 @@ fn keys_are_literal_in_a_keyspace_that_only_has_the_shops_name() {
         refused(place.dir(), &[command, &["--keyspace", "product"]].concat(), 2, &[instead]);
     }
     assert_eq!(keys(&place), all, "nothing has changed");
-    // These are not refused: texts without another meaning, and existing literal keys.
+    // Texts without another meaning and existing literal keys are not refused.
     for (key, told) in [
         ("product_9", "removed 0 entries\n"),
         ("\"product_1\"", "removed 0 entries\n"),

@@ -5,8 +5,8 @@
 //! the removals of all processes.
 //!
 //! A process takes these steps for a change: it begins an update, commits a revision in the database,
-//! invalidates, finishes the update, and then reads the clock. That time is the *acknowledgement* of the
-//! revision. For a request, a process reads the clock, and then asks the service.
+//! invalidates the stale entries, finishes the update, and then reads the clock. That time is the
+//! *acknowledgement* of the revision. For a request, a process reads the clock, and then asks the service.
 //!
 //! An answer is *stale* if it has an older revision than one that was acknowledged at least the bound before
 //! its request began.

@@ -37,8 +37,8 @@ impl Dependency {
         Self::on(Node::Row(row))
     }
 
-    /// Returns a dependency on the entries of another family. These are removed first, so an entry that is
-    /// built from an old one during the invalidation is removed too.
+    /// Returns a dependency on the entries of another family. The entries of that family are removed first,
+    /// so an entry that is built from an old one during the invalidation is removed too.
     #[must_use]
     pub const fn on_entries(family: Family) -> Self {
         Self::on(Node::Entries(family))
@@ -48,9 +48,9 @@ impl Dependency {
         Self { from, is_on_removal: false, is_on_every_entry: false, why: "depends on" }
     }
 
-    /// Restricts the dependency to changes that may be removals. This excludes only
-    /// [`Change::Product`](crate::Change::Product), which says that products were added or changed. All other
-    /// changes may be removals.
+    /// Restricts the dependency to changes that may be removals. The restriction excludes only
+    /// [`Change::Product`](crate::Change::Product), which says that products were added or changed. All
+    /// other changes may be removals.
     #[must_use]
     pub const fn when_removed(mut self) -> Self {
         self.is_on_removal = true;

@@ -107,8 +107,8 @@ impl Greeting<'_> {
         replies.pop().ok_or(Error::Garbled("a request"))
     }
 
-    /// Sends several requests together, and returns their replies, which may be errors of the server. This
-    /// takes a single round trip.
+    /// Sends several requests together, in a single round trip. Returns their replies, which may be errors
+    /// of the server.
     pub(crate) fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Error> {
         let (mut bytes, mut replies) = (Vec::new(), Vec::with_capacity(commands.len()));
         for command in commands {

@@ -3,10 +3,10 @@
 //!
 //! A walk requests one page after another (`SCAN`), and returns only keys with the cache's prefix.
 //!
-//! **A range** is removed by a walk that removes the slots, including slots with a lease. This is enough for
-//! contract 3. A load that began before the removal has its lease in a slot. The walk finds every slot that
-//! exists during the whole walk, whether or not the load has filled it. A load that takes its lease after the
-//! walk has passed that slot began after the removal was requested.
+//! **A range** is removed by a walk that removes the slots, including slots with a lease. Such a walk is
+//! enough for contract 3. A load that began before the removal has its lease in a slot. The walk finds
+//! every slot that exists during the whole walk, whether or not the load has filled it. A load that takes
+//! its lease after the walk has passed that slot began after the removal was requested.
 //!
 //! **The keys of a schema** may begin like keys of other keyspaces. A walk over such keys lists the slots,
 //! and removes the slots of the range in a second step.

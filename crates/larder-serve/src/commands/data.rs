@@ -135,8 +135,8 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     }
 }
 
-/// One run of the commands of a transaction, within a memory limit. The transaction keeps each value that it
-/// has read until it ends.
+/// One run of the commands of a transaction, within a memory limit. Until its end, the transaction keeps
+/// each value that it has read.
 #[derive(Debug)]
 pub(super) struct GroupRun {
     version: Version,

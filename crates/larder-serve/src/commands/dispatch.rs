@@ -1,10 +1,11 @@
 //! Finds the command of a request, checks the request against the command table, and runs the command.
 //!
 //! The dispatcher measures the time of requests for `SLOWLOG` and `LATENCY`. For a `GET`, a `SET` and a
-//! fast command without entries, the measurement begins only when the command begins to wait. This saves
-//! two reads of the clock. So a `GET` that reads the disk on this thread is not measured. After a slow
-//! read, other threads read the disk, so a `GET` waits for them and is measured. The time of a removal does
-//! not include the wait for its commit, because the connection executes its next requests meanwhile.
+//! fast command without entries, the measurement begins only when the command begins to wait. Without a
+//! wait, the dispatcher thus saves two reads of the clock. So a `GET` that reads the disk on this thread is
+//! not measured. After a slow read, other threads read the disk, so a `GET` waits for them and is measured.
+//! The time of a removal does not include the wait for its commit, because the connection executes its next
+//! requests meanwhile.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -68,7 +69,7 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
 }
 
 /// Runs a command. Returns `since` if it is set, and otherwise the time when the command began to wait, or
-/// `None` if it did not wait.
+/// `None` if the command did not wait.
 async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>) -> Option<Instant> {
     let mut command = pin!(command);
     poll_fn(|context| {
@@ -100,7 +101,7 @@ fn has_arity(command: &Command, words: usize) -> bool {
     if command.arity < 0 { words >= needed } else { words == needed }
 }
 
-/// Replies with an error. In a transaction, this makes `EXEC` fail.
+/// Replies with an error. In a transaction, such a reply makes `EXEC` fail.
 fn refuse(session: &mut Session, out: &mut Output, error: &str) {
     if let Some(queue) = &mut session.queue {
         queue.is_broken = true;

@@ -8,8 +8,8 @@
 //! 3. On a thread that may read the disk.
 //! 4. On a thread that may also change entries.
 //!
-//! Each of (2), (3) and (4) has places of its own ([`crate::session::threads`]). So commands that wait for a
-//! disk that hangs delay only commands that need the disk, too. A stage that does not have the reply has
+//! Each of (2), (3) and (4) has places of its own ([`crate::session::threads`]). So commands that wait for
+//! a disk that hangs delay only other commands that need the disk. A stage that does not have the reply has
 //! changed nothing, so the next stage runs the whole command again.
 //!
 //! A removal begins in (4), and its reply is sent when it is durable. Meanwhile the connection executes its

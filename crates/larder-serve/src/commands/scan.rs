@@ -169,9 +169,9 @@ fn walk(
         };
         let shown = source.shown(key);
         if wanted.has(&shown) {
-            // If an earlier call has read this key ahead, its entry may have been removed since. But a lookup
-            // also misses an entry on disk while the writer makes room. So the keys are read again, which
-            // waits for the writer.
+            // If an earlier call has read this key ahead, the entry of the key may have been removed since
+            // that call. But a lookup also misses an entry on disk while the writer makes room. So the keys
+            // are read again, which waits for the writer.
             if !is_fresh && !source.has(key) {
                 place.ahead = KeysAhead::default();
                 continue;

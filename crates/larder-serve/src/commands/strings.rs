@@ -108,8 +108,8 @@ impl SetOptions {
     }
 }
 
-/// Returns whether an expiry option can follow an earlier one: both must have the same unit. The last one
-/// applies.
+/// Returns whether an expiry option can follow an earlier one: both options must have the same unit. The
+/// last option applies.
 fn goes_with(given: Option<(Unit, &[u8])>, unit: Unit) -> bool {
     given.is_none_or(|(present, _)| present == unit)
 }

@@ -17,7 +17,7 @@ pub struct RequestLimits {
 
 impl RequestLimits {
     /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis, and 64 KiB
-    /// in total. This is enough for `AUTH` and `HELLO`.
+    /// in total. These limits are enough for `AUTH` and `HELLO`.
     pub(crate) const UNAUTHENTICATED: Self =
         Self { bulk_len: 16 << 10, arguments: 10, request_len: 64 << 10, inline_len: 16 << 10 };
 }

@@ -271,8 +271,8 @@ impl Count {
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) key: String,
-    /// A key whose value changes with every removal of `key`. A load watches the fence, so that it does not
-    /// store a version that it has read before a removal.
+    /// A key that is set and deleted with every removal of `key`. A load watches the fence, so that it does
+    /// not store a version that it has read before a removal.
     pub(super) fence: String,
     /// The current version of the row, and the oldest version that a read may show.
     versions: Mutex<(u64, u64)>,

@@ -256,8 +256,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Changes a row, and removes its key. Also sets and removes the fence, so the fence has no entry
-    /// before and after.
+    /// Changes a row, and removes its key. Also sets and deletes the fence, which voids the watches of the
+    /// fence.
     fn remove_row(&mut self) -> Acted {
         self.select(0)?;
         let row = self.choices.pick(&self.shop.rows);

@@ -1,8 +1,8 @@
 //! Checks whether a tier evicts entries that are looked up again.
 //!
-//! A full cache evicts to stay within its capacity. This is not a fault. But if evicted entries are looked
-//! up again, the tier is too small. If memory is too small, too many lookups read the disk. If the disk is
-//! too small, too many lookups load the value.
+//! A full cache evicts entries to stay within its capacity. These evictions are not a fault. But if evicted
+//! entries are looked up again, the tier is too small. If memory is too small, too many lookups read the
+//! disk. If the disk is too small, too many lookups load the value.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! `larder get`: shows the entry of a key.
 //!
 //! A MessagePack value is shown as JSON, and a raw value as text if it is UTF-8. Every other value is shown
-//! as its bytes. An unreadable value is shown as its bytes with the reason. This does not count as a
+//! as its bytes. An unreadable value is shown as its bytes with the reason, and does not count as a
 //! failure.
 
 use std::borrow::Cow;

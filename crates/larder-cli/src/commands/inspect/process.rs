@@ -106,8 +106,8 @@ impl LiveCache {
         }
         let is_on_disk = matches!(lookup.status.found_in, Some(FoundIn::Disk | FoundIn::Both));
         let file = self.snapshot.as_ref().filter(|_| is_on_disk)?.file().path;
-        // This needs a new snapshot, because the entry may have been committed after the first one was
-        // taken.
+        // The entry may have been committed after the first snapshot was taken, so the command takes a new
+        // snapshot.
         let snapshot = snapshot::open(&file).ok()?;
         let finding = snapshot.find(snapshot.keyspace(&lookup.keyspace)?, &lookup.key).ok()?;
         let record = finding.live().filter(|record| Some(record.sequence) == lookup.status.sequence)?;

@@ -130,7 +130,7 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// The larder file is damaged. The file was not changed.
+    /// The larder file is damaged. The file was not moved aside.
     #[error("cannot read {}: it is damaged ({cause}); open it as a cache, which moves it aside and begins a fresh one", path.display())]
     Damaged {
         /// The path.

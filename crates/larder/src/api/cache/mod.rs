@@ -174,7 +174,8 @@ impl Cache {
     /// - [`Error::InvalidSetting`] for a setting of the definition that is out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.
     /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child. Over a remote tier,
-    ///   [`Error::NotRemote`] for a time to idle, and [`Error::Remote`] if the tier refuses the keyspace.
+    ///   [`Error::NotRemote`] for a time to idle in the raw format, and [`Error::Remote`] if the tier
+    ///   refuses the keyspace.
     ///
     /// # Cost
     /// Takes about 10 µs for a new keyspace, or for a keyspace that the file has with this version, however

@@ -27,7 +27,7 @@ pub(crate) struct RemoteLink {
     /// thread, so the checks of the counters wait for it.
     #[cfg(any(test, feature = "test-util"))]
     pub(in crate::engine) drops: RwLock<()>,
-    /// The number of lookups and fills that got no answer.
+    /// The number of requests of lookups, loads and iterations that got no answer.
     failures: StatisticU64,
     /// The seed and the counter of [`unique`](Self::unique).
     seed: u64,

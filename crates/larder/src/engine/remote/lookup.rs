@@ -197,9 +197,9 @@ fn moved_to(header: Header, asked_at: Timestamp, ends_at: Timestamp) -> Header {
     Header { written_at, expires_at, delete_after: ends_at, ..header }
 }
 
-/// Like [`moved_to`], for a record whose life its uses extend. Also returns the hard limit. The server says
-/// how long ago the record was stored, and how long its life can be at most: the times in the header do
-/// not, because the uses have not changed them.
+/// Like [`moved_to`], for a record whose life its uses extend. Also returns the hard limit. The server
+/// sends the age of the record, and the time until its hard limit. The times in the header are those of the
+/// write, because uses do not change them.
 fn moved_by_uses(
     header: Header,
     asked_at: Timestamp,

@@ -37,8 +37,8 @@ use crate::remote::tier::RecordUse;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// A note is void after the time to idle divided by this number. Less than an eighth of the time to idle, so
-/// that a note is void before the extended entry is due again.
+/// A note is void after the time to idle divided by this number. The result is less than an eighth of the
+/// time to idle, so that a note is void before the extended entry is due again.
 const REPEATS: u32 = 16;
 
 impl Tiers {

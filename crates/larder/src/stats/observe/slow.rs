@@ -48,7 +48,8 @@ pub struct SlowLoad {
     /// How long the loader ran.
     #[serde(with = "seconds")]
     pub took: Duration,
-    /// Whether the loader returned an error, or panicked.
+    /// Whether the load failed: the loader returned an error or panicked, or the lease was dropped without
+    /// a result.
     pub has_failed: bool,
 }
 

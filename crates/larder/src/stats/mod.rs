@@ -83,7 +83,8 @@ pub struct Stats {
     /// Hits on disk or at the server that were copied into memory.
     pub promotions: u64,
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
-    /// disk capacity. The log reports the first of them for each keyspace.
+    /// disk capacity, or than a region of a file that was created for a smaller capacity. The log reports the
+    /// first of them for each keyspace.
     pub too_large_for_disk: u64,
     /// Values that the application stored, including the values of atomic changes and of touches. Values from
     /// loaders are stored as well, but are counted only under `loads`.
@@ -280,7 +281,8 @@ pub struct KeyspaceStats {
     /// Why the latest of these values could not be cached.
     pub uncacheable_cause: Option<String>,
     /// Values kept only in memory, because their page in the file would be larger than a sixteenth of the
-    /// disk capacity. The log reports the first of them.
+    /// disk capacity, or than a region of a file that was created for a smaller capacity. The log reports the
+    /// first of them.
     pub too_large_for_disk: u64,
     /// The size of the latest of these values, and the settings that would allow it.
     pub too_large_for_disk_cause: Option<String>,

@@ -257,8 +257,8 @@ impl Cache {
     /// Deletes expired entries from both tiers immediately, except those within their grace. Without this
     /// call, the sweeper thread deletes them some time after they expire.
     ///
-    /// While the disk tier is off, or if it fails during the sweep, only the memory tier is swept. The call
-    /// does not return an error for this.
+    /// While the disk tier is off, or if it fails during the sweep, only the memory tier is swept. In both
+    /// cases the call returns no error.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};

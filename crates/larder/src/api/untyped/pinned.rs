@@ -14,8 +14,8 @@
 //! A lookup checks afterwards that the version is still there, and whether (1) or (2) still holds:
 //!
 //! - When a version is replaced, memory loses its entries, and the lookup may have found an older value on
-//!   disk. The check comes after the lookup, and the replacement leaves the list of open keyspaces before it
-//!   removes the entries ([`crate::engine::keyspaces::registry`]). So the check finds it out.
+//!   disk. The check comes after the lookup, and the replacement leaves the list of open keyspaces before
+//!   it removes the entries ([`crate::engine::keyspaces::registry`]). So the check detects the replacement.
 //! - The application may have opened the version during a lookup of (2), which does not find its values in
 //!   memory. Then the lookup is repeated.
 //!

@@ -3,8 +3,9 @@
 //!
 //! A trace is a gzipped text file with one request per line. A request is a number that identifies the key.
 //! The directory `LARDER_TRACES` contains the traces as `NAME.txt.gz`. It may also contain `peers.txt`,
-//! with the hit ratios of other caches on these traces. Each trace is played at six capacities, from half a
-//! percent to half of its distinct keys. All entries weigh the same. After a miss, the entry is inserted.
+//! with the hit ratios of other caches on these traces. Each trace, or its first 1,500,000 requests, is
+//! played at six capacities, from half a percent to half of its distinct keys. All entries weigh the same.
+//! After a miss, the entry is inserted.
 //!
 //! larder takes part with its default number of shards, and with a single shard, which shows the policy
 //! alone. `quick_cache` has a single shard. moka runs its maintenance every 64 requests, as it would in the

@@ -68,7 +68,8 @@ pub fn seconds(steps: &[Step]) -> u64 {
 }
 
 /// Returns the number of rounds of the first program of `steps`, if all programs have to end within `left`
-/// seconds. All programs give up the same share of their rounds.
+/// seconds. All programs give up the same share of their rounds, but each program keeps at least two
+/// rounds, if it has so many.
 #[must_use]
 pub fn rounds(steps: &[Step], left: u64) -> u64 {
     let Some(first) = steps.first() else { return 0 };

@@ -51,8 +51,8 @@ fn what_an_async_call_has_removed_does_not_come_back() {
             assert_eq!(pairs.clear_async().await.unwrap(), 2);
             pairs.insert_async(&(6, 1), 6).await.unwrap();
             assert_eq!(cache.clear_async().await.unwrap(), 1);
-            // A copy of the file is what a crash would leave. The copy must contain every acknowledged
-            // change.
+            // The copy of the file has the content that a crash would leave. It must contain every
+            // acknowledged change.
             assert_eq!(entries_after_a_crash(&place), 0, "{runtime:?}");
             cache.close_async().await.unwrap();
             assert!(matches!(pairs.insert_async(&(1, 1), 1).await, Err(Error::Closed)));

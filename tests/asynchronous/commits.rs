@@ -81,7 +81,7 @@ fn waits_for_a_commit_hold_no_worker() {
     disk.resume();
     waits.iter_mut().for_each(HandPolled::finish);
     flush.join().unwrap();
-    // A copy of the file is what a crash would leave.
+    // The copy of the file has the content that a crash would leave.
     let crashed = Place::new();
     std::fs::copy(place.path(), crashed.path()).unwrap();
     let copy = Cache::builder().path(crashed.path()).clock(place.clock.clone()).open().unwrap();

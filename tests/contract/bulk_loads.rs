@@ -68,7 +68,7 @@ fn an_error_of_the_loader_reaches_everyone_who_waits_for_one_of_its_keys() {
         wait_until("the others have missed", || cache.stats().misses == 5);
         go_on.send(()).unwrap();
         assert!(matches!(loading.join().unwrap(), Err(LoadError::Loader(_))));
-        // A caller that came too late to join the flight has run its own loader.
+        // A caller that was too late to join the flight has run its own loader.
         if let Err(error) = one.join().unwrap() {
             assert_eq!(error.loader_error().unwrap(), "the database is away");
         }
@@ -205,7 +205,7 @@ fn an_omitted_key_is_absent_for_the_other_calls_that_wait_for_it() {
         assert_eq!(pending.wait::<String>().unwrap(), Waited::Absent, "the key is omitted");
         for other in waiting {
             let found = other.join().unwrap().unwrap();
-            // A caller that came too late to join the flight has loaded the key itself.
+            // A caller that was too late to join the flight has loaded the key itself.
             assert!([None, Some(11)].contains(&values(&found)[0]));
         }
     });

@@ -73,7 +73,7 @@ fn an_error_reaches_every_waiter_and_is_not_cached() {
         assert_eq!(*error, "no such product");
         for waiter in waiters {
             let Err(LoadError::Loader(error)) = waiter.join().unwrap() else { panic!("an error") };
-            // A caller that came too late to join the flight has run its own loader.
+            // A caller that was too late to join the flight has run its own loader.
             assert!(["no such product", "own"].contains(&*error));
         }
     });

@@ -1,8 +1,8 @@
 //! Tests of users and programs that remove, move, replace or overwrite the cache file while a service uses
 //! it.
 //!
-//! The tests use real files. A change that a call has acknowledged with `Ok` survives a restart. A durable
-//! insert is found again, unless an event reported its loss. A removed entry never comes back.
+//! The tests use real files. After a restart, an acknowledged durable insert is found again, unless an
+//! event reported its loss. An entry whose removal was acknowledged does not come back.
 
 use std::fs;
 use std::path::PathBuf;

@@ -103,8 +103,8 @@ fn what_happens_to_the_file_before_the_look_is_known_to_the_answer() {
                         let why = format!("{what}, act {which} before operation {offset}");
                         assert_eq!(found.as_deref(), expected, "{why}");
                     }
-                    // The act came after the check. To the caller, the result is the same as if the act came
-                    // after the call.
+                    // The act was performed after the check. To the caller, the result is the same as if it
+                    // was performed after the call.
                     Ok(()) => late += 1,
                     Err(Error::NotDurable { .. }) => told += 1,
                     Err(error) => panic!("{what}: {error}"),

@@ -135,8 +135,8 @@ pub(crate) fn loads_across_two_caches_end() {
     assert!(left.iter().all(|left| left.as_deref() == Some(&10)), "a flight was left behind: {left:?}");
 }
 
-/// A wait for a load times out before the load ends. Callers that wait longer or come later still get the
-/// value of that load.
+/// A wait for a load times out before the load ends. Callers that wait longer, or begin to wait later,
+/// still get the value of that load.
 pub(crate) fn a_wait_that_is_over_leaves_the_load_alone() {
     let cache = Cache::builder().load_timeout(Duration::from_secs(1)).open().unwrap();
     let versions = versions(&cache);
@@ -161,8 +161,8 @@ pub(crate) fn a_wait_that_is_over_leaves_the_load_alone() {
     assert_eq!((left.as_deref(), loads), (Some(&10), 1), "the load was not left alone");
 }
 
-/// An update invalidates before the source changes. Loads that read the source before the change are not
-/// cached.
+/// An update invalidates the key before the source changes. Loads that read the source before the change
+/// are not cached.
 pub(crate) fn a_load_never_outlives_an_update() {
     let (place, source) = (Place::new(), Source::new());
     let cache = place.open();

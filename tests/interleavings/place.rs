@@ -62,8 +62,8 @@ pub(crate) struct Place {
 }
 
 thread_local! {
-    /// The bytes of a file with the keyspaces of all scenarios. If each schedule made the file itself, this
-    /// would take half of its time.
+    /// The bytes of a file with the keyspaces of all scenarios. If each schedule made the file itself, it
+    /// would spend half of its time on the file.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     /// A simulated disk with the same file.
     static BEGINNING_DISK: RefCell<Option<SimulatedVolume>> = const { RefCell::new(None) };

@@ -86,8 +86,9 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     assert!(half.is_empty(), "{half:?}");
 }
 
-/// Two transfers, and lookups of both accounts that do not wait. A lookup that has a result finds no half of
-/// a transfer. The last lookup has a result, because nothing comes in between.
+/// Two transfers, and lookups of both accounts that do not wait. A lookup that has a result finds no half
+/// of a transfer. The last lookup has a result, because no other thread changes the accounts during the
+/// lookup.
 fn no_group_lookup_sees_half_of_a_transfer(cache: &Cache) {
     let versions = accounts(cache);
     let wrong = Mutex::new(Vec::new());
@@ -248,7 +249,7 @@ pub(crate) fn a_transaction_and_a_removal_by_prefix_agree() {
     ]);
     let found = [(1, 1), (1, 2), (2, 1)].map(|key| pairs.get(&key).map(|value| *value));
     cache.close().unwrap();
-    // The transaction came completely before the removal, or completely after it.
+    // The transaction took effect completely before the removal, or completely after it.
     let is_whole = found == [None, None, Some(10)] || found == [None, Some(0), Some(0)];
     assert!(is_whole, "{found:?}");
 }

@@ -296,8 +296,8 @@ mod live {
         let end = next();
         assert!(end.contains("\"ended\":\"peer\""), "{end}");
         assert!(next().contains("\"protocol\""), "its request is answered");
-        // The maximum number of peers monitor, and then disconnect without a message. Afterwards, other peers
-        // must find room.
+        // The maximum number of peers monitor the cache, and then disconnect without a message. Afterwards,
+        // other peers must find room.
         for _ in 0..5 {
             let all: Vec<_> = (0..4).map(|_| monitor(&socket, &options(1, None))).collect();
             let refused = Client::connect(&socket).unwrap().monitor(&options(1, None)).unwrap_err();

@@ -204,7 +204,7 @@ fn more_peers_than_are_served_are_told_so_and_closing_does_not_wait_for_them() {
     let mut clients: Vec<_> = (0..MAX_PEERS).map(|_| Client::connect(&socket).unwrap()).collect();
     match Client::connect(&socket) {
         Err(ClientError::Refused(refusal)) => assert_eq!(refusal.kind, RefusalKind::Busy),
-        // The request came after the socket was closed.
+        // The request was sent after the socket was closed.
         Err(ClientError::Disconnected { .. }) => {}
         other => panic!("{other:?}"),
     }
@@ -234,7 +234,8 @@ fn a_removal_under_way_is_no_handle_of_the_keyspace() {
         });
         let _ends = SetOnDrop(&is_over);
         // Each opening of another version fails if a handle of the keyspace exists. A removal in progress
-        // must not count as one. Both wait for commits, so they overlap often.
+        // must not count as a handle. The openings and the removals wait for commits, so they overlap
+        // often.
         for version in 0..200 {
             cache.keyspace(VERSIONS.version(version % 2)).unwrap();
         }

@@ -168,7 +168,7 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     drop(cache.keyspace(VERSIONS.version(1)).unwrap());
     assert_eq!(cache.stats().lifetime.unwrap().misses, 4);
     cache.flush().unwrap();
-    // A copy of the file is what a crash would leave.
+    // The copy of the file has the content that a crash would leave.
     let copy = place.dir().join("copy.larder");
     std::fs::copy(place.path(), &copy).unwrap();
     let crashed = Cache::builder().path(copy).clock(place.clock.clone()).open().unwrap();

@@ -75,7 +75,7 @@ fn the_latest_damaged_file_is_kept_whatever_the_clock_said_before() {
     let cache = place.open();
     cache.keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
     cache.close().unwrap();
-    // The times in these names come from a clock that was ahead.
+    // These names contain times of a clock that was ahead.
     for at in 9_000_000_000_000_u64..9_000_000_000_003 {
         place.disk.write(format!("{PATH}.damaged-{at}"), b"old");
     }

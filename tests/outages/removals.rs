@@ -249,7 +249,7 @@ fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
     // For entries in memory, the calls return exact answers.
     assert!(names.expire("new").unwrap() && !names.expire("new").unwrap());
     assert!(names.take("new").unwrap().is_none());
-    // To other changes, an entry that is on disk only is missing.
+    // Other changes treat an entry that is on disk only as missing.
     assert!(!names.touch("kept").unwrap() && names.replace("kept", "kept 2".to_owned()).unwrap().is_none());
     assert!(names.insert_if_absent("old", "old 2".to_owned()).unwrap().is_none());
     recover(&place, &cache);

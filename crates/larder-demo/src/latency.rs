@@ -1,5 +1,4 @@
-//! The latencies of requests. Every latency is stored, so percentiles are exact up to the maximum that
-//! [`Latencies::record`] stores.
+//! The latencies of requests. Every latency is stored, so percentiles are exact up to about four seconds.
 
 use std::time::Duration;
 

@@ -325,8 +325,8 @@ fn the_race_harness_catches_a_lock_that_is_taken_away() {
     let owner = race.start().unwrap();
     race.put(owner).unwrap();
     race.try_in_vain(owner).unwrap();
-    // The owner creates the lock file again before it commits. Its first sweep may therefore hide one
-    // removal.
+    // The owner creates the lock file again before it commits. The commit of the first sweep may therefore
+    // hide one removal of the lock file.
     let is_caught = (0..3).any(|_| {
         fs::remove_file(race.place.dir().join("shop.larder.lock")).unwrap();
         race.try_in_vain(owner).is_err()

@@ -1,9 +1,9 @@
 //! The child process of the kill test. Its threads write, invalidate and flush, and report their calls.
 //!
 //! The child prints one line before it calls an invalidation, and another line after the call has returned.
-//! If the kill comes between the two lines, the invalidation may be durable or not. In each round, a thread
-//! writes all its own keys with one version, except a key that it removes. So one number per thread shows
-//! what a flush must have committed.
+//! If the child is killed between the two lines, the invalidation may be durable or not. In each round, a
+//! thread writes all its own keys with one version, except a key that it removes. So one number per thread
+//! shows what a flush must have committed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,7 +88,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
             .unwrap();
         let written = cache.keyspace(GRACEFUL.absent_ttl(HOUR)).unwrap();
         say("open");
-        // In very short runs, the kill usually comes while the cache is opened or closed.
+        // In very short runs, the child is usually killed while it opens or closes the cache.
         let steps = if random.below(3) == 0 { random.below(3) } else { random.below(60) };
         thread::scope(|scope| {
             for thread in 0..THREADS {

@@ -74,7 +74,7 @@ impl<'a> Owner<'a> {
     }
 
     /// Removes a key, and writes it again while the removal waits for its commit, if possible. Then writes
-    /// the key once more, because the removal may have come after the first write.
+    /// the key once more, because the removal may have taken effect after the first write.
     fn remove_and_replace(&mut self, key: u64) {
         let (space, full, removes_up_to) = (self.space().clone(), self.key(key), self.number);
         let removed = std::thread::scope(|scope| {

@@ -9,8 +9,10 @@
 //!    is the second argument.
 //! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush`
 //!    use the socket if a process answers there. If a process answers there, `remove`, `remove-prefix` and
-//!    `clear` use both the file and the socket. All other commands use the file. If the URL names no file,
-//!    every command uses the socket.
+//!    `clear` use both the file and the socket. All other commands, and commands with `--file-only`, use the
+//!    file. If the URL names no file, the command uses the socket.
+//!
+//! `check`, `doctor` and `serve` read the URL themselves.
 //!
 //! If the single word names a cache, as in `larder remove shop.larder`, it is refused. Otherwise the command
 //! would look for the key `shop.larder` in the cache of `LARDER_URL`.

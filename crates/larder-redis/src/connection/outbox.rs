@@ -10,9 +10,8 @@
 //! 4. After that, the thread checks the outbox again, and continues with (2) if the outbox is not empty. So
 //!    no request is left behind: a caller that fails at (2) has already appended its request, which is found
 //!    here.
-//! 5. If the socket has no room, the driver waits until it has room, and writes the rest. The driver also
-//!    takes over if a caller has written requests of others for some time. Otherwise such a caller might
-//!    never return.
+//! 5. If the socket has no room, the driver waits until it has room, and writes the rest. A caller that has
+//!    written a few batches also leaves the rest to the driver. Otherwise the caller might never return.
 //!
 //! The requests that wait for their replies are bounded in bytes, because each request is kept until then.
 

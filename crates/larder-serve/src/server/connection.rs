@@ -272,7 +272,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.output.poll_pending(context).is_ready() || shown.is_ready() {
             self.last_used = Instant::now();
         }
-        // This check comes before sending, so that no part of a reply that is too large is sent.
+        // The buffer is checked before sending, so that no part of a reply that is too large is sent.
         let is_overfull = shown == Poll::Ready(Err(Overfull));
         if is_overfull || self.output.is_too_large(&self.session.served.output_limits) {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 //! whose command has neither the flag `ADMIN` nor the flag `SKIP_MONITOR`.
 //!
 //! 1. Before such a request is executed, or queued after `MULTI`, a line is added to the queue of each
-//!    monitor. Without a monitor, this costs only a read of a counter.
+//!    monitor. Without a monitor, this step costs only a read of a counter.
 //! 2. The monitor's connection is woken, and takes the lines from its queue.
 //! 3. The queue is bounded. If a monitor does not take its lines in time, the server closes its connection.
 //!    So requests never wait for a monitor to take its lines, and an open monitor misses no line.

@@ -6,7 +6,7 @@
 //! | groups of eight keys | the same | `MSET`, and `MULTI` with `SET`s or `DEL`s; by one worker |
 //! | counters | the same | `INCR`; by all workers |
 //! | rows | database 0 | loaded with `WATCH` and `MULTI`, removed by each command that removes; by all workers |
-//! | walked keys | [`WALKED`] | 64 that stay, beside others that come and go |
+//! | walked keys | [`WALKED`] | 64 that stay, beside others that are added and removed |
 
 use std::io;
 use std::path::Path;

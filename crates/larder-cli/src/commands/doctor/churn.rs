@@ -186,5 +186,6 @@ pub(super) fn capacity(disk: &DiskStats) -> CheckResult {
     .with("capacity_bytes", capacity.as_u64())
 }
 
-/// Percentage from which a tier counts as full. A full tier evicts to a little below its limit.
+/// Percentage from which a tier counts as full. A full tier evicts entries until it is a little below its
+/// limit.
 const FULL: f64 = 97.0;

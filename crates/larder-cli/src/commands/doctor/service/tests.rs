@@ -292,7 +292,7 @@ fn values_that_do_not_decode_warn_apart_from_invalidations() {
     assert_eq!(invalidation(&sample).verdict, Verdict::Pass);
     assert!(invalidation(&sample).found.contains("made 3 calls to"));
     assert!(invalidation(&stats(json!({"invalidations": 1}))).found.contains("made 1 call to"));
-    // A service that only loads or inserts may have forgotten to invalidate.
+    // A service that loads or inserts values, but removes none, may have forgotten its invalidations.
     for json in [json!({"loads": 40}), json!({"inserts": 1}), json!({"loads": 4_000, "misses": 4_000})] {
         let line = invalidation(&stats(json));
         assert_eq!(line.verdict, Verdict::Unknown, "{line:?}");

@@ -189,7 +189,7 @@ fn contract_2_a_use_writes_nothing_and_the_disk_learns_of_it_later() {
     assert_eq!((commits(), on_disk()), (before + 1, Some(LIFE.into())), "one stamp, in the flush's commit");
     cache.flush().unwrap();
     assert_eq!(commits(), before + 1, "there is nothing more to commit");
-    // Every commit also writes the waiting stamps.
+    // A commit of other changes writes the waiting stamps too.
     place.clock.advance(5 * MINUTE);
     assert!(users.get(1).is_some());
     users.remove(2).unwrap();

@@ -1,5 +1,5 @@
-//! Tests of the files beside the cache file. Files of other programs are left unchanged. Files that a crash
-//! left are reused. The latest three damaged files are kept.
+//! Tests of the files beside the cache file. Files of other programs are left unchanged. A ballast that a
+//! crash left is completed. The latest damaged file is kept.
 
 use std::fs;
 

@@ -1,9 +1,9 @@
 //! Tests that fork. A child may still make some calls on a cache that its parent opened, and these calls must
 //! not affect the parent.
 //!
-//! Each test starts a new process that forks ([`tasks`]), because a fork of the test binary would inherit the
-//! locks of other tests. A child reports each step before the step begins, so the last report names the step
-//! that hangs. The test kills a child that reports nothing for [`split::PATIENCE`].
+//! Each test starts a new process that forks ([`tasks`]), because a fork of the test binary would inherit
+//! the locks of other tests. A child reports each step before the step begins, so the last report names the
+//! step that hangs. The parent kills a child that reports nothing for [`split::PATIENCE`].
 
 mod async_loaders;
 mod lasting;

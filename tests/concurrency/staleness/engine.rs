@@ -1,5 +1,5 @@
-//! The child process of the staleness test. Its threads look up, load, write and invalidate, and check each
-//! answer. Memory has room for a few entries only.
+//! The child process of the staleness test. Its threads look up, load, write and invalidate keys, and check
+//! each answer. Memory has room for a few entries only.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

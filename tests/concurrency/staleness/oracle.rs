@@ -24,8 +24,8 @@ struct Row {
     source: AtomicU64,
     floor: AtomicU64,
     durable: AtomicU64,
-    /// Held while a thread changes the source and invalidates the key. The cache does not order two racing
-    /// writers of the source.
+    /// Held while a thread changes the source. An insert and an update hold it until the cache has the
+    /// change, because the cache does not order two racing writers of the source.
     changing: Mutex<()>,
     /// Held while a thread writes a floor to the file. Otherwise a lower floor could overwrite a higher
     /// floor.

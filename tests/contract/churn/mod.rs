@@ -1,8 +1,8 @@
 //! The resources of a process stay bounded over many openings and a long mixed load (contract 7).
 //!
-//! A child process opens and closes a cache many times, with a mixed load in between ([`work`]). The process
-//! samples the length of the file, resident memory, descriptors and threads. The bounds of these samples do
-//! not depend on the run time of the child ([`sample`]).
+//! A child process opens and closes a cache many times, with a mixed load in between ([`work`]). The
+//! process samples the disk space of the file, resident memory, descriptors, threads and files. The bounds
+//! of these samples do not depend on the run time of the child ([`sample`]).
 
 #[cfg(target_os = "linux")]
 mod resident;

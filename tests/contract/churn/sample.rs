@@ -8,8 +8,8 @@ use larder::ByteSize;
 
 pub(super) const DISK_CAPACITY: ByteSize = ByteSize::mib(4);
 
-/// Maximum length of the file between commits. During a commit, the file may be longer for a moment, because
-/// redb doubles it.
+/// Maximum disk space of the file between commits. During a commit, the file may take more for a moment,
+/// because redb doubles it.
 pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 
 /// Maximum growth of resident memory after the warm-up, when both tiers are full and the allocator has its

@@ -10,11 +10,11 @@ use crate::support::Place;
 impl ModelRun {
     /// Crashes the cache: closes it, and continues with a copy of the file from before the close. That copy
     /// equals the file after `kill -9`. Only requested commits and commits of the sweeper happen here, and
-    /// both include every entry. Uncommitted entries may be in the copy or not.
+    /// both kinds include every entry. Uncommitted entries may be in the copy or not.
     ///
     /// If the wall clock is behind, this function sets it right first. The model does not know the last
-    /// watermark that the sweeper committed. The tests of contract 2 cover all combinations of watermark and
-    /// clock.
+    /// watermark that the sweeper committed. The tests of contract 2 cover clocks that are behind the
+    /// watermark.
     pub(super) fn crash(&mut self) {
         self.place.clock.set_wall(self.now);
         self.now = self.now.max(self.place.clock.wall());

@@ -255,7 +255,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Loads a key. A load writes a value, and an invalidation of another thread may void that write.
+    /// Loads a key. A load may write a value, and an invalidation of another thread may void that write.
     fn load(&self, key: Key) {
         let version = self.next_version();
         let loaded = self.written.get_or_load(&key, || Ok::<_, Error>(Written::new(key, version))).unwrap();

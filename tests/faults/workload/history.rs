@@ -86,9 +86,10 @@ impl History {
         self.groups.push((group, removed));
     }
 
-    /// Checks that a restart finds each group completely or not at all. If one key has a value of the group,
-    /// each other key has a value that is not older, or was removed later, or has expired. The key that the
-    /// group removed then has no older value either.
+    /// Checks that a restart finds each group completely or not at all. If one key has a value of the
+    /// group, each other key has a value that is not older, or was removed later, or has expired. With
+    /// `may_forget`, a key may also be missing. The key that the group removed then has no older value
+    /// either.
     ///
     /// # Panics
     /// Panics if only a part of a group is found.
@@ -119,7 +120,7 @@ impl History {
     }
 
     /// Returns whether this version of the key may be missing after `changes` changes, because the key was
-    /// removed, or because a newer value has expired.
+    /// removed, or because this value or a newer one has expired.
     fn may_be_gone(&self, key: WorkloadKey, version: u64, changes: usize, now: Timestamp) -> bool {
         let events = self.events.get(&key).map_or(&[][..], Vec::as_slice);
         let is_it = |event: &&Event| event.put.is_none_or(|(other, _)| other != version);

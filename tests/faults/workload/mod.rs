@@ -313,7 +313,7 @@ impl WorkloadRun {
         }
     }
 
-    /// Heals the disk, makes the cache use it again, and checks that it keeps an entry.
+    /// Heals the disk, makes the cache use the disk again, and checks that the disk keeps an entry.
     pub(crate) fn heal(&mut self) {
         self.place.disk.heal();
         self.place.clock.advance(larder::MAX_RETRY_DELAY);

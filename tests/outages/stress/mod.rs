@@ -1,5 +1,5 @@
-//! A stress test with a disk that fails and heals while threads work. The writer's steps have several parts,
-//! and the threads also remove ranges and change the version of their keyspaces.
+//! A stress test with a disk that fails and heals while threads work. The writer's steps have several
+//! parts, the threads also remove ranges, and some of them change the version of their keyspace.
 //!
 //! Each thread owns keys, and records in [`promises`] what the cache promised. Another thread makes the
 //! disk fail, and checks the content that a crash would leave. The test checks these rules:
@@ -59,7 +59,8 @@ impl StressTrial {
         Self { place, cache, promises, planted, is_over, calls }
     }
 
-    /// Makes the disk fail in a random way at one of its next operations.
+    /// Makes the disk fail in a random way: at one of its next operations, from such an operation on, or at
+    /// every operation of some kinds.
     fn fail(&self, random: &mut Random) {
         let (disk, soon) = (&self.place.disk, self.place.next_operation() + random.below(40));
         let failure = if random.below(3) == 0 { Failure::Full } else { Failure::Io };
@@ -129,7 +130,7 @@ fn open(place: &SimulatedPlace) -> Cache {
         .unwrap()
 }
 
-/// Runs a round. Returns how often the disk tier went out of service.
+/// Runs a round. Returns the number of suspensions and discards of the disk tier.
 fn work_under_faults(seed: u64, planted: Planted) -> u64 {
     let trial = StressTrial::new(planted);
     let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();

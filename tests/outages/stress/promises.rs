@@ -63,7 +63,7 @@ pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Optio
 #[derive(Debug)]
 pub(super) struct Promises {
     pub(super) revision: AtomicU32,
-    /// For each key, the highest number of a value whose removal was acknowledged.
+    /// For each key, a number up to which the removal of its values was acknowledged.
     pub(super) removed: Vec<AtomicU64>,
 }
 

@@ -91,7 +91,8 @@ impl Connection {
 
     /// Connects, and greets the server. If this function succeeds, callers can send requests when it returns.
     fn greet(self: &Arc<Self>, connector: &mut Connector, input: &mut Input) -> Result<Arc<Socket>, Error> {
-        let until = self.clock.now() + self.settings.timing.connect;
+        let limit = self.settings.timing.connect;
+        let until = self.clock.now() + limit;
         let (waker, clock, is_closed) = (&self.waker, &*self.clock, &self.is_closed);
         let attempt = Attempt { waker, clock, is_closed, until };
         let settings = match self.sentinels() {
@@ -101,7 +102,8 @@ impl Connection {
         let settings: &Settings = &settings;
         let socket = connector.connect(settings, attempt);
         let socket = Arc::new(socket.map_err(|error| unavailable(settings, &error))?);
-        let mut greeting = Greeting { socket: &socket, input, waker, clock, settings, is_closed, until };
+        let mut greeting =
+            Greeting { socket: &socket, input, waker, clock, settings, is_closed, until, limit };
         greeting.begin()?;
         greeting.track()?;
         self.session.greet(&mut greeting)?;

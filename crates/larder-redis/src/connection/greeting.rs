@@ -98,6 +98,8 @@ pub(crate) struct Greeting<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) is_closed: &'a AtomicBool,
     pub(crate) until: Duration,
+    /// The time limit that ends at `until`, for the error.
+    pub(crate) limit: Duration,
 }
 
 impl Greeting<'_> {
@@ -137,7 +139,7 @@ impl Greeting<'_> {
             }
             let now = self.clock.now();
             if now >= self.until {
-                let limit_ms = u64::try_from(self.settings.timing.connect.as_millis()).unwrap_or(u64::MAX);
+                let limit_ms = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
                 return Err(Error::TimedOut { server: self.server(), limit_ms });
             }
             let waited = wait_for(Some((self.socket, !is_sent)), self.waker, self.until.saturating_sub(now));

@@ -38,7 +38,7 @@ pub(crate) trait Session: Debug + Send + Sync {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) settings: Settings,
-    pub(super) clock: Arc<dyn BootClock>,
+    pub(crate) clock: Arc<dyn BootClock>,
     pub(super) session: Arc<dyn Session>,
     pub(super) outbox: Outbox,
     pub(super) waker: Arc<PollWaker>,
@@ -58,7 +58,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Returns a connection that is not connected yet. Starts the threads that ask the Sentinels, if the URL
     /// names Sentinels.
-    pub(super) fn new(
+    pub(crate) fn new(
         settings: Settings,
         clock: Arc<dyn BootClock>,
         session: Arc<dyn Session>,

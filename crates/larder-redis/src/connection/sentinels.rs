@@ -318,7 +318,8 @@ impl Sentinels {
         line: &mut Option<Line>,
     ) -> Result<Vote, Error> {
         let (clock, is_closed) = (&*self.clock, &self.is_closed);
-        let until = clock.now() + settings.timing.connect;
+        let limit = settings.timing.connect;
+        let until = clock.now() + limit;
         let is_new = line.is_none();
         if is_new {
             let socket = connector.connect(settings, Attempt { waker, clock, is_closed, until });
@@ -326,7 +327,7 @@ impl Sentinels {
             *line = Some((socket, Input::new()));
         }
         let Some((socket, input)) = line else { return Err(Error::Closed) };
-        let mut greeting = Greeting { socket, input, waker, clock, settings, is_closed, until };
+        let mut greeting = Greeting { socket, input, waker, clock, settings, is_closed, until, limit };
         if is_new && let Some(password) = &settings.server.password {
             let auth = settings.server.user.iter().fold(Command::new("AUTH"), Command::arg);
             greeting.require(&auth.arg(password.reveal()))?;

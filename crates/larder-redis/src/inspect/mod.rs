@@ -48,6 +48,7 @@ pub struct ServerInspector {
     /// The Sentinels that have named the server, if the URL names some.
     sentinels: Option<SentinelsHandle>,
     is_closed: AtomicBool,
+    clock: Arc<dyn BootClock>,
     /// The name of the data, if the server has data of a cache.
     world: Option<String>,
 }
@@ -85,13 +86,18 @@ impl ServerInspector {
     /// Returns the same errors as [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
     /// [`Error::TimedOut`] if the server does not answer, or if the Sentinels name no master.
     pub fn open(url: &str) -> Result<Self, Error> {
+        Self::open_with_clock(url, Arc::new(SystemBootClock))
+    }
+
+    fn open_with_clock(url: &str, clock: Arc<dyn BootClock>) -> Result<Self, Error> {
         let given = Settings::from_url(url)?;
         let failed = |error| unavailable(&given, &error);
         let waker = Arc::new(PollWaker::new().map_err(failed)?);
         let is_closed = AtomicBool::new(false);
-        let until = SystemBootClock.now() + given.timing.connect;
-        let attempt = Attempt { waker: &waker, clock: &SystemBootClock, is_closed: &is_closed, until };
-        let sentinels = SentinelsHandle::start(&given, Arc::new(SystemBootClock), waker.clone());
+        let limit = given.timing.connect;
+        let until = clock.now() + limit;
+        let attempt = Attempt { waker: &waker, clock: &*clock, is_closed: &is_closed, until };
+        let sentinels = SentinelsHandle::start(&given, clock.clone(), waker.clone());
         let sentinels = sentinels.map_err(failed)?;
         let settings = match &sentinels {
             Some(sentinels) => sentinels.0.find_master(attempt)?,
@@ -100,9 +106,9 @@ impl ServerInspector {
         let socket = Connector::default().connect(&settings, attempt);
         let socket = Arc::new(socket.map_err(|error| unavailable(&settings, &error))?);
         let (input, world) = (Input::new(), None);
-        let mut inspector = Self { socket, input, waker, settings, sentinels, is_closed, world };
+        let mut inspector = Self { socket, input, waker, settings, sentinels, is_closed, clock, world };
         let select = Command::new("SELECT").number(inspector.settings.server.database);
-        let mut greeting = inspector.greeting();
+        let mut greeting = Greeting { until, limit, ..inspector.greeting() };
         greeting.begin()?;
         greeting.require(&select)?;
         let world = inspector.require(&Command::new("GET").arg(inspector.key(b":world")))?;
@@ -148,9 +154,9 @@ impl ServerInspector {
     /// Waits for the slowest Sentinel, at most for the time in the option `connect_timeout`.
     #[must_use]
     pub fn sentinels(&self) -> Option<(usize, Vec<SentinelAnswer>)> {
-        let until = SystemBootClock.now() + self.settings.timing.connect;
+        let until = self.clock.now() + self.settings.timing.connect;
         let (waker, is_closed) = (&*self.waker, &self.is_closed);
-        let attempt = Attempt { waker, clock: &SystemBootClock, is_closed, until };
+        let attempt = Attempt { waker, clock: &*self.clock, is_closed, until };
         Some(self.sentinels.as_ref()?.0.poll(attempt))
     }
 
@@ -190,15 +196,16 @@ impl ServerInspector {
     }
 
     fn greeting(&mut self) -> Greeting<'_> {
-        let until = SystemBootClock.now() + self.settings.timing.request;
+        let limit = self.settings.timing.request;
         Greeting {
             socket: &self.socket,
             input: &mut self.input,
             waker: &self.waker,
-            clock: &SystemBootClock,
+            clock: &*self.clock,
             settings: &self.settings,
             is_closed: &self.is_closed,
-            until,
+            until: self.clock.now() + limit,
+            limit,
         }
     }
 

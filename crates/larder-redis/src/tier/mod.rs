@@ -28,7 +28,7 @@ use larder::remote::{
 };
 use larder::{Remaining, RemoteError, RemoteErrorKind};
 
-use crate::clock::SystemBootClock;
+use crate::clock::{BootClock, SystemBootClock};
 use crate::connection::ConnectionHandle;
 use crate::error::Error;
 use crate::random;
@@ -62,10 +62,14 @@ impl RedisTier {
     }
 
     pub(crate) fn start(settings: Settings) -> Result<Self, Error> {
+        Self::start_with_clock(settings, Arc::new(SystemBootClock))
+    }
+
+    fn start_with_clock(settings: Settings, clock: Arc<dyn BootClock>) -> Result<Self, Error> {
         let state = Arc::new(TierState::new(&settings.prefix, settings.is_durable));
         let session = Arc::new(TierSession(state.clone()));
         let has_replicas = settings.replicas > 0;
-        let handle = ConnectionHandle::start(settings, Arc::new(SystemBootClock), session)?;
+        let handle = ConnectionHandle::start(settings, clock, session)?;
         let replicas = has_replicas.then(|| ReplicasHandle::start(handle.0.clone(), state.clone()));
         let replicas = replicas.transpose()?;
         if let Err(error @ (Error::Refused { .. } | Error::Unsupported { .. })) = handle.0.first_attempt() {

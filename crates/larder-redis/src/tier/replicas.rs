@@ -24,7 +24,6 @@ use parking_lot::{Condvar, Mutex};
 
 use super::answers::{accepted, number};
 use super::session::{TierState, identity_of};
-use crate::clock::{BootClock, SystemBootClock};
 use crate::connection::connect::{Attempt, Connector};
 use crate::connection::greeting::{Greeting, Input, unavailable};
 use crate::connection::link::Connection;
@@ -91,7 +90,7 @@ struct Queued {
 /// The waits of a tier, and the state of the thread that serves them.
 pub(super) struct Replicas {
     settings: Settings,
-    /// The shared connection, which knows the server that Sentinels have named.
+    /// The shared connection. It has the clock, and knows the server that Sentinels have named.
     shared: Arc<Connection>,
     state: Arc<TierState>,
     queued: Mutex<Queued>,
@@ -226,18 +225,20 @@ impl Replicas {
             socket,
             input,
             waker: &self.waker,
-            clock: &SystemBootClock,
+            clock: &*self.shared.clock,
             settings: &self.settings,
             is_closed: &self.is_closed,
-            until: SystemBootClock.now() + limit,
+            until: self.shared.clock.now() + limit,
+            limit,
         }
     }
 
     fn connect(&self, connector: &mut Connector) -> Result<MarkConnection, Error> {
         let limit = self.settings.timing.connect;
-        let until = SystemBootClock.now() + limit;
+        let clock = &*self.shared.clock;
+        let until = clock.now() + limit;
         let (waker, is_closed) = (&self.waker, &self.is_closed);
-        let attempt = Attempt { waker, clock: &SystemBootClock, is_closed, until };
+        let attempt = Attempt { waker, clock, is_closed, until };
         let elected = self.shared.sentinels().and_then(|sentinels| sentinels.present_master());
         let socket = connector.connect(elected.as_ref().unwrap_or(&self.settings), attempt);
         let socket = Arc::new(socket.map_err(|error| unavailable(&self.settings, &error))?);
@@ -269,5 +270,58 @@ impl Drop for EndOfReplicas<'_> {
         for wait in waits {
             (wait.done)(Err(Error::NotReplicated("the client was closed".to_owned())));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::atomic::AtomicU64;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::clock::BootClock;
+    use crate::tier::session::TierSession;
+
+    /// A clock that advances by a minute with each reading. It is ahead of the system's clock.
+    #[derive(Debug, Default)]
+    struct MinuteClock(AtomicU64);
+
+    impl BootClock for MinuteClock {
+        fn now(&self) -> Duration {
+            Duration::from_hours(1 << 24) + Duration::from_mins(self.0.fetch_add(1, Ordering::SeqCst))
+        }
+    }
+
+    /// Returns the error of a call on another thread. Panics if the call does not end in time.
+    fn error_of<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Error {
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || sender.send(call().map(drop)));
+        let ended = ended.recv_timeout(Duration::from_secs(20));
+        ended.expect("the wait ends in real time").expect_err("the server never answers")
+    }
+
+    #[test]
+    fn a_wait_for_replicas_ends_by_the_clock_of_the_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("silent.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let url = format!("redis+unix://{}?request_timeout=60s&connect_timeout=60s", path.display());
+        let state = Arc::new(TierState::new("larder", false));
+        let session = Arc::new(TierSession(state.clone()));
+        let (settings, clock) = (Settings::from_url(&url).unwrap(), Arc::new(MinuteClock::default()));
+        let shared = Arc::new(Connection::new(settings, clock, session).unwrap());
+        let handle = ReplicasHandle::start(shared, state).unwrap();
+        let replicas = handle.0.clone();
+        let greets = replicas.clone();
+        let error = error_of(move || greets.reach(&mut Connector::default(), &mut None));
+        assert!(error.to_string().contains("did not answer within 60000 ms"), "{error}");
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let error = error_of(move || {
+            let (socket, input) = (Arc::new(Socket::Unix(ours)), Input::new());
+            replicas.ask(&mut MarkConnection { socket, input, run: String::new() })
+        });
+        assert!(matches!(error, Error::TimedOut { limit_ms: 60_000, .. }), "{error}");
     }
 }

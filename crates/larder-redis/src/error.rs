@@ -81,6 +81,15 @@ pub enum Error {
     #[error("the server answered {0} in an unknown form")]
     Garbled(&'static str),
 
+    /// A walk over the keys of the server does not end as a walk of Redis or Valkey does.
+    #[error("the server's walk over its keys does not end: {why}; {remedy}")]
+    EndlessWalk {
+        /// Why the walk was given up.
+        why: String,
+        /// What the user can do.
+        remedy: &'static str,
+    },
+
     /// The reply was larger than larder allows. It was received and discarded.
     #[error("the answer of the server is larger than allowed")]
     Oversize,
@@ -104,6 +113,7 @@ impl Error {
                 | Self::Unavailable { .. }
                 | Self::NotReplicated(_)
                 | Self::Garbled(_)
+                | Self::EndlessWalk { .. }
                 | Self::Oversize
         )
     }
@@ -123,6 +133,7 @@ impl fmt::Debug for Error {
             Self::NotReplicated(_) => "NotReplicated",
             Self::InvalidKey(_) => "InvalidKey",
             Self::Garbled(_) => "Garbled",
+            Self::EndlessWalk { .. } => "EndlessWalk",
             Self::Oversize => "Oversize",
             Self::Full(_) => "Full",
             Self::Closed => "Closed",

@@ -37,7 +37,7 @@
 //! | `prefix=shop` | `larder` | the first part of each key on the server |
 //! | `staleness=500ms` | `1s` | how long a value from memory may be outdated after an acknowledged change |
 //! | `tracking=broadcast` | `per-key` | which changes the server pushes ([`Tracking`]) |
-//! | `request_timeout=1s` | `2s` | the connection counts as lost if no part of a reply arrives for this time |
+//! | `request_timeout=1s` | `2s` | the connection counts as lost if no part of a reply arrives for this time, or if one reply takes 100 times as long |
 //! | `connect_timeout=1s` | `2s` | the time limit for resolving the host, connecting and authenticating |
 //! | `fsync=always` | `no` | declares that the server never loses an acknowledged change |
 //! | `replicas=1` | `0` | each removal waits for this number of replicas, and returns an error if fewer have it |
@@ -122,6 +122,7 @@ mod settings;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 mod tier;
+mod walk_cursor;
 
 pub use connection::validity::Tracking;
 pub use error::Error;

@@ -13,6 +13,7 @@ mod busy;
 mod cache;
 mod cache_judge;
 mod django;
+mod endless;
 mod failover;
 mod faults;
 mod foreign;
@@ -29,6 +30,8 @@ mod requests;
 mod restarts;
 #[path = "../../../tests/support/scripted_sentinels.rs"]
 mod scripted_sentinels;
+#[path = "../../../tests/support/scripted_server.rs"]
+mod scripted_server;
 mod sentinels;
 mod server;
 mod shop;

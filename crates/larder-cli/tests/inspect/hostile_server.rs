@@ -18,6 +18,8 @@ enum Answers {
     Forms,
     /// The connection ends after the greeting.
     End,
+    /// Each page of a walk names the cursor 7 as the next one.
+    Circle,
     /// Each number is this text.
     Numbers(&'static str),
 }
@@ -115,6 +117,9 @@ fn answer(peer: &UnixStream, answers: Answers) -> std::io::Result<()> {
             }
             "CONFIG" => format!("%1\r\n{}{}", bulk(&words[2]), bulk(EVIL)),
             "GET" => bulk(&format!("a b {EVIL}")),
+            "SCAN" if answers == Answers::Circle => {
+                format!("*2\r\n{}*1\r\n{}", bulk("7"), bulk("shop:1:raw:k"))
+            }
             "SCAN" => {
                 let keys =
                     [EVIL, &format!("{EVIL}:k"), &format!("raw:{EVIL}"), "product_x"].map(key).concat();
@@ -130,7 +135,7 @@ fn answer(peer: &UnixStream, answers: Answers) -> std::io::Result<()> {
         let reply = match (words[0].as_str(), answers) {
             ("HELLO", _) => hello,
             (_, Answers::Numbers(number)) => with_numbers(&words, number),
-            ("SELECT" | "CLIENT", _) | (_, Answers::Texts) => of_texts,
+            ("SELECT" | "CLIENT", _) | (_, Answers::Texts | Answers::Circle) => of_texts,
             (_, Answers::Errors) => format!("!{}\r\n{EVIL}\r\n", EVIL.len()),
             (_, Answers::Forms) => "*2\r\n:-7\r\n#t\r\n".to_owned(),
             (_, Answers::End) => return Ok(()),
@@ -217,5 +222,24 @@ fn no_number_of_a_server_ends_a_command() {
                 assert!(!said.contains("code Some(8)"), "{at} {arguments:?}: {said}");
             }
         }
+    }
+}
+
+#[test]
+fn a_walk_that_the_server_does_not_end_is_a_failure_that_says_so() {
+    let place = Place::new();
+    serve(&place.dir().join("circle.sock"), Answers::Circle);
+    let url = format!("redis+unix://{}?prefix=shop", place.dir().join("circle.sock").display());
+    for arguments in [
+        vec!["keys", &url],
+        vec!["keys", &url, "--long", "--json"],
+        vec!["info", &url],
+        vec!["clear", &url, "--dry-run"],
+        vec!["clear", &url],
+        vec!["remove-prefix", &url, "shop:1:raw:k"],
+    ] {
+        let said = said(&place, &arguments);
+        assert!(said.contains("code Some(8)"), "{arguments:?}: {said}");
+        assert!(said.contains("does not end: it has returned to the cursor"), "{arguments:?}: {said}");
     }
 }

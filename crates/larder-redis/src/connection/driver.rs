@@ -18,6 +18,7 @@ use super::backoff::Backoff;
 use super::connect::{Attempt, Connector};
 use super::greeting::{Greeting, Input, Read, unavailable};
 use super::link::Connection;
+use super::reply_timer::ReplyTimer;
 use super::request::{Answered, Purpose};
 use super::stream::{Socket, wait_for};
 use super::validity::Heartbeat;
@@ -116,7 +117,7 @@ impl Connection {
     fn drive(self: &Arc<Self>, socket: &Arc<Socket>, mut input: Input) -> Error {
         let mut heartbeat = Heartbeat::new(self.settings.tracking, self.settings.timing.staleness);
         let limit = self.settings.timing.request;
-        let mut forgiven_until = Duration::ZERO;
+        let mut timer = ReplyTimer::new(limit, self.clock.now());
         loop {
             if self.is_closed() {
                 return Error::Closed;
@@ -130,14 +131,16 @@ impl Connection {
             if let Err(why) = self.await_votes() {
                 return why;
             }
-            if let Err(error) = self.handle(&mut input, &mut heartbeat) {
-                return unavailable(&self.settings, &error);
-            }
+            let has_answer = match self.handle(&mut input, &mut heartbeat) {
+                Ok(has_answer) => has_answer,
+                Err(error) => return unavailable(&self.settings, &error),
+            };
             let now = self.clock.now();
-            // A large reply is not late while its bytes are still arriving. The replies after it have the
-            // whole time limit from then on.
+            if has_answer {
+                timer.note_answer(now);
+            }
             if read != Read::Nothing && input.is_within_reply() {
-                forgiven_until = forgiven_until.max(now + limit);
+                timer.forgive(now);
             }
             // A due PING is sent before the next read. Otherwise an endless stream of pushes would delay it.
             if heartbeat.due().is_some_and(|due| due <= now) {
@@ -146,19 +149,19 @@ impl Connection {
                 self.outbox.append_heartbeat(heartbeat.has_ping(), now + self.settings.timing.request);
                 self.flush();
             }
-            if read == Read::More {
+            let first = self.outbox.first_deadline();
+            if read == Read::More && !timer.is_hopeless(first, now) {
                 continue;
             }
             if self.outbox.has_failed() {
                 return unavailable(&self.settings, &io::ErrorKind::BrokenPipe.into());
             }
-            let until = self.outbox.first_deadline().unwrap_or(Duration::MAX);
-            let until = until.max(forgiven_until);
-            if until <= now {
-                let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            let late_at = timer.late_at(first);
+            if late_at <= now {
+                let limit_ms = u64::try_from(timer.limit(first, now).as_millis()).unwrap_or(u64::MAX);
                 return Error::TimedOut { server: self.settings.server.place.to_string(), limit_ms };
             }
-            let next = heartbeat.due().map_or(until, |due| until.min(due));
+            let next = heartbeat.due().map_or(late_at, |due| late_at.min(due));
             let is_blocked = self.outbox.is_blocked();
             if is_blocked {
                 self.flush();
@@ -167,11 +170,10 @@ impl Connection {
             if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
                 return unavailable(&self.settings, &error);
             }
-            // This thread woke late, because the process was stopped or starved. A server on the same machine
-            // may have been stopped too, so it gets the whole time limit again.
+            // This thread woke late.
             let woken = self.clock.now();
             if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
-                forgiven_until = woken + limit;
+                timer.forgive(woken);
             }
         }
     }
@@ -184,15 +186,20 @@ impl Connection {
         }
     }
 
-    /// Handles the received replies and pushes in the order of the stream (validity, step 4).
-    fn handle(self: &Arc<Self>, input: &mut Input, heartbeat: &mut Heartbeat) -> io::Result<()> {
+    /// Handles the received replies and pushes in the order of the stream (validity, step 4). Returns whether
+    /// there was a reply.
+    fn handle(self: &Arc<Self>, input: &mut Input, heartbeat: &mut Heartbeat) -> io::Result<bool> {
+        let mut has_answer = false;
         while let Some(reply) = input.next()? {
             match reply {
                 Reply::Push(words) => self.handle_push(words),
-                reply => self.handle_answer(reply, heartbeat)?,
+                reply => {
+                    self.handle_answer(reply, heartbeat)?;
+                    has_answer = true;
+                }
             }
         }
-        Ok(())
+        Ok(has_answer)
     }
 
     fn handle_push(self: &Arc<Self>, words: Vec<Reply>) {

@@ -4,6 +4,7 @@
 //! - [`link`]: the interface for callers.
 //! - [`driver`]: the only thread that reads from the server. It handles replies and pushes in the order of
 //!   the stream, sends PINGs, checks time limits, and reconnects.
+//! - [`reply_timer`]: when a reply is late.
 //! - [`connect`]: connects a socket.
 //! - [`greeting`]: the first requests of a connection.
 //! - [`validity`]: the deadline until which values in memory may be returned.
@@ -21,6 +22,7 @@ mod driver;
 pub(crate) mod greeting;
 pub(crate) mod link;
 mod outbox;
+mod reply_timer;
 pub(crate) mod request;
 pub(crate) mod sentinels;
 pub(crate) mod stream;

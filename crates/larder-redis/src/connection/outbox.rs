@@ -168,7 +168,7 @@ impl Outbox {
     pub(crate) fn append_by_text(&self, request: Request, until: Duration) {
         let mut queue = self.queue.lock();
         request.write(&mut queue.output, true);
-        queue.wait_for(Purpose::Request(request), until);
+        queue.wait_for(Purpose::Request(request.without_script()), until);
     }
 
     /// Appends a heartbeat: a `HELLO` without arguments, whose reply shows whether the server is still a

@@ -83,6 +83,13 @@ impl Request {
         }
     }
 
+    /// Returns the request for its last reply. After this, a reply that says that the server does not know
+    /// the script is an error like any other. Otherwise a broken server could make the client send the
+    /// request forever.
+    pub(crate) fn without_script(self) -> Self {
+        Self { script: None, ..self }
+    }
+
     /// Returns whether the reply says that the server does not know the script, and so has not run it.
     pub(crate) fn is_unknown_script(&self, reply: &Reply) -> bool {
         self.script.is_some() && matches!(reply, Reply::Error(text) if text.starts_with(b"NOSCRIPT"))

@@ -28,7 +28,7 @@ use crate::protocol::reply::Reply;
 use crate::settings::Settings;
 use crate::tier;
 pub use slot::{Slot, SlotState};
-pub use walk::{KeyPage, WalkFilter};
+pub use walk::{KeyPage, WalkCursor, WalkFilter};
 
 /// A connection to the server of a cache, for tools.
 ///

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::tier::{escape, read_spelled};
+pub use crate::walk_cursor::WalkCursor;
 
 /// Selects the keys of a walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,19 +22,20 @@ pub struct KeyPage {
     /// The keys as they are on the server. A later page may contain a key again.
     pub keys: Vec<Vec<u8>>,
     /// The cursor of the next page. `None` at the end.
-    pub next: Option<String>,
+    pub next: Option<WalkCursor>,
 }
 
 impl ServerInspector {
     /// Returns one page of the keys that the filter selects, without the cache's internal keys. The walk
-    /// begins with the cursor `0`.
+    /// begins at the default cursor.
     ///
     /// # Errors
-    /// Fails if the server does not answer, or refuses the request.
+    /// Fails if the server does not answer, or refuses the request. Returns [`Error::EndlessWalk`] if the
+    /// walk does not end.
     ///
     /// # Cost
     /// A walk reads every key of the database, about 500 for each page.
-    pub fn keys(&mut self, filter: &WalkFilter, cursor: &str) -> Result<KeyPage, Error> {
+    pub fn keys(&mut self, filter: &WalkFilter, cursor: WalkCursor) -> Result<KeyPage, Error> {
         let beginning = self.key(b"");
         let mut pattern = escape(filter.prefix.as_ref().unwrap_or(&beginning));
         pattern.extend_from_slice(if filter.prefix.is_some() { b"*" } else { b"[0-9]*" });
@@ -46,14 +48,16 @@ impl ServerInspector {
         Ok(page)
     }
 
-    fn page(&mut self, pattern: &[u8], cursor: &str) -> Result<KeyPage, Error> {
-        let scan = Command::new("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg("500");
+    fn page(&mut self, pattern: &[u8], cursor: WalkCursor) -> Result<KeyPage, Error> {
+        let scan =
+            Command::new("SCAN").arg(cursor.as_str()).arg("MATCH").arg(pattern).arg("COUNT").arg("500");
         let mut fields = self.require(&scan)?.into_list().unwrap_or_default().into_iter();
-        let cursor = fields.next().and_then(Reply::into_bytes).and_then(|text| String::from_utf8(text).ok());
+        let next = fields.next().and_then(Reply::into_bytes).and_then(|text| String::from_utf8(text).ok());
         let keys = fields.next().and_then(Reply::into_list);
-        let (Some(cursor), Some(keys)) = (cursor, keys) else { return Err(Error::Garbled("a page of keys")) };
+        let (Some(next), Some(keys)) = (next, keys) else { return Err(Error::Garbled("a page of keys")) };
         let keys = keys.into_iter().filter_map(Reply::into_bytes).collect();
-        Ok(KeyPage { keys, next: Some(cursor).filter(|cursor| cursor != "0") })
+        let next = cursor.after_page(next, self.clock.now(), self.settings.timing.request)?;
+        Ok(KeyPage { keys, next })
     }
 
     /// Removes keys. Loads of these keys that are in progress store nothing. Returns the number of keys that
@@ -81,16 +85,17 @@ impl ServerInspector {
     /// at the end, if the URL has the option `replicas`.
     ///
     /// # Errors
-    /// Fails if the server does not answer, or refuses a request. Some keys may already have been removed.
+    /// Fails if the server does not answer, or refuses a request, and if the walk does not end
+    /// ([`Error::EndlessWalk`]). Some keys may already have been removed.
     /// Returns [`Error::NotReplicated`] if all are removed, but too few replicas are known to have the
     /// removals.
     pub fn clear(&mut self, filter: &WalkFilter) -> Result<u64, Error> {
         if filter.prefix.is_none() {
             self.end_generations(filter.keyspace.as_deref())?;
         }
-        let (mut removed, mut cursor) = (0_u64, "0".to_owned());
+        let (mut removed, mut cursor) = (0_u64, WalkCursor::default());
         loop {
-            let page = self.keys(filter, &cursor)?;
+            let page = self.keys(filter, cursor)?;
             removed = removed.saturating_add(self.unlink(&page.keys)?);
             match page.next {
                 Some(next) => cursor = next,
@@ -107,9 +112,9 @@ impl ServerInspector {
         let mut pattern = escape(&self.key(b":g:"));
         pattern.push(b'*');
         let end = keyspace.map(|name| format!(":{}", name.replace('%', "%25").replace(':', "%3A")));
-        let mut cursor = "0".to_owned();
+        let mut cursor = WalkCursor::default();
         loop {
-            let mut page = self.page(&pattern, &cursor)?;
+            let mut page = self.page(&pattern, cursor)?;
             page.keys.retain(|key| end.as_ref().is_none_or(|end| key.ends_with(end.as_bytes())));
             self.unlink(&page.keys)?;
             match page.next {

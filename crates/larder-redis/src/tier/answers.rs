@@ -22,7 +22,7 @@ pub(super) fn remote_error(error: &Error) -> RemoteError {
             RemoteErrorKind::Unsupported
         }
         Error::InvalidSetting { .. } => RemoteErrorKind::Unsupported,
-        Error::Garbled(_) | Error::Oversize => RemoteErrorKind::Garbled,
+        Error::Garbled(_) | Error::EndlessWalk { .. } | Error::Oversize => RemoteErrorKind::Garbled,
         Error::Unavailable { .. } | Error::TimedOut { .. } | Error::Closed => RemoteErrorKind::Unavailable,
     };
     let remote = RemoteError::new(kind, error.to_string());

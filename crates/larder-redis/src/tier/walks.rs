@@ -30,6 +30,7 @@ use crate::connection::request::{Answered, Request};
 use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
+use crate::walk_cursor::WalkCursor;
 
 /// A walk that removes keys, page after page.
 struct Removal {
@@ -77,27 +78,28 @@ impl Removal {
     fn next_pattern(self: Arc<Self>) {
         let pattern = self.patterns.lock().last().cloned();
         match pattern {
-            Some((verb, pattern)) => self.next_page("0", verb, &pattern),
+            Some((verb, pattern)) => self.next_page(WalkCursor::default(), verb, &pattern),
             None => self.end(Ok(())),
         }
     }
 
-    fn next_page(self: Arc<Self>, cursor: &str, verb: &'static str, pattern: &[u8]) {
+    fn next_page(self: Arc<Self>, cursor: WalkCursor, verb: &'static str, pattern: &[u8]) {
         let listed = if self.only.is_some() { LIST_ANY } else { verb };
-        let command = page(self.generation_key.as_deref(), cursor, pattern, listed, &self.ended);
+        let command = page(self.generation_key.as_deref(), cursor.as_str(), pattern, listed, &self.ended);
         let (connection, pattern) = (self.connection.clone(), pattern.to_vec());
         connection.submit(Request::script(&scripts::WALK, command, move |answer| {
             match accepted(answer).and_then(read_page) {
                 Err(error) => self.end(Err(error)),
-                Ok((cursor, count, keys)) => self.after_page(cursor, count, &keys, verb, pattern),
+                Ok((next, count, keys)) => self.after_page((cursor, next), count, &keys, verb, pattern),
             }
         }));
     }
 
-    /// Counts what a page has removed. Removes the listed keys of the range, then continues.
+    /// Counts what the page at a cursor has removed. Removes the listed keys of the range, then continues at
+    /// the cursor that the page has named.
     fn after_page(
         self: Arc<Self>,
-        cursor: String,
+        (cursor, next): (WalkCursor, String),
         count: u64,
         keys: &[Reply],
         verb: &'static str,
@@ -113,7 +115,7 @@ impl Removal {
                 command,
                 move |answer| match accepted(answer).and_then(read_page) {
                     Err(error) => self.end(Err(error)),
-                    Ok((_, count, _)) => self.after_page(cursor, count, &[], verb, pattern),
+                    Ok((_, count, _)) => self.after_page((cursor, next), count, &[], verb, pattern),
                 },
             ));
         }
@@ -121,11 +123,14 @@ impl Removal {
         let removed = self.removed.load(Ordering::Relaxed).saturating_add(count);
         self.removed.store(removed, Ordering::Relaxed);
         self.has_begun.store(true, Ordering::Relaxed);
-        if cursor == "0" {
-            self.patterns.lock().pop();
-            self.next_pattern();
-        } else {
-            self.next_page(&cursor, verb, &pattern);
+        let (now, limit) = (self.connection.clock.now(), self.connection.settings.timing.request);
+        match cursor.after_page(next, now, limit) {
+            Err(error) => self.end(Err(error)),
+            Ok(Some(next)) => self.next_page(next, verb, &pattern),
+            Ok(None) => {
+                self.patterns.lock().pop();
+                self.next_pattern();
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use larder_redis::inspect::{ServerInspector, WalkFilter};
+use larder_redis::inspect::{ServerInspector, WalkCursor, WalkFilter};
 use serde_json::json;
 
 use crate::args::FileOptions;
@@ -50,9 +50,9 @@ pub(super) fn run(server: &ServerUrl, options: &FileOptions) -> Result<Exit, Fai
 
 /// Counts the keys of each keyspace, by a walk. A key that belongs to no keyspace is counted under `-`.
 fn count(inspector: &mut ServerInspector) -> Result<BTreeMap<(String, String), u64>, Failure> {
-    let (mut counts, mut cursor) = (BTreeMap::new(), "0".to_owned());
+    let (mut counts, mut cursor) = (BTreeMap::new(), WalkCursor::default());
     loop {
-        let page = inspector.keys(&WalkFilter::default(), &cursor)?;
+        let page = inspector.keys(&WalkFilter::default(), cursor)?;
         for key in &page.keys {
             let of = inspector.keyspace_of(key).map(|(name, version)| (name, version.to_string()));
             *counts.entry(of.unwrap_or_else(|| ("-".to_owned(), "-".to_owned()))).or_default() += 1;

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use larder::Remaining;
 use larder::inspect::escape_control;
-use larder_redis::inspect::WalkFilter;
+use larder_redis::inspect::{WalkCursor, WalkFilter};
 use serde_json::json;
 
 use super::entry::{seconds, state_name};
@@ -23,12 +23,12 @@ pub(super) fn run(server: &ServerUrl, options: &KeysOptions) -> Result<Exit, Fai
     let prefix =
         options.prefix.as_deref().map(|text| super::remove::prefix_of(&inspector, text)).transpose()?;
     let filter = WalkFilter { keyspace: options.keyspace.clone(), prefix };
-    let (mut out, mut cursor) = (out::stdout(), "0".to_owned());
+    let (mut out, mut cursor) = (out::stdout(), WalkCursor::default());
     let mut left = options.limit.unwrap_or(u64::MAX);
     // A walk of the server may return a key twice.
     let mut seen = BTreeSet::new();
     loop {
-        let page = inspector.keys(&filter, &cursor)?;
+        let page = inspector.keys(&filter, cursor)?;
         for key in page.keys {
             if !seen.insert(key.clone()) {
                 continue;

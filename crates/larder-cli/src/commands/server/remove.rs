@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use larder_redis::inspect::{ServerInspector, WalkFilter};
+use larder_redis::inspect::{ServerInspector, WalkCursor, WalkFilter};
 use serde_json::json;
 
 use super::shown::{read, refuse_options, shown};
@@ -72,9 +72,9 @@ fn walk(inspector: &mut ServerInspector, filter: &WalkFilter, dry_run: bool) -> 
     if !dry_run {
         return Ok(inspector.clear(filter)?);
     }
-    let (mut count, mut cursor) = (0, "0".to_owned());
+    let (mut count, mut cursor) = (0, WalkCursor::default());
     loop {
-        let page = inspector.keys(filter, &cursor)?;
+        let page = inspector.keys(filter, cursor)?;
         count += page.keys.len() as u64;
         match page.next {
             Some(next) => cursor = next,

@@ -73,7 +73,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
-        let mut rounds = self.shared.turns.rounds(key.bytes);
+        let (mut rounds, mut lost) = (self.shared.turns.rounds(key.bytes), 0_u32);
         // The loop runs the rounds of an atomic change ([`super::modify`]), without a closure. An atomic
         // change itself would remove an entry that expires immediately.
         loop {
@@ -97,6 +97,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
                 return Ok(Shortened::Done);
             }
+            lost = lost.saturating_add(1);
+            self.refuse_endless_rounds(lost)?;
             thread::yield_now();
         }
     }

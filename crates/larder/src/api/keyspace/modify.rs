@@ -6,7 +6,7 @@
 //! 2. Call the closure with the value that was read. No lock is held.
 //! 3. Publish the closure's change if the key has not changed since (1) ([`crate::memory::publication`]).
 //!    Otherwise the round is lost, and the next round begins. A caller that loses too many rounds takes a
-//!    turn ([`crate::engine::turns`]).
+//!    turn ([`crate::engine::turns`]). In a remote keyspace, a change that loses 10,000 rounds is an error.
 //!
 //! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change,
 //! and its caller starts again on a thread that may wait. In a remote keyspace, the round ends before (2).
@@ -143,13 +143,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
-        let mut rounds = self.shared.turns.rounds(full);
+        let (mut rounds, mut lost) = (self.shared.turns.rounds(full), 0_u32);
         loop {
             rounds.begin();
             if let RoundEnd::Made(modified) = self.round(key, durability, wait, true, compute)? {
                 return Ok(modified);
             }
             // The round was lost because another caller changed the key. The next round reads the key again.
+            lost = lost.saturating_add(1);
+            self.refuse_endless_rounds(lost)?;
             thread::yield_now();
         }
     }

@@ -40,6 +40,7 @@ pub(super) struct NodeState {
     is_lost: bool,
     holds_requests: bool,
     holds_stream: bool,
+    pub(super) faults: ServerFaults,
     outgoing: VecDeque<Outgoing>,
     stream: VecDeque<StreamItem>,
     pub(super) keyspaces: HashMap<u32, (String, u32)>,
@@ -52,6 +53,13 @@ pub(super) struct NodeState {
     /// depend on PINGs.
     bound: Option<Duration>,
     vouched: VouchedPing,
+}
+
+/// The faults of the server towards this node.
+#[derive(Default)]
+pub(super) struct ServerFaults {
+    pub(super) walks_in_a_circle: bool,
+    pub(super) refuses_changes: bool,
 }
 
 /// The PING whose send time starts the validity after an answer.
@@ -123,6 +131,16 @@ impl RemoteNode {
     #[must_use]
     pub fn held(&self) -> usize {
         self.state.lock().stream.len()
+    }
+
+    /// From now on, the last page of a walk names the first page as the next one.
+    pub fn walk_in_a_circle(&self) {
+        self.state.lock().faults.walks_in_a_circle = true;
+    }
+
+    /// From now on, the server answers this node that a record which it is to replace has changed.
+    pub fn refuse_changes(&self) {
+        self.state.lock().faults.refuses_changes = true;
     }
 
     /// Runs a function before the next fill is sent.

@@ -144,9 +144,9 @@ impl RemoteTier for RemoteNode {
         if let Some(run) = run {
             run();
         }
-        let name = self.name_of(&key);
+        let (name, is_refused) = (self.name_of(&key), self.state.lock().faults.refuses_changes);
         self.ask(reply, move |server, now, changed| {
-            server.set(&name, (record, life, condition), now, changed)
+            !is_refused && server.set(&name, (record, life, condition), now, changed)
         });
     }
 
@@ -193,13 +193,16 @@ impl RemoteTier for RemoteNode {
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, reply: RemoteReply<ScanPage>) {
         let range = self.name_of(&prefix);
         let number = KeyspaceId::of(&prefix).to_bytes();
+        let is_circle = self.state.lock().faults.walks_in_a_circle;
         self.ask(reply, move |server, _, _| {
             let from = usize::try_from(cursor.0).unwrap_or(usize::MAX);
             let names = server.names(|name| is_in(name, &range));
             let keys = names.iter().skip(from).take(PAGE);
             let keys = keys.map(|(_, _, encoded)| [&number, encoded.as_slice()].concat().into()).collect();
             let is_last = names.len() <= from.saturating_add(PAGE);
-            ScanPage { keys, next: (!is_last).then_some(ScanCursor(cursor.0 + PAGE as u64)) }
+            let next = if is_last { is_circle.then_some(0) } else { Some(cursor.0 + PAGE as u64) };
+            let next = next.map(ScanCursor);
+            ScanPage { keys, next }
         });
     }
 

@@ -7,23 +7,64 @@
 //! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token is still
 //!    valid, if it has not expired, and if the validity is still current after that. Otherwise the key is
 //!    looked up like any other key.
+//!
+//! The server decides how many pages a walk has. A walk ends as incomplete if a cursor comes twice, or after
+//! an hour ([`WalkLimit`]). So a broken server does not keep the caller forever.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
+use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::key::Key;
 use crate::memory::epochs::EpochToken;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
 use crate::remote::tier::ScanCursor;
+use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// Maximum number of keys whose entries a walk reads with one request.
 const READ_AHEAD: usize = 32;
+
+/// Maximum duration of a walk over the keys of a keyspace.
+const MAX_WALK: Duration = Duration::from_hours(1);
+
+/// Decides whether a walk may go on. To find a circle of any length, it keeps the cursor of one earlier page,
+/// and compares it with each later cursor. After 1, 2, 4, 8 … pages, it keeps the latest cursor instead.
+#[derive(Debug)]
+struct WalkLimit {
+    until: Deadline,
+    kept: Option<ScanCursor>,
+    pages: u64,
+}
+
+impl WalkLimit {
+    fn new() -> Self {
+        Self { until: Deadline::after(MAX_WALK), kept: None, pages: 0 }
+    }
+
+    /// Returns the error of a walk that does not end, after a page that has named the cursor `next`.
+    fn check(&mut self, next: &ScanCursor) -> Result<(), RemoteError> {
+        self.pages += 1;
+        let why = if self.kept.as_ref() == Some(next) {
+            format!("it has returned to a cursor after {} pages", self.pages)
+        } else if self.until.is_over() {
+            format!("it has not ended after {} pages and an hour", self.pages)
+        } else {
+            if self.pages.is_power_of_two() {
+                self.kept = Some(next.clone());
+            }
+            return Ok(());
+        };
+        let cause = format!("the walk over the keys of the server does not end: {why}");
+        Err(RemoteError::new(RemoteErrorKind::Garbled, cause))
+    }
+}
 
 /// The next keys of a walk, with the entries that were read ahead.
 #[derive(Debug)]
@@ -65,16 +106,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// keys are collected first, because the server may return a key several times and in any order.
     pub(in crate::api::keyspace) fn remote_keys(&self) -> (Vec<Arc<[u8]>>, bool) {
         let Some(link) = self.link() else { return (Vec::new(), true) };
-        let (mut keys, mut cursor) = (Vec::new(), ScanCursor::default());
+        let (mut keys, mut cursor, mut limit) = (Vec::new(), ScanCursor::default(), WalkLimit::new());
         let prefix = self.opened.id.to_bytes();
         let is_complete = loop {
             let page = link.ask(|tier, reply| tier.scan(prefix.as_slice().into(), cursor, reply));
             let Some(page) = link.count(page) else { break false };
             keys.extend(page.keys.into_iter().map(Arc::<[u8]>::from));
-            match page.next {
-                Some(next) => cursor = next,
-                None => break true,
+            let Some(next) = page.next else { break true };
+            if link.count(limit.check(&next)).is_none() {
+                break false;
             }
+            cursor = next;
         };
         keys.sort_unstable();
         keys.dedup();

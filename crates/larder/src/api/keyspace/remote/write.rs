@@ -15,6 +15,7 @@ use crate::engine::promotion::Lease;
 use crate::engine::remote::link::RemoteLink;
 use crate::engine::remote::lookup::{RemoteRead, checked_key, is_plain};
 use crate::error::Error;
+use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::codec;
 use crate::format::key::Key;
 use crate::format::record;
@@ -24,6 +25,10 @@ use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{HardLimit, IdleLife, Life, SetCondition};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
+
+/// Maximum number of rounds that an atomic change may lose. In each of them, another client has changed the
+/// key at the server. Even beside 100 such clients, no change loses so many, so the server is broken.
+const MAX_LOST: u32 = 10_000;
 
 pub(super) struct OutgoingRecord {
     pub(super) bytes: Vec<u8>,
@@ -228,6 +233,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         };
         Ok(if is_removed { InsertOutcome::Saved } else { InsertOutcome::Revoked })
+    }
+
+    /// Returns an error if an atomic change at the server has lost too many rounds.
+    pub(in crate::api::keyspace) fn refuse_endless_rounds(&self, lost: u32) -> Result<(), Error> {
+        let Some(link) = self.link().filter(|_| lost >= MAX_LOST) else { return Ok(()) };
+        let cause = format!("the server says after each of {lost} rounds that the key was changed meanwhile");
+        Err(link.error("change a key", RemoteError::new(RemoteErrorKind::Refused, cause)))
     }
 
     /// Removes a record at the server if its bytes equal `record`. Returns whether they were equal.

@@ -1,4 +1,4 @@
-//! Tests of walks over the entries of a server.
+//! Tests of walks over the entries of a server, and of a server that lets a call go on without end.
 
 use super::*;
 
@@ -45,4 +45,31 @@ fn an_entry_that_was_read_ahead_is_not_yielded_after_a_change() {
     until(|| node.held() == 2);
     node.hold_stream(false);
     assert_eq!(reader.join().unwrap(), Some(400), "the push is late, and memory is not valid");
+}
+
+#[test]
+fn a_walk_that_the_server_does_not_end_is_incomplete() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    one.insert_many((0..7_u64).map(|number| (format!("K{number}"), number))).unwrap();
+    two.nodes[1].walk_in_a_circle();
+    let asked = two.server.requests();
+    let mut keys = other.keys();
+    assert_eq!((keys.by_ref().count(), keys.is_complete()), (7, false), "the pages begin again");
+    assert!(two.server.requests() - asked < 10, "the first cursor that comes twice ends the walk");
+    assert_eq!(two.caches[1].stats().remote.unwrap().failures, 1);
+    assert!(one.keys().is_complete());
+}
+
+#[test]
+fn an_atomic_change_that_the_server_refuses_again_and_again_is_an_error() {
+    const KEPT: KeyspaceDefinition<String, u64> =
+        KeyspaceDefinition::new("kept").ttl(SECOND).grace(Duration::from_mins(1));
+    let two = two_nodes();
+    let kept = two.caches[1].keyspace(KEPT).unwrap();
+    kept.insert("MTNVTU", 100).unwrap();
+    two.nodes[1].refuse_changes();
+    for error in [kept.increment("MTNVTU", 1).unwrap_err(), kept.expire("MTNVTU").unwrap_err()] {
+        assert!(matches!(error, Error::Remote { action: "change a key", .. }), "{error}");
+    }
 }

@@ -135,6 +135,7 @@ scenarios! {
     remote::an_answer_to_a_ping_that_is_late_is_bounded,
     remote::a_push_at_the_end_of_a_turn_is_bounded,
     remote::a_load_never_outlives_a_removal_on_another_machine,
+    remote::a_renewed_lease_never_outlives_a_removal_on_another_machine,
     remote::a_refresh_never_outlives_a_removal_on_another_machine,
     remote::a_refresh_never_outlives_an_update_on_another_machine,
     remote::a_removal_is_seen_at_once_by_its_own_machine,

@@ -132,6 +132,12 @@ fn a_fill_of_the_server_without_its_lease_is_caught() {
 }
 
 #[test]
+fn a_renewal_of_a_lease_that_a_removal_has_voided_is_caught() {
+    let scenario = crate::remote::a_renewed_lease_never_outlives_a_removal_on_another_machine;
+    assert_caught(Failpoint::RenewVoidedLease, scenario);
+}
+
+#[test]
 fn a_refresh_of_a_record_that_was_replaced_is_caught() {
     let scenario = crate::remote::a_refresh_never_outlives_a_removal_on_another_machine;
     assert_caught(Failpoint::RefreshAlways, scenario);

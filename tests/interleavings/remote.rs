@@ -192,7 +192,8 @@ pub(crate) fn a_push_at_the_end_of_a_turn_is_bounded() {
     source.check();
 }
 
-pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
+/// One machine loads the key, while the other one removes it. After a `pause` of 4 s, leases are renewed.
+fn load_beside_a_removal(pause: Duration) {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
     let node = &machines.nodes[1];
@@ -205,6 +206,7 @@ pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
             get(&source, &other);
         },
         &|| {
+            machines.time.advance(pause);
             source.load(&other, &1);
             delay(node);
         },
@@ -216,6 +218,14 @@ pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
     drop((one, other));
     machines.close();
     source.check();
+}
+
+pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
+    load_beside_a_removal(Duration::ZERO);
+}
+
+pub(crate) fn a_renewed_lease_never_outlives_a_removal_on_another_machine() {
+    load_beside_a_removal(Duration::from_secs(4));
 }
 
 /// One machine refreshes the value that it has in memory, while the other one runs `change`.

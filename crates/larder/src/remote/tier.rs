@@ -110,7 +110,8 @@ pub trait RemoteTier: Debug + Send + Sync {
         reply: RemoteReply<FillReply>,
     );
 
-    /// Extends a lease to `length` from now. The answer says whether the lease still holds.
+    /// Extends a lease to `length` from now. The answer says whether the lease still holds. If it does not,
+    /// nothing is changed. The server may push the renewal like a change of the slot.
     fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>);
 
     /// Releases a lease without storing a value. The answer says whether the lease held until then.

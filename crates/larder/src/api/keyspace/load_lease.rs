@@ -29,13 +29,13 @@ use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::promotion::Lease;
 use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
+use crate::engine::remote::slot_leases::SlotLease;
 use crate::engine::shared::Shared;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::slot_key::SlotKey;
-use crate::remote::tier::LeaseToken;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
@@ -95,7 +95,7 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     loader_panic: LoaderPanic,
     pub(super) outcome: Option<FlightOutcome>,
     /// The lease of the slot at a remote tier.
-    pub(super) remote: Option<LeaseToken>,
+    pub(super) remote: Option<SlotLease>,
     /// The record at a remote tier that this load replaces.
     pub(super) replaced: Option<Box<ReplacedRecord<V>>>,
     pub(super) sharing: Sharing,

@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::fences::Fences;
 use super::push_waits::PushWaits;
 use super::sent_uses::SentUses;
+use super::slot_leases::SlotLeases;
 use crate::error::Error;
 use crate::error::remote_error::RemoteError;
 use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
@@ -22,6 +23,7 @@ pub(crate) struct RemoteLink {
     pub(crate) waits: PushWaits,
     pub(crate) fences: Fences,
     pub(crate) uses: SentUses,
+    pub(crate) leases: SlotLeases,
     process: Process,
     /// This lock is held shared while the tier's thread drops near copies. A close does not wait for that
     /// thread, so the checks of the counters wait for it.
@@ -45,6 +47,7 @@ impl RemoteLink {
             waits: PushWaits::default(),
             fences: Fences::default(),
             uses: SentUses::default(),
+            leases: SlotLeases::default(),
             process,
             #[cfg(any(test, feature = "test-util"))]
             drops: RwLock::new(()),

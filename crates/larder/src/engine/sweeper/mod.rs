@@ -12,10 +12,11 @@
 //! transaction. Between two parts, messages are handled. [`Cache::sweep`](crate::Cache::sweep) does not
 //! pause, because its caller waits.
 //!
-//! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a cache
-//! with a file, it also makes the writer thread check whether the file is still in its place. So even an idle
-//! cache notices when another program removes or replaces the file.
-//! With a remote tier, it also wakes to renew the fences of updates ([`fences`](super::remote::fences)).
+//! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a
+//! cache with a file, it also makes the writer thread check whether the file is still in its place. So even
+//! an idle cache notices when another program removes or replaces the file. With a remote tier, it also
+//! wakes to renew the fences of updates ([`fences`](super::remote::fences)) and the leases of loads
+//! ([`slot_leases`](super::remote::slot_leases)).
 
 pub(super) mod handle;
 pub(super) mod message;
@@ -97,7 +98,7 @@ impl Sweeper {
 
     fn sweep_until_stopped(&mut self, messages: &Receiver<SweeperMessage>) {
         while self.tiers.process.is_current() {
-            self.tiers.renew_fences();
+            self.tiers.renew_at_server();
             let message = messages.recv_timeout(self.sleep(self.tiers.time.now()));
             self.tiers.sweeper.clear_wake();
             let is_stopping = self.tiers.sweeper.is_stopping();
@@ -127,7 +128,7 @@ impl Sweeper {
     }
 
     fn sleep(&self, now: Timestamp) -> Duration {
-        self.until_sweep(now).min(self.until_watch(now)).min(self.tiers.until_fence_renewal())
+        self.until_sweep(now).min(self.until_watch(now)).min(self.tiers.until_renewal())
     }
 
     fn until_sweep(&self, now: Timestamp) -> Duration {

@@ -53,6 +53,9 @@ pub enum Failpoint {
     /// A server stores a refreshed value although its key has a fence.
     #[cfg(any(test, feature = "test-util"))]
     SetIgnoresFence,
+    /// The renewal of a lease that is void gives the lease back, if the slot is empty.
+    #[cfg(any(test, feature = "test-util"))]
+    RenewVoidedLease,
     /// A loaded value is stored at the remote tier without its lease.
     RemoteFillWithoutLease,
     /// A fence does not prevent the lease of a refresh.

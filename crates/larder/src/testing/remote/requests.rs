@@ -120,7 +120,7 @@ impl RemoteTier for RemoteNode {
 
     fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, reply: RemoteReply<bool>) {
         let name = self.name_of(&key);
-        self.ask(reply, move |server, now, _| server.renew(&name, &token, now + length, now));
+        self.ask(reply, move |server, now, changed| server.renew(&name, &token, now + length, now, changed));
     }
 
     fn release(&self, key: RemoteKey, token: LeaseToken, reply: RemoteReply<bool>) {

@@ -241,10 +241,16 @@ impl ServerState {
         token: &LeaseToken,
         until: Duration,
         now: Duration,
+        changed: &mut Vec<SlotName>,
     ) -> bool {
         let holds = self.holds(name, token, now);
-        if let (true, Some((_, end))) = (holds, &mut self.slot(name, now).lease) {
+        let slot = self.slot(name, now);
+        if let (true, Some((_, end))) = (holds, &mut slot.lease) {
             *end = until;
+            changed.push(name.clone());
+        }
+        if failpoint_is_set(Failpoint::RenewVoidedLease) && slot.lease.is_none() && slot.record.is_none() {
+            slot.lease = token.0.first_chunk().map(|token| (u64::from_be_bytes(*token), until));
         }
         holds
     }

@@ -4,6 +4,7 @@ mod fills;
 mod idle;
 mod kept;
 mod late_answers;
+mod leases;
 mod loads;
 mod refreshes;
 mod registered;

@@ -71,7 +71,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             Some(value) => keyspace.weigh(key, outgoing.encoded_len, value),
             None => keyspace.weigh_absence(key),
         };
-        let filled = match (self.replaced.take(), self.remote.take()) {
+        let filled = match (self.replaced.take(), self.take_token(link)) {
             (Some(replaced), _) => self.replace_remote(keyspace, key, outgoing, *replaced),
             (None, None) => return Ok(false),
             (None, Some(token)) if is_unleased(&token) => {
@@ -89,6 +89,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             keyspace.opened.counters.add(Count::VoidedFills);
         }
         Ok(filled == Some(true))
+    }
+
+    /// Takes the token of the server's lease. The lease is no longer renewed.
+    fn take_token(&mut self, link: &RemoteLink) -> Option<LeaseToken> {
+        self.remote.take().map(|lease| link.leases.forget(lease))
     }
 
     /// Stores a value in the raw format. The server has no leases for this format, so the local lease is used
@@ -156,7 +161,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         if let Some(replaced) = self.replaced.take() {
             return self.keep_replaced(keyspace, key, &replaced);
         }
-        let (Some(token), Some(link)) = (self.remote.take(), keyspace.link()) else { return };
+        let Some(link) = keyspace.link() else { return };
+        let Some(token) = self.take_token(link) else { return };
         if is_unleased(&token) {
             return;
         }
@@ -176,8 +182,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Releases the lease at the server. Does not wait for the answer.
     pub(in crate::api::keyspace) fn drop_remote(&mut self, keyspace: &Keyspace<K, V>) {
-        if let Some(token) = self.remote.take().filter(|token| !is_unleased(token))
-            && let Some(link) = keyspace.link()
+        if let Some(link) = keyspace.link()
+            && let Some(token) = self.take_token(link).filter(|token| !is_unleased(token))
         {
             drop(link.begin(|tier, reply| tier.release((&*self.key).into(), token, reply)));
         }

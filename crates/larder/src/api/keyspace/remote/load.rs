@@ -13,13 +13,14 @@ use crate::engine::promotion::DecodedEntry;
 use crate::engine::remote::push_waits::{ParkedFlight, PushWait};
 use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
+use crate::engine::remote::slot_leases::{SlotLease, length};
 use crate::format::key::Key;
 use crate::memory::entry::Value;
 use crate::memory::epochs::EpochToken;
 use crate::memory::leases::Permit;
 use crate::memory::loads::{HeededAnswers, LeaseOutcome};
 use crate::memory::slot_key::SlotKey;
-use crate::remote::tier::{LeaseReply, LeaseToken, RemoteRecord};
+use crate::remote::tier::{LeaseReply, RemoteRecord};
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::units::Timestamp;
@@ -35,7 +36,7 @@ enum Asked<'a, V> {
     /// The entry, and the token that was taken before the request.
     Found(DecodedEntry<V>, EpochToken),
     /// The load begins, with this lease of the slot.
-    Load(LeaseToken),
+    Load(SlotLease),
     /// The load begins, and replaces this record, which has expired and is kept for its grace.
     Replace(Box<ReplacedRecord<V>>),
     /// The load begins, in a keyspace without leases. The token was taken before the request.
@@ -76,8 +77,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
             Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts),
-            Asked::Load(token) => {
-                lease.remote = Some(token);
+            Asked::Load(of_slot) => {
+                lease.remote = Some(of_slot);
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
             Asked::Replace(record) => {
@@ -85,7 +86,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
             Asked::Unleased(token) => {
-                lease.remote = Some(LeaseToken::default());
+                lease.remote = Some(SlotLease::none());
                 lease.sharing = Sharing::IfUnchanged(token);
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
@@ -155,9 +156,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let wait = link.waits.register(key.bytes);
             let Some(miss) = self.shared.tiers.memory.near_token(key) else { return Asked::LoadAlone };
             let asked_at = self.now();
+            let monotonic = self.shared.tiers.time.clock().monotonic();
             let generation = link.tier.generation();
             // 2.
-            let answer = link.ask(|tier, reply| tier.lease(key.bytes.into(), deadline.left(), reply));
+            let answer = link.ask(|tier, reply| tier.lease(key.bytes.into(), length(deadline), reply));
             match link.count(answer) {
                 Some(LeaseReply::Hit(record)) => {
                     let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at);
@@ -177,7 +179,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         return Asked::Unanswered(generation);
                     }
                 }
-                Some(LeaseReply::Leased(token)) => return Asked::Load(token),
+                Some(LeaseReply::Leased(token)) => {
+                    let (lease, is_earliest) = link.leases.note(key.bytes, token, deadline, monotonic);
+                    if is_earliest {
+                        self.shared.tiers.wake_sweeper();
+                    }
+                    return Asked::Load(lease);
+                }
                 Some(LeaseReply::Unleased) => return Asked::Unleased(miss.epoch_token),
                 // 3.
                 Some(LeaseReply::Busy(left)) => return Asked::Busy(wait, left),

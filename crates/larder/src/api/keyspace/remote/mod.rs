@@ -14,7 +14,8 @@
 //! key:
 //!
 //! 1. Register a wait for a push of the key. Take the epoch token.
-//! 2. Ask the server for the record, or for the lease in the slot of the key.
+//! 2. Ask the server for the record, or for the lease in the slot of the key. The sweeper renews the lease
+//!    until (5) ([`slot_leases`](crate::engine::remote::slot_leases)).
 //! 3. A record ends the lookup. If another machine has the lease, the lookup ends with a flight. A push, or
 //!    the end of that lease, lands the flight. The caller waits for it as for another caller's load, and then
 //!    returns to (1) ([`push_waits`](crate::engine::remote::push_waits)).

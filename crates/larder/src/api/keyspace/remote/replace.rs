@@ -194,7 +194,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Removes the record that this load replaces. The source has no value for its key, and the absence is
-    /// not cached.
+    /// not cached. Unlike the store of (4), the removal ignores fences. So it may remove a value that was
+    /// inserted during an update. The end of the update would remove this value anyway, and until then,
+    /// lookups miss.
     pub(super) fn remove_replaced(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
         let Some(replaced) = self.replaced.take() else { return };
         self.sharing = Sharing::Never;

@@ -10,14 +10,14 @@ use crate::error::load_error::LoadError;
 /// Maximum time that a test waits for a call, so that a hanging call fails the test.
 const LIMIT: Duration = Duration::from_secs(30);
 
-fn lease(keyspace: &Keyspace<String, u64>, key: &str) -> LoadLease<String, u64> {
+pub(super) fn lease(keyspace: &Keyspace<String, u64>, key: &str) -> LoadLease<String, u64> {
     match keyspace.lookup(key).unwrap() {
         LookupOutcome::Load(lease) => lease,
         other => panic!("{key} has {other:?}"),
     }
 }
 
-fn pending(keyspace: &Keyspace<String, u64>, key: &str) -> PendingLoad<u64> {
+pub(super) fn pending(keyspace: &Keyspace<String, u64>, key: &str) -> PendingLoad<u64> {
     match keyspace.lookup(key).unwrap() {
         LookupOutcome::Wait(pending) => pending,
         other => panic!("{key} has {other:?}"),
@@ -25,7 +25,7 @@ fn pending(keyspace: &Keyspace<String, u64>, key: &str) -> PendingLoad<u64> {
 }
 
 /// Runs a call on another thread, and returns its result. Panics if the call does not end in time.
-fn ends<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) fn ends<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
     let (send, result) = mpsc::channel();
     std::thread::spawn(move || send.send(call()));
     result.recv_timeout(LIMIT).expect("the call waits for nothing that this test holds back")

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::clock::ManualClock;
+use larder::clock::{Clock, ManualClock, SystemClock};
 use larder::{
     AsyncLoadingKeyspace, Cache, CacheBuilder, DEFAULT_COOL_DOWN, Error, KeyspaceDefinition, Load, LoadError,
     LoadPolicy, Loaded,
 };
 use tokio::sync::Semaphore;
 
+use crate::support::simulated::wait_until;
 use crate::support::tasks::{HandPolled, HandRuntime};
 use crate::support::{Place, watch_this_test};
 
@@ -175,7 +176,10 @@ fn a_slow_load_without_a_stale_value_is_waited_for() {
     let fares = source.register(&builder.open().unwrap(), GRACED, policy);
     let mut load = HandPolled::new(fares.get_async(1));
     assert!(load.poll().is_pending());
-    load.await_wake();
+    // If the soft timeout has passed within the first poll, nothing wakes the task.
+    let (clock, second) = (SystemClock::new(), Duration::from_secs(1));
+    let began = clock.monotonic();
+    wait_until("the soft timeout", || load.is_woken() || clock.monotonic() - began > second);
     assert!(load.poll().is_pending(), "the soft timeout has no stale value to answer with");
     source.permit(1);
     assert_eq!(stale(&load.finish().unwrap()), (Some(100), false));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock};
+use larder::testing::StallingDisk;
 use larder::{
     ByteSize, Cache, Change, Follower, Found, InsertOptions, Keyspace, KeyspaceDefinition, Load, LoadPolicy,
     LookupOutcome, MAX_TTL, Remaining, Ttl,
@@ -281,8 +282,8 @@ fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counte
     const WAITING: u64 = 4_096;
     /// Maximum number of stamps in one transaction, with the default capacity.
     const BATCH: u64 = 256;
-    let place = Place::new();
-    let cache = place.open();
+    let (place, disk) = (Place::new(), StallingDisk::new());
+    let cache = place.builder().stalling_disk(&disk).open().unwrap();
     let users = cache.keyspace(USERS).unwrap();
     for key in 0..KEYS {
         users.insert(key, key).unwrap();
@@ -290,9 +291,12 @@ fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counte
     cache.flush().unwrap();
     place.clock.advance(5 * MINUTE);
     let before = cache.stats().disk.unwrap();
+    // Without the stall, the writer could commit some stamps meanwhile, and make room for others.
+    disk.stall();
     for key in 0..KEYS {
         assert!(users.get(key).is_some());
     }
+    disk.resume();
     cache.flush().unwrap();
     let after = cache.stats().disk.unwrap();
     assert_eq!(after.unstamped_uses - before.unstamped_uses, KEYS - WAITING);

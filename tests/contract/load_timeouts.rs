@@ -26,7 +26,9 @@ fn a_slow_load_is_answered_with_the_stale_value_and_goes_on() {
     let held = source.is_held.lock().unwrap();
     let answer = prices.get(1).unwrap();
     assert_eq!((*answer.value.unwrap(), answer.is_stale), (100, true));
-    assert_eq!((prices.keyspace().stats().stale_answers, source.loads()), (1, 2));
+    // The load may begin after the answer.
+    source.wait_for(2);
+    assert_eq!(prices.keyspace().stats().stale_answers, 1);
     // A removed value must not be served as a stale value.
     prices.keyspace().remove(1).unwrap();
     drop(held);
@@ -59,10 +61,14 @@ fn past_the_hard_timeout_the_load_is_void_and_its_callers_are_answered() {
     let definition = GRACEFUL.cool_down(Duration::from_hours(1));
     let prices = loading(&builder.open().unwrap(), definition, policy, &source);
     let held = source.is_held.lock().unwrap();
-    assert!(matches!(prices.get(1), Err(LoadError::Timeout { waited: SOON })));
+    // A load that no thread has begun before its deadline is dropped. So the test asks until one has begun.
+    let begun = (1..).find(|key| {
+        assert!(matches!(prices.get(*key), Err(LoadError::Timeout { waited: SOON })));
+        source.loads() > 0
+    });
     drop(held);
     wait_until("the late load", || prices.keyspace().stats().load_latency.count() > 0);
-    assert!(prices.keyspace().get(1).is_none(), "it is not cached");
+    assert!(prices.keyspace().get(begun.unwrap()).is_none(), "it is not cached");
     prices.keyspace().insert(1, 7).unwrap();
     clock.advance(TTL);
     let held = source.is_held.lock().unwrap();
@@ -106,14 +112,16 @@ fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
     let keyspace = builder.open().unwrap().keyspace(PRICES).unwrap();
     let inserted = keyspace.clone();
     let policy = LoadPolicy::new().hard_timeout(Duration::from_millis(500));
-    let loader = move |_: &u64, _: Option<Arc<u64>>| {
-        inserted.insert(1, 7).unwrap();
+    let loader = move |key: &u64, _: Option<Arc<u64>>| {
+        inserted.insert(*key, 7).unwrap();
         // The loader hangs until the test ends.
         _ = may_go_on.lock().unwrap().recv();
         Ok(Load::Cache(Arc::new(8)))
     };
     let prices: Registered = keyspace.with_loader(policy, loader).unwrap();
-    assert_eq!(value(&prices), 7);
+    // If the machine stalls, the loader may begin too late to insert the value in time.
+    let answer = (1..4).find_map(|key| prices.get(key).ok());
+    assert_eq!(answer.unwrap().value.as_deref(), Some(&7));
     drop(go_on);
 }
 

@@ -214,7 +214,7 @@ impl Drop for AsksWhenDropped<'_> {
 #[test]
 fn a_panic_on_the_pool_is_told_to_a_caller_that_is_unwinding() {
     let _watch = watch_this_test();
-    let policy = LoadPolicy::new().hard_timeout(Duration::from_millis(500));
+    let policy = LoadPolicy::new().hard_timeout(Duration::from_secs(20));
     let (_, prices) = with_loader(PRICES, policy, |_, _| panic!("the loader panics"));
     let is_told = Mutex::new(None);
     let caught = catch_unwind(AssertUnwindSafe(|| {

@@ -107,14 +107,18 @@ fn a_silent_line_ends_in_the_time_limit_and_the_circuit_opens() {
     assert!(ask(|reply| node.tier.get(key("k"), reply)).is_err());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     // An attempt to connect fails while the proxy accepts connections but sends no replies.
-    let attempts = proxy.accepted();
+    let (attempts, mut times) = (proxy.accepted(), Vec::new());
     eventually("two attempts to connect have failed", || {
         let began = now();
         let error = ask(|reply| node.tier.get(key("k"), reply)).unwrap_err();
         assert_eq!(error.kind(), RemoteErrorKind::Unavailable);
-        assert!(began.elapsed() < Duration::from_millis(200), "{:?}", began.elapsed());
+        times.push(began.elapsed());
         proxy.accepted() >= attempts + 2
     });
+    // Any one of these requests may be slow, because the machine was busy.
+    times.sort();
+    let usual = times[times.len() / 2];
+    assert!(usual < Duration::from_millis(100), "{usual:?}, of {} requests", times.len());
     proxy.drop_bytes(false);
     proxy.cut(false);
     eventually("it is used again", || node.set(&key("k"), b"w"));

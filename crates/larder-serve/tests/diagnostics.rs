@@ -75,7 +75,7 @@ fn latencies_above_the_threshold_are_kept_for_each_event() {
     client.ask(&["SET", "a", "1"]);
     served.cache.flush().unwrap();
     client.ask(&["CONFIG", "SET", "latency-monitor-threshold", "2"]);
-    assert!(client.ask(&["LATENCY", "LATEST"]).items().is_empty());
+    assert!(client.ask(&["LATENCY", "HISTORY", "commit"]).items().is_empty());
     disk.stall();
     client.send(&["DEL", "a"]);
     disk.await_sync();

@@ -123,7 +123,7 @@ fn limits_by_which_no_request_is_taken_are_refused() {
 #[test]
 fn a_guest_that_does_not_authenticate_is_closed() {
     let served =
-        Served::with(|builder| builder.password("open sesame").auth_timeout(Duration::from_millis(300)));
+        Served::with(|builder| builder.password("open sesame").auth_timeout(Duration::from_millis(800)));
     let (mut guest, mut client) = (served.connect(), served.connect());
     client.expect(&["AUTH", "open sesame"], "+OK\r\n");
     guest.expect_end();

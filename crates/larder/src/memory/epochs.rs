@@ -48,6 +48,6 @@ impl Epochs {
     }
 }
 
-fn epoch_of(key: SlotKey<'_>) -> usize {
+pub(super) fn epoch_of(key: SlotKey<'_>) -> usize {
     key.short_hash() as usize % EPOCHS
 }

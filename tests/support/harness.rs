@@ -63,7 +63,8 @@ impl Harness {
         eprintln!("{}: {} rounds from seed {}", self.test, self.rounds, self.first_seed);
     }
 
-    /// Runs rounds on all cores until their results add up to `rounds`. A round returns how much work it did.
+    /// Runs rounds on all cores until their results add up to `rounds`. A round returns how much work it
+    /// did. If `rounds` is 1, each core runs at most one round.
     ///
     /// # Panics
     /// Panics if a round panics. First prints the command that replays the round.

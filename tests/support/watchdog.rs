@@ -1,5 +1,5 @@
-//! A watchdog that turns a hang into a failure. Its message names the test that hangs, and the command that
-//! repeats it.
+//! A watchdog that turns a hang into a failure. Its message names the test that hangs, or the command that
+//! repeats the round.
 //!
 //! A hanging test prints nothing, not even its seed. So the watchdog watches each round of a harness, with
 //! the command that replays the round. It also watches each place of a cache, with the name of the test. If a

@@ -44,8 +44,8 @@ pub(crate) fn race(path: &Path) {
                 say(&format!("found {}", written.get(&COMMITTED).map_or(0, |found| found.version)));
             }
             ("close", Some((cache, written))) => {
-                // A close commits the buffered value. Removing it first ensures that readers see this version
-                // only together with the next one.
+                // A close commits the buffered value. The value is removed first, because readers must not
+                // see its version before the next version of [`COMMITTED`].
                 written.remove(&BUFFERED).unwrap();
                 cache.close().unwrap();
                 open = None;

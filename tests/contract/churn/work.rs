@@ -22,7 +22,7 @@ const HOT_KEYS: u64 = 20;
 /// Number of openings and closings between two long loads.
 const CYCLES: u64 = 8;
 
-/// A fault to plant: a resource that every opening leaks.
+/// A fault to plant: a resource that every round leaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PlantedLeak {
     None,

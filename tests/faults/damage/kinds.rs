@@ -15,7 +15,7 @@ pub(super) struct Image {
 /// The ways to damage a file. Each imitates a real failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DamageKind {
-    /// 16 flipped bits, as on a decaying medium.
+    /// Up to 16 flipped bits, as on a decaying medium.
     FlippedBits,
     /// Up to 32 changed bytes in one page, as after stray writes.
     FlippedBytesInOnePage,
@@ -31,7 +31,7 @@ pub(super) enum DamageKind {
     /// A page of random bytes, as after a write of another program.
     GarbagePage,
     Empty,
-    /// Only the header, and at most a part of the following pages.
+    /// At most the first page, which contains the header, and a part of the second page.
     HeaderOnly,
     /// A file of the same length with only zeros.
     AllZeros,
@@ -94,7 +94,7 @@ impl DamageKind {
                 }
             }
             Self::OlderPage => {
-                // Prefers a page whose content differs from the earlier image.
+                // Chooses a page whose content differs from the earlier image, if there is one.
                 let earlier = &image.earlier;
                 let differ: Vec<usize> = (0..len.min(earlier.len()) / PAGE)
                     .map(|number| number * PAGE)
@@ -134,8 +134,8 @@ fn every_kind_of_damage_does_what_it_says() {
     let image = Image { now: filled(0), earlier: filled(1), lock: vec![] };
     let mut random = Random::of_round(1);
     for kind in KINDS.into_iter().filter(|kind| *kind != DamageKind::HalfCreated) {
-        // One call may change nothing, if it swaps a page with itself or cuts nothing. Twelve calls in a row
-        // do not.
+        // One call may change nothing, for example if it swaps a page with itself. One of twelve calls must
+        // change the bytes.
         let left: Vec<_> = (0..12).map(|_| kind.harm(&image, &mut random)).collect();
         assert!(left.iter().any(|bytes| *bytes != image.now), "{kind:?} changed nothing");
         let changed_pages = |bytes: &Vec<u8>| {

@@ -33,7 +33,7 @@ pub(super) fn now(keys: u64, key: u64) -> Option<u64> {
     }
 }
 
-/// Returns every key that ever had a value, and some keys that never had one.
+/// Returns every key of group 0 that ever had a value, and some keys that never had one.
 pub(super) fn all_keys(keys: u64) -> impl Iterator<Item = Key> {
     (0..keys + keys / 4 + 5).map(|key| (0, key))
 }
@@ -88,8 +88,8 @@ pub(super) fn make_images(dir: &Path) {
         for key in (0..keys + keys / 4).filter(|key| now(keys, *key) == Some(SECOND)) {
             written.insert_with(&(0, key), Written::new((0, key), SECOND), now_options).unwrap();
         }
-        // After this insert, the two last commits have the same entries. If the last commit is damaged, redb
-        // falls back to the commit before it.
+        // After this insert, the two last commits have the same entries in group 0. If the last commit is
+        // damaged, redb falls back to the commit before it.
         written.insert_with(&(1, 1), Written::new((1, 1), 1), now_options).unwrap();
         if name == "crashed" {
             copy("now");

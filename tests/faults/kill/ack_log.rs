@@ -31,7 +31,7 @@ pub(crate) fn all_keys() -> impl Iterator<Item = Key> {
     (0..THREADS).flat_map(|thread| (0..KEYS).map(move |key| (thread, key)))
 }
 
-/// The acknowledged versions of one key. Version 0 means none.
+/// The dead version, the durable version and the version in doubt of one key. Version 0 means none.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
     dead: u64,
@@ -45,7 +45,7 @@ pub(crate) struct AckLog {
     keys: BTreeMap<Key, Known>,
     /// Threads that have reported the start of a clear, but not its return.
     clearing: Vec<u64>,
-    /// Pairs of a thread and a version. All keys of the thread were written with this version in one group.
+    /// The thread and the version of each group that was begun.
     groups: BTreeSet<(u64, u64)>,
     /// The keys that groups have removed, by thread and version. The same group wrote all other keys of the
     /// thread.

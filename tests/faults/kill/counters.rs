@@ -1,4 +1,4 @@
-//! Kills a process that increments counters and inserts absent keys, with `kill -9` (contract 4). A crash may
+//! Kills a process that increments a counter and inserts new keys, with `kill -9` (contract 4). A crash may
 //! set a counter back to its value at the last commit, but no further.
 
 use std::path::Path;

@@ -5,8 +5,8 @@
 //! numbers:
 //!
 //! - `sent`: the last change that was sent, whether or not a reply has arrived.
-//! - The floor of a life of the server: the last change that a reply in this life has shown. Each later read
-//!   in this life must show this change or a later one.
+//! - The floor of a life of the server: the last change that a reply in this life has shown, or `durable`
+//!   if that is later. Each later read in this life must show this change or a later one.
 //! - `durable`: the last change that was acknowledged as durable. Each read in a later life must show this
 //!   change or a later one.
 //!

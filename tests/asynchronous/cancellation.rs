@@ -1,4 +1,4 @@
-//! These tests drop the futures of the async calls in [`CALLS`] after each number of polls. Afterwards no
+//! The test drops the futures of the async calls in [`CALLS`] after each number of polls. Afterwards no
 //! lease, flight or waker may remain, and no worker may still use the cache.
 
 use std::convert::Infallible;
@@ -118,7 +118,7 @@ fn eventually(is_so: impl Fn() -> bool) {
     }
 }
 
-/// Drops a call at its `n`-th poll. Returns whether the call had ended before that poll.
+/// Polls a call up to `n` times, and drops it. Returns whether the call has ended.
 fn drop_at_poll(n: usize, name: &str, begin: Begin, place: Option<&Place>) -> bool {
     let open = || place.map_or_else(|| Cache::builder().open().unwrap(), Place::open);
     let cache = open();

@@ -1,6 +1,6 @@
-//! Tests that drop tasks at random, while other tasks and threads load and remove. No answer is older than
-//! the last removal that returned before the lookup began. Every caller that is not dropped gets an answer
-//! (contract 3).
+//! Tests that drop the loads of tasks at random, while a thread loads the same key and a task removes it.
+//! No answer is older than the last removal that returned before the lookup began. Every caller that is not
+//! dropped gets an answer (contract 3).
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -30,7 +30,7 @@ impl JudgedSource {
     }
 }
 
-/// Loads the key in a task, and drops the task after `max_polls` polls.
+/// Loads the key, and drops the load if it has no answer after `max_polls` polls.
 async fn load(versions: &Keyspace<u64, u64>, numbers: &Arc<JudgedSource>, max_polls: u64) {
     let least = numbers.least.load(Ordering::SeqCst);
     let source = numbers.clone();
@@ -91,7 +91,7 @@ fn tasks_that_are_dropped_stall_no_caller_and_bring_nothing_back() {
                                 let mut random = Random::new(seed * 10 + task);
                                 for _ in 0..ROUNDS {
                                     let max_polls = random.below(6) + 1;
-                                    // About a third of the calls have no limit, so they run to their end.
+                                    // About a third of the loads have no limit, so they run to their end.
                                     let max_polls = if max_polls > 4 { u64::MAX } else { max_polls };
                                     load(&versions, &numbers, max_polls).await;
                                 }

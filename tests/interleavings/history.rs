@@ -1,9 +1,10 @@
 //! Records the calls on each key with their answers, and checks whether some order of the calls explains all
 //! answers (contract 1).
 //!
-//! Two calls that overlap may take effect in either order. If one call ended before another began, it came
-//! first. A history is correct if at least one order that follows this rule gives every answer. The histories
-//! are short, so all orders are tried (Wing and Gong, "Testing and Verifying Concurrent Objects", 1993).
+//! Two calls that overlap may take effect in either order. If one call ended before another began, the
+//! first one took effect first. A history is correct if at least one order that follows this rule gives
+//! every answer. The histories are short, so all orders can be tried (Wing and Gong, "Testing and Verifying
+//! Concurrent Objects", 1993).
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;

@@ -13,7 +13,7 @@ use larder::{ByteSize, Cache, CacheBuilder, Follower, Keyspace, KeyspaceDefiniti
 use crate::harness::cache_path;
 
 pub(crate) const TTL: Duration = Duration::from_secs(100);
-/// The keyspace of most scenarios. Its values only increase, and its keys are small numbers.
+/// The keyspace of most scenarios. Its keys and values are small numbers.
 pub(crate) const VERSIONS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("version").ttl(TTL);
 
 /// A keyspace whose keys are two numbers. A removal by prefix names only the first number.

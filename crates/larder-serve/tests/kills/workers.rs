@@ -245,8 +245,8 @@ impl<'a> Worker<'a> {
         if shown.is_some() {
             return is_ok("UNWATCH", &self.ask(&["UNWATCH"])?);
         }
-        // The row is read after the watch of the fence begins. Otherwise the watch could miss a removal in
-        // between.
+        // The row is read after the watch of the fence begins. Otherwise the watch could miss a removal
+        // between the read and the watch.
         let version = row.version().to_string();
         for _ in 0..self.choices.below(40) {
             // These requests make the load take longer, so that other workers remove the key meanwhile.

@@ -47,7 +47,8 @@ pub(crate) fn what_was_acknowledged_is_committed() {
     assert!(wrong.is_empty(), "acknowledged, and not committed (key, what is): {wrong:?}");
 }
 
-/// No thread requests a commit. Even so, after the flush interval every insert is on the disk.
+/// The flush of one thread may end before an insert of the other thread. Even so, after the flush interval
+/// every insert is on the disk.
 pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     let place = Place::new();
     let cache = place.open();
@@ -69,7 +70,8 @@ pub(crate) fn an_insert_reaches_the_disk_by_itself() {
     assert_eq!(committed, (Some(11), Some(20)), "the writer was not woken");
 }
 
-/// The write buffer has room for one value. Each further value waits for a commit that no thread requests.
+/// The write buffer has room for one value. Each further value waits for a commit, although no thread calls
+/// `flush`.
 pub(crate) fn writers_wait_for_room_and_go_on() {
     let (place, history) = (Place::new(), History::default());
     let cache = place.open_full();

@@ -120,8 +120,8 @@ pub(crate) fn removals_writes_and_promotions_agree() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// A range is removed, with writes before and after. One key is on disk only. Each key has its own order of
-/// calls, and the range as a whole has none.
+/// A range is removed while another thread writes its keys. One key is on disk only. Each key has its own
+/// order of calls, and the range as a whole has none.
 pub(crate) fn a_clear_agrees_with_writes_and_reads() {
     let noted = Noted::new(Place::new().open_tight());
     noted.begin_with(1, 10);

@@ -1,4 +1,4 @@
-//! Tests of the statistics: what each counter counts, and which counters survive a restart.
+//! Tests of the statistics: what the counters count, and which of them survive a restart.
 
 use std::time::Duration;
 

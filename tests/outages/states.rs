@@ -1,4 +1,4 @@
-//! Tests of the states of the disk tier, and of every transition between them. `docs/design.md` has the
+//! Tests of the states of the disk tier, and of the transitions between them. `docs/design.md` has the
 //! diagram.
 
 use std::time::Duration;

@@ -123,7 +123,8 @@ impl DropTrial {
         wait_until("the calls are made", || self.calls.made.load(Ordering::SeqCst) > 0);
     }
 
-    /// Starts a load, runs `meanwhile` on another thread, and waits until the load has ended.
+    /// Starts a load and a second caller on other threads, runs `meanwhile` during the load, and waits
+    /// until both calls have returned.
     fn load_during(
         &self,
         load: impl FnOnce() -> Result<Caller, Caller> + Send,

@@ -371,8 +371,8 @@ pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     source.check();
 }
 
-/// The last handle of a cache is dropped while the cache loses its connection. The counters of the cache are
-/// checked then, although another thread may be dropping the near copies.
+/// The last handle of a cache is dropped while the cache loses its connection. The drop checks the counters
+/// of the cache, although another thread may be dropping the near copies.
 pub(crate) fn a_close_beside_a_lost_connection_leaves_the_counters_right() {
     let Machines { nodes, caches: [first, other], .. } = Machines::new();
     other.keyspace(VERSIONS).unwrap().insert(&1, 10).unwrap();
@@ -381,7 +381,7 @@ pub(crate) fn a_close_beside_a_lost_connection_leaves_the_counters_right() {
     first.close().unwrap();
 }
 
-/// Both machines load two keys with one loader, in opposite order. Each key is loaded only once.
+/// Both machines load two keys, each with one call, in opposite order. Each key is loaded only once.
 pub(crate) fn loads_of_several_keys_in_opposite_orders_end() {
     let (machines, loads) = (Machines::new(), AtomicU64::new(0));
     let [one, other] = machines.versions();

@@ -86,8 +86,8 @@ pub(crate) fn a_refresh_in_a_task_never_outlives_a_removal() {
     source.check();
 }
 
-/// The runtime drops the task of a refresh that hangs, before or after its first poll. A thread and a task
-/// that find the value expired wait for the refresh, and then load the key themselves.
+/// The runtime drops the task of a refresh. A thread that finds the value expired may wait for the refresh,
+/// and then loads the key itself.
 pub(crate) fn a_refresh_that_its_runtime_drops_stalls_no_caller() {
     let (place, queue) = (Place::new(), TaskQueue::default());
     let cache = queue.of(place.builder());

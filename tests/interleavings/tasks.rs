@@ -1,4 +1,4 @@
-//! Tests of loads and removals from async code, together with loads and removals from threads.
+//! Tests of loads, removals and durable changes from async code, together with calls from threads.
 //!
 //! Threads of the contest poll the futures of the tasks. The workers of the cache are threads of the model
 //! too.

@@ -1,5 +1,6 @@
 //! Tests of loads and refreshes that wait in the queue, because all threads of the pool are busy. A caller
-//! waits for a queued load only if the caller has a timeout.
+//! with a hard timeout waits for a queued load. Any other caller loads the key itself, at the latest when
+//! its soft timeout has passed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

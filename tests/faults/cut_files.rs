@@ -245,7 +245,7 @@ fn contract_5_a_stranger_is_refused_after_ours_was_moved_aside() {
         let len = fs::metadata(place.path()).unwrap().len();
         cut(&place.path(), len / 2);
         // The damaged file is moved aside. With `is_crash`, the old lock is restored, as if the process had
-        // crashed in between.
+        // crashed before it changed the lock.
         let lock = fs::read(beside(&place.path(), ".lock")).unwrap();
         open(&place).unwrap().close().unwrap();
         for is_crash in [false, true] {

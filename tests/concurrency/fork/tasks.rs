@@ -56,8 +56,8 @@ fn is_forked<T>(answer: &Result<T, Error>) -> bool {
     matches!(answer, Err(Error::Forked))
 }
 
-/// Checks that calls that change the cache are refused in a child, and that iterators and statistics are
-/// empty.
+/// Checks that all calls except lookups and loads are refused in a child, or return empty iterators and
+/// statistics.
 fn ask_everything(says: &mut Says, cache: &Cache, versions: &Keyspace<u64, u64>) {
     let immediate = InsertOptions::new().durability(Durability::Immediate);
     let mut refused = |step: &str, is_refused: bool| {

@@ -42,8 +42,8 @@ fn extent(place: &Place) -> (u64, u64) {
 #[cfg(unix)]
 const PHASES: [&[usize]; 5] = [&[100], &[5_000], &[100], &[33_000], &[100, 1_000, 5_000, 33_000]];
 
-/// Inserts `capacity` bytes of texts under random keys, and commits after every 64 inserts. Returns the
-/// largest extent after a commit.
+/// Inserts at least `capacity` bytes of texts under random keys, and commits after every 64 inserts.
+/// Returns the largest extent after a commit.
 #[cfg(unix)]
 fn insert_texts(
     place: &Place,

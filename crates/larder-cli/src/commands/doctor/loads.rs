@@ -1,4 +1,4 @@
-//! Checks whether loads succeed, and whether loaded values can be cached.
+//! Checks the loads: whether they succeed, how long they take, and whether their values can be cached.
 
 use std::time::Duration;
 

@@ -116,7 +116,9 @@ impl Cursors {
 
     /// Records the end of a walk whose last call used the cursor `from`.
     pub(crate) fn end(&self, from: u64) {
-        self.lock().pass(from);
+        let mut table = self.lock();
+        table.pass(from);
+        table.forget();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, CursorTable> {
@@ -206,5 +208,17 @@ mod tests {
         assert_eq!(cursors.place(second).unwrap().passed.as_deref(), Some(&b"b"[..]));
         cursors.end(third);
         assert!(cursors.lock().ahead.iter().all(|(cursor, _)| *cursor != third));
+    }
+
+    #[test]
+    fn walks_that_end_leave_no_more_places_than_are_kept() {
+        let cursors = Cursors::default();
+        let added: Vec<u64> = (0..=MAX_PASSED).map(|_| cursors.add(place("a", 0), 0)).collect();
+        for cursor in &added {
+            cursors.end(*cursor);
+        }
+        assert_eq!(cursors.lock().places.len(), MAX_PASSED);
+        assert_eq!(cursors.lock().passed.len(), MAX_PASSED);
+        assert!(cursors.place(added[0]).is_none(), "the oldest is removed");
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::fjall::{decode, encode};
 use super::{Peer, Session};
+use crate::disk::PAGE_CACHE;
 use crate::workload::Page;
 
 const GET: &str = "SELECT page FROM pages WHERE key = ?1";
@@ -52,8 +53,10 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = if self.synchronous == Synchronous::Full { "FULL" } else { "NORMAL" };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        // A negative number in this pragma is a size in KiB. larder's and redb's page caches have 64 MiB.
-        connection.pragma_update(None, "cache_size", -16_384)?;
+        // A negative number in this pragma is a size in KiB. Each connection has its own page cache of this
+        // size, and larder and redb have one for all threads.
+        let kib = i64::try_from(PAGE_CACHE.as_u64() >> 10).unwrap_or(i64::MAX);
+        connection.pragma_update(None, "cache_size", -kib)?;
         Ok(connection)
     }
 

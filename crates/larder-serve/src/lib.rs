@@ -54,9 +54,9 @@
 //!   than [`OutputLimits::max`] in total, or if the values that it reads do. If the reply of a `KEYS` or
 //!   `SCAN` exceeds that limit, the server closes the connection.
 //! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
-//! - `INCRBYFLOAT` adds decimal numbers exactly, with 17 digits after the decimal point. A number that is
-//!   very large, or has 39 digits or more, may become a 64-bit floating-point number, which loses its
-//!   fraction.
+//! - `INCRBYFLOAT` adds decimal numbers exactly, with 17 digits after the decimal point. Redis adds binary
+//!   numbers with 64 significant bits, so a sum of more than 18 digits may end with other digits there.
+//!   Hexadecimal numbers are an error.
 //! - `WAIT` replies 1 when all earlier writes are on disk.
 //! - `EVAL` supports the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
 //!   `limits`.

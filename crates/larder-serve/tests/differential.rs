@@ -9,10 +9,10 @@ use crate::resp::{Reply, RespClient};
 use crate::support::Served;
 
 /// A pseudorandom generator (`SplitMix64`).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -20,7 +20,7 @@ impl Random {
         usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap()
     }
 
-    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
+    pub(crate) fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
         words[self.below(words.len())]
     }
 }
@@ -360,6 +360,6 @@ fn random_requests_are_answered_as_redis_answers_them_in_version_3() {
 
 /// Returns the seed in `LARDER_SEED`. The same seed repeats a run. The default is fixed, so that a new
 /// failure is caused by a change of the code.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     std::env::var("LARDER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20)
 }

@@ -26,4 +26,5 @@ mod redis_process;
 mod redis_server;
 mod resp;
 mod stalls;
+mod sums;
 mod support;

@@ -82,7 +82,7 @@ fn incr_by_float(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Rep
         reply.error("ERR value is not a valid float");
         return Ok(());
     };
-    let Some(sum) = old.add(by) else {
+    let Some(sum) = old.add(&by) else {
         reply.error("ERR increment would produce NaN or Infinity");
         return Ok(());
     };

@@ -4,7 +4,7 @@
 //! - [`entry`]: a command that reads and changes the entry of one key, in an atomic change of the cache.
 //! - [`values`]: a command that only reads the values of several keys, in one lookup if nothing has to wait.
 //! - [`group`]: a command on several keys, in a transaction of the cache.
-//! - [`removal`]: `DEL` and `UNLINK`. Their removals share a commit with the next removals of the
+//! - [`mod@removal`]: `DEL` and `UNLINK`. Their removals share a commit with the next removals of the
 //!   connection.
 
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 //!
 //! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
 //!   the TTL of an entry. [`expiry`]: how the expiry is computed. [`idle`]: how a use extends the expiry.
-//! - [`read`], [`write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
+//! - [`read`], [`mod@write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the fast path of a hit in memory.
 //! - [`loading`]: keyspaces with a registered loader.

@@ -90,7 +90,7 @@ pub(crate) fn encode_up_to<V: Serialize + 'static>(
     Ok(Some(bytes))
 }
 
-/// Returns the number of bytes that [`encode`] would produce, without producing them.
+/// Returns the number of bytes that [`encode()`] would produce, without producing them.
 pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
     let session = Session::counting();
     let len = match format {

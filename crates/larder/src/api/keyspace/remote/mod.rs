@@ -31,8 +31,9 @@
 //!
 //! If the server does not answer in (2), the loader runs without a lease, and its value is not kept.
 //!
-//! - [`write`]: changes. [`load`]: how a load begins. [`fill`]: how a load ends. [`sharing`]: which callers
-//!   get the value of a load. [`replace`]: a refresh, and the load of a key in its grace. [`scan`]: walks.
+//! - [`mod@write`]: changes. [`load`]: how a load begins. [`fill`]: how a load ends. [`sharing`]: which
+//!   callers get the value of a load. [`replace`]: a refresh, and the load of a key in its grace. [`scan`]:
+//!   walks.
 
 mod fill;
 mod load;

@@ -1,6 +1,6 @@
 //! Encodes within the limits. A wrapper of the codec's serializer records the shape of each part.
 //!
-//! The wrapper adds no bytes. It enters at least the levels that [`decode`](super::decode) enters, and
+//! The wrapper adds no bytes. It enters at least the levels that [`decode`](super::decode()) enters, and
 //! counts the elements of each sequence and map whose length is known. So decoding an encoded value exceeds
 //! no limit. A value that could not be decoded is refused: see [`refusal`].
 

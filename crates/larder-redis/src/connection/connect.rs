@@ -1,22 +1,20 @@
 //! Connects a socket within a time limit. Closing the client ends the attempt.
 //!
 //! The socket never blocks, not even while it connects. A stopped server accepts no more connections once its
-//! queue is full, so a blocking connection attempt to its Unix socket would wait forever. The system resolves
-//! host names without a time limit, so a separate thread resolves them. There is at most one such thread per
-//! [`Connector`], and a later attempt waits for the result of an earlier one.
+//! queue is full, so a blocking connection attempt to its Unix socket would wait forever.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
+use super::resolve::Resolver;
 use super::stream::{PollWaker, Socket, wait_for};
 use crate::address::ServerPlace;
 use crate::clock::BootClock;
@@ -48,14 +46,10 @@ impl Attempt<'_> {
     }
 }
 
-/// Receives the addresses of a host when the system has resolved its name.
-type Resolving = Receiver<io::Result<Vec<SocketAddr>>>;
-
 /// Connects the sockets of the driver or of one Sentinel's thread, one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Connector {
-    /// A resolution for which an earlier attempt could not wait any longer.
-    resolving: Option<Resolving>,
+    resolver: Resolver,
 }
 
 impl Connector {
@@ -67,7 +61,9 @@ impl Connector {
         };
         let addresses = match host.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],
-            Err(_) => self.resolve(host, port, attempt)?,
+            Err(_) => self.resolver.resolve(host, port, attempt.clock.now(), || {
+                wait_for(None, attempt.waker, attempt.left(attempt.until)?.min(STEP))
+            })?,
         };
         let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name of the host has no address");
         let count = addresses.len();
@@ -82,37 +78,6 @@ impl Connector {
         }
         Err(refused)
     }
-
-    fn resolve(&mut self, host: &str, port: u16, attempt: Attempt<'_>) -> io::Result<Vec<SocketAddr>> {
-        let resolving = match self.resolving.take() {
-            Some(resolving) => resolving,
-            None => begin_to_resolve(host.to_owned(), port)?,
-        };
-        loop {
-            match resolving.try_recv() {
-                Ok(addresses) => return addresses,
-                Err(TryRecvError::Disconnected) => return Err(io::Error::other("the resolver has panicked")),
-                Err(TryRecvError::Empty) => {}
-            }
-            match attempt.left(attempt.until) {
-                Ok(left) => wait_for(None, attempt.waker, left.min(STEP))?,
-                Err(error) => {
-                    self.resolving = Some(resolving);
-                    return Err(error);
-                }
-            }
-        }
-    }
-}
-
-fn begin_to_resolve(host: String, port: u16) -> io::Result<Resolving> {
-    let (sender, resolving) = channel();
-    std::thread::Builder::new().name("larder-resolve".to_owned()).spawn(move || {
-        let addresses = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // The client may have been closed meanwhile, so an error is ignored.
-        drop(sender.send(addresses));
-    })?;
-    Ok(resolving)
 }
 
 fn socket(family: AddressFamily) -> io::Result<OwnedFd> {

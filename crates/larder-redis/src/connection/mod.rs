@@ -5,7 +5,7 @@
 //! - [`driver`]: the only thread that reads from the server. It handles replies and pushes in the order of
 //!   the stream, sends PINGs, checks time limits, and reconnects.
 //! - [`reply_timer`]: when a reply is late.
-//! - [`connect`]: connects a socket.
+//! - [`connect`]: connects a socket. [`resolve`]: resolves the name of its host.
 //! - [`greeting`]: the first requests of a connection.
 //! - [`validity`]: the deadline until which values in memory may be returned.
 //! - [`votes`]: which server is the master, by the votes of Sentinels.
@@ -24,6 +24,7 @@ pub(crate) mod link;
 mod outbox;
 mod reply_timer;
 pub(crate) mod request;
+mod resolve;
 pub(crate) mod sentinels;
 pub(crate) mod stream;
 #[cfg(feature = "tls")]

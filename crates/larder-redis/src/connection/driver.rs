@@ -225,12 +225,12 @@ impl Connection {
                 Some(b"master") => heartbeat.answered(&self.deadline, vouched()),
                 // A replica is never used, because it may be behind its master by any amount of time.
                 Some(_) => return Err(io::Error::other("the server is no master any more")),
-                None => return Err(io::Error::other(format!("the answer to a HELLO is {reply:?}"))),
+                None => return Err(io::Error::other(format!("the answer to a HELLO is {}", reply.brief()))),
             },
             Purpose::Ping => match &reply {
                 Reply::Status(_) => heartbeat.answered(&self.deadline, vouched()),
                 Reply::Error(text) if text.starts_with(b"BUSY") => heartbeat.refused(),
-                _ => return Err(io::Error::other(format!("the answer to a PING is {reply:?}"))),
+                _ => return Err(io::Error::other(format!("the answer to a PING is {}", reply.brief()))),
             },
             Purpose::Request(request) if request.is_unknown_script(&reply) => {
                 self.outbox.append_by_text(request, self.clock.now() + self.settings.timing.request);

@@ -20,6 +20,8 @@ const MAX_LINE: usize = 64 << 10;
 const MAX_SKIPPED: u64 = 4 << 30;
 /// A list is skipped only if its announced length is at most this multiple of the limit of a reply.
 const MAX_SKIPPED_LISTS: usize = 8;
+/// Number of bytes of an error's text that are kept. Errors are copied for each waiting request, and logged.
+const MAX_ERROR: usize = 1024;
 /// Number of bytes that each element counts against the limit of a reply, in addition to its text.
 const ELEMENT_LEN: usize = 64;
 
@@ -206,7 +208,7 @@ impl ReplyParser {
             b'$' | b'=' | b'!' => self.string(sign, line, input, after_line),
             b'*' | b'~' | b'%' | b'>' | b'|' => self.list(sign, line, after_line),
             b'+' | b'(' => self.charge(line.len()).and_then(|()| whole(Reply::Status(line.to_vec()))),
-            b'-' => self.charge(line.len()).and_then(|()| whole(Reply::Error(line.to_vec()))),
+            b'-' => self.charge(line.len()).and_then(|()| whole(error(line))),
             b':' => self.charge(0).and_then(|()| whole(Reply::Integer(number(line)?))),
             b',' => self.charge(0).and_then(|()| whole(Reply::Double(double(line)?))),
             b'_' => self.charge(0).and_then(|()| whole(Reply::Null)),
@@ -243,7 +245,7 @@ impl ReplyParser {
         self.charge(len)?;
         let Some(text) = text.strip_suffix(b"\r\n") else { return Err(ProtocolError::End) };
         let reply = match sign {
-            b'!' => Reply::Error(text.to_vec()),
+            b'!' => error(text),
             // The text begins with three letters and a colon, which name its format.
             b'=' => Reply::Bytes(text.get(4..).ok_or(ProtocolError::End)?.to_vec()),
             _ => Reply::Bytes(text.to_vec()),
@@ -323,6 +325,11 @@ fn line(input: &[u8]) -> Result<Option<&[u8]>, ProtocolError> {
         Some(b'\n') => Ok(rest.get(..end)),
         Some(_) => Err(ProtocolError::End),
     }
+}
+
+/// Returns an error of the server with the first bytes of its text.
+fn error(text: &[u8]) -> Reply {
+    Reply::Error(text.get(..MAX_ERROR).unwrap_or(text).to_vec())
 }
 
 fn text(line: &[u8]) -> Result<&str, ProtocolError> {

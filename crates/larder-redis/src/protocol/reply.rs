@@ -1,5 +1,8 @@
 //! The replies and pushes of a server.
 
+/// Number of bytes of a reply that the text of an error contains.
+const MAX_BRIEF: usize = 100;
+
 /// A reply or a push of a server, in version 2 or 3 of the protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
@@ -57,11 +60,47 @@ impl Reply {
         }
     }
 
+    /// Returns a short text for an error. A reply may have any size, and only its first bytes are printed.
+    pub(crate) fn brief(&self) -> String {
+        let text = |bytes: &[u8]| {
+            let first = bytes.get(..MAX_BRIEF).unwrap_or(bytes);
+            format!("{:?} ({} bytes)", String::from_utf8_lossy(first), bytes.len())
+        };
+        match self {
+            Self::Status(bytes) | Self::Bytes(bytes) => text(bytes),
+            Self::Error(bytes) => format!("the error {}", text(bytes)),
+            Self::List(elements) => format!("a list of {} elements", elements.len()),
+            Self::Map(elements) | Self::Push(elements) => {
+                format!("a map or push of {} elements", elements.len())
+            }
+            Self::Null | Self::Integer(_) | Self::Double(_) | Self::Boolean(_) | Self::Oversize => {
+                format!("{self:?}")
+            }
+        }
+    }
+
     /// Returns the value of a string key in a map.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Map(pairs) = self else { return None };
         let found =
             pairs.chunks_exact(2).find(|pair| pair.first().and_then(Self::as_bytes) == Some(key.as_bytes()));
         found.and_then(|pair| pair.get(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_reply_of_any_size_is_short() {
+        let bytes = vec![b'x'; 1_000_000];
+        for reply in [Reply::Status(bytes.clone()), Reply::Bytes(bytes.clone()), Reply::Error(bytes)] {
+            let brief = reply.brief();
+            assert!(brief.len() < 200 && brief.contains("xxx\" (1000000 bytes)"), "{} bytes", brief.len());
+        }
+        let elements = vec![Reply::Integer(1); 1000];
+        assert_eq!(Reply::List(elements).brief(), "a list of 1000 elements");
+        assert_eq!(Reply::Null.brief(), "Null");
     }
 }

@@ -26,6 +26,8 @@ fn each_form_of_a_reply_is_read() {
     assert_eq!(one(b"+OK\r\n"), Reply::Status(b"OK".to_vec()));
     assert_eq!(one(b"-ERR no\r\n"), Reply::Error(b"ERR no".to_vec()));
     assert_eq!(one(b"!6\r\nERR no\r\n"), Reply::Error(b"ERR no".to_vec()));
+    let long = [b"-".as_slice(), &[b'x'; 5000], b"\r\n"].concat();
+    assert_eq!(one(&long), Reply::Error(vec![b'x'; 1024]), "only the first bytes of an error are kept");
     assert_eq!(one(b":-12\r\n"), Reply::Integer(-12));
     assert_eq!(one(b",1.5\r\n"), Reply::Double(1.5));
     assert_eq!(one(b",inf\r\n"), Reply::Double(f64::INFINITY));

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::connect::{Attempt, Connector};
-use super::greeting::{Greeting, Input, Read, unavailable};
+use super::greeting::{Greeting, Input, Read, UNASKED, unavailable};
 use super::link::Connection;
 use super::reply_timer::ReplyTimer;
 use super::request::{Answered, Purpose};
@@ -217,7 +217,7 @@ impl Connection {
     fn handle_answer(&self, reply: Reply, heartbeat: &mut Heartbeat) -> io::Result<()> {
         let vouched = || self.sentinels().map(|sentinels| sentinels.vouched());
         let Some(awaited) = self.outbox.next_awaited() else {
-            return Err(io::Error::other("the server sent an answer without a request"));
+            return Err(io::Error::other(UNASKED));
         };
         match awaited.purpose {
             Purpose::Hello => match reply.get("role").and_then(Reply::as_bytes) {

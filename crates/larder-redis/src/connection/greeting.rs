@@ -9,9 +9,10 @@
 //! Pushes during the greeting can be ignored, because memory was emptied when the previous connection was
 //! lost.
 
+use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{self, AtomicBool};
 use std::time::Duration;
 
 use super::stream::{PollWaker, Socket, wait_for};
@@ -30,6 +31,9 @@ pub(crate) struct Input {
     buffer: Vec<u8>,
     start: usize,
 }
+
+/// The reason why a connection whose replies do not belong to its requests is closed.
+pub(super) const UNASKED: &str = "the server sent an answer without a request";
 
 /// Maximum number of bytes per read.
 const CHUNK: usize = 64 << 10;
@@ -110,8 +114,10 @@ impl Greeting<'_> {
     }
 
     /// Sends several requests together, in a single round trip. Returns their replies, which may be errors
-    /// of the server.
+    /// of the server. A reply without a request is an error. Otherwise it would count as the reply to the
+    /// next request, and each later reply as that to the request after its own.
     pub(crate) fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Error> {
+        self.expect_no_reply()?;
         let (mut bytes, mut replies) = (Vec::new(), Vec::with_capacity(commands.len()));
         for command in commands {
             command.write_after(&[], &mut bytes);
@@ -131,10 +137,12 @@ impl Greeting<'_> {
                     replies.push(reply);
                 }
             }
-            if replies.len() >= commands.len() {
-                return Ok(replies);
+            match replies.len().cmp(&commands.len()) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(replies),
+                Ordering::Greater => return Err(self.unasked()),
             }
-            if self.is_closed.load(Ordering::Acquire) {
+            if self.is_closed.load(atomic::Ordering::Acquire) {
                 return Err(Error::Closed);
             }
             let now = self.clock.now();
@@ -147,6 +155,27 @@ impl Greeting<'_> {
                 .and_then(|()| self.input.fill(self.socket))
                 .map_err(|error| unavailable(self.settings, &error))?;
         }
+    }
+
+    /// Reads what has arrived before the next request is sent. Returns an error if there is a reply.
+    fn expect_no_reply(&mut self) -> Result<(), Error> {
+        let mut read = Read::More;
+        loop {
+            while let Some(reply) = self.input.next().map_err(|error| unavailable(self.settings, &error))? {
+                if !matches!(reply, Reply::Push(_)) {
+                    return Err(self.unasked());
+                }
+            }
+            // The time limit ends an endless stream of pushes.
+            if read != Read::More || self.clock.now() >= self.until {
+                return Ok(());
+            }
+            read = self.input.fill(self.socket).map_err(|error| unavailable(self.settings, &error))?;
+        }
+    }
+
+    fn unasked(&self) -> Error {
+        unavailable(self.settings, &io::Error::other(UNASKED))
     }
 
     /// Sends a request. Returns its reply, or an error if the server has refused the request.

@@ -69,3 +69,6 @@ impl Drop for ConnectionHandle {
         self.0.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

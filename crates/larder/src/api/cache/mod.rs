@@ -170,7 +170,7 @@ impl Cache {
     ///
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
-    ///   other tiers is open.
+    ///   other tiers is open, or if a change of an untyped handle to it takes longer than a second.
     /// - [`Error::InvalidSetting`] for a setting of the definition that is out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.
     /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child. Over a remote tier,

@@ -27,6 +27,7 @@ use crate::remote::tier::RemoteKeyspace;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
 use crate::stats::observe::named_keyspace::NamedKeyspace;
+use crate::sys::clock::Deadline;
 use crate::sys::sync::{Arc, AtomicBool, Mutex};
 
 #[derive(Debug)]
@@ -40,6 +41,9 @@ pub(crate) struct KeyspaceRequest {
     pub(crate) checks_every_value: bool,
     pub(crate) slow_load: Duration,
 }
+
+/// How long the opening of another version waits for the changes of untyped handles.
+const MAX_CHANGE_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(crate) struct KeyspaceRegistry {
@@ -107,7 +111,7 @@ impl KeyspaceRegistry {
         evicted_values: &mut EvictedValues,
     ) -> Result<KeyspaceId, Error> {
         // The numbers are steps of `typed_changes`. 2.
-        if !old.typed_changes.close() {
+        if !old.typed_changes.close(Deadline::after(MAX_CHANGE_WAIT)) {
             return Err(old.kind.conflict(request.name, &request.kind));
         }
         // 3.

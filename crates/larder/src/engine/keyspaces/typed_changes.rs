@@ -5,16 +5,19 @@
 //!
 //! 1. A change enters. It is refused while the keyspace is being replaced, and after that.
 //! 2. A thread that replaces the keyspace lets no further change enter, and waits until all changes have
-//!    left.
+//!    left. After a limited time it gives up: changes may enter again, and the old version stays open.
 //! 3. The thread registers the new version, and removes the entries of the old one from memory.
 //! 4. If (3) fails, the old version stays open, and changes may enter again.
 //!
 //! If (3) came before (2), a change could store an entry after (3). The file has retired the number of such
 //! an entry, or memory would hold a value of another type than its keyspace.
 //!
-//! A change may run the application's code: it decodes a value, and drops values. If this code replaces the
-//! keyspace, (2) would wait for its own thread. So (2) is refused in this case.
+//! A change may run the application's code: it decodes a value, and drops values. This code may wait for the
+//! thread that waits in (2), for example because it opens a keyspace of the same name. With an unlimited wait in
+//! (2), neither of these threads would ever go on. If the code itself replaces the keyspace, (2) would wait for
+//! its own thread, so (2) gives up at once.
 
+use crate::sys::clock::Deadline;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Condvar, Mutex, thread};
 
@@ -64,18 +67,19 @@ impl TypedChanges {
         Some(TypedChange(self))
     }
 
-    /// Runs step 2. Returns whether all changes have left. If not, the calling thread is inside a change, and
-    /// further changes may enter.
-    pub(super) fn close(&self) -> bool {
+    /// Runs step 2. Returns whether all changes have left before the deadline. If not, further changes may
+    /// enter.
+    pub(super) fn close(&self, deadline: Deadline) -> bool {
         let mut running = self.running.lock();
         if running.threads.contains(&thread::current().id()) {
             return false;
         }
         running.is_closed = true;
-        while !running.threads.is_empty() {
-            self.left.wait(&mut running);
+        while !running.threads.is_empty() && !deadline.is_over() {
+            self.left.wait_for(&mut running, deadline.left());
         }
-        true
+        running.is_closed = running.threads.is_empty();
+        running.is_closed
     }
 
     /// Runs step 4.
@@ -87,20 +91,26 @@ impl TypedChanges {
 #[cfg(test)]
 #[cfg(not(shuttle))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::sys::sync::{AtomicBool, Ordering};
+
+    fn later() -> Deadline {
+        Deadline::after(Duration::from_hours(1))
+    }
 
     #[test]
     fn a_replacement_waits_for_the_changes_and_lets_none_enter() {
         let (changes, has_left) = (TypedChanges::default(), AtomicBool::new(false));
         let first = changes.enter().unwrap();
         let second = changes.enter().unwrap();
-        assert!(!changes.close(), "the thread is inside two changes");
+        assert!(!changes.close(later()), "the thread is inside two changes");
         drop(second);
-        assert!(!changes.close(), "and still inside one");
+        assert!(!changes.close(later()), "and still inside one");
         thread::scope(|scope| {
             let replacement = scope.spawn(|| {
-                assert!(changes.close());
+                assert!(changes.close(later()));
                 assert!(has_left.load(Ordering::SeqCst), "it has waited");
             });
             while changes.enter().is_some() {
@@ -113,5 +123,19 @@ mod tests {
         assert!(changes.enter().is_none());
         changes.reopen();
         assert!(changes.enter().is_some());
+    }
+
+    #[test]
+    fn a_replacement_gives_up_on_a_change_that_waits_for_it() {
+        let changes = TypedChanges::default();
+        let change = changes.enter().unwrap();
+        thread::scope(|scope| {
+            let replacement = scope.spawn(|| changes.close(Deadline::after(Duration::from_millis(1))));
+            // The change ends only after the replacement has.
+            assert!(!replacement.join().unwrap());
+        });
+        assert!(changes.enter().is_some(), "the old version stays open");
+        drop(change);
+        assert!(changes.close(later()));
     }
 }

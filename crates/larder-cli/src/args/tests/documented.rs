@@ -69,7 +69,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
         match (quote, letter) {
             (Some(open), _) if letter == open => quote = None,
             (None, '\'' | '"') => quote = Some(letter),
-            (None, '|' | ';' | '&' | '>' | '#' | '(' | ')' | '<') if !is_tuple(letter, words) => {
+            (None, '|' | ';' | '&' | '>' | '#' | '(' | ')' | '<') if !is_within_word(letter, words) => {
                 commands.push(vec![String::new()]);
             }
             (None, ' ') => words.push(String::new()),
@@ -85,7 +85,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
 
 /// Returns whether a character that usually ends a command is a part of the word here: `&` in a URL, as in
 /// `memory=1MiB&disk=1GiB`, or `#` within a word.
-fn is_tuple(letter: char, words: &[String]) -> bool {
+fn is_within_word(letter: char, words: &[String]) -> bool {
     let word = words.last().map_or("", String::as_str);
     letter == '&' && word.contains('?') || letter == '#' && !word.is_empty()
 }

@@ -14,8 +14,6 @@ use super::text::{bytes, count, per_second, percent, time, trend, width};
 
 pub(super) const GAP: usize = 1;
 const MIN_NAME: usize = 10;
-/// Minimum width of the hits over time, in columns of the terminal. The head of the column is wider.
-const MIN_TREND: usize = 10;
 const MAX_TREND: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +43,8 @@ pub(super) enum Column {
 struct Spec {
     column: Column,
     head: &'static str,
-    /// Minimum width of a column of numbers. Its head may need more.
+    /// Minimum width of a column of numbers. Its head may need more. The hits over time are at least as wide
+    /// as their head, so they have no minimum here.
     room: usize,
     rank: u8,
     /// The keyboard key that sorts the keyspaces by this column.
@@ -76,7 +75,7 @@ const SPECS: [Spec; 19] = [
     spec(Column::DiskEntries, "on disk", 5, 18, None),
     spec(Column::MemoryBytes, "memory", 8, 5, Some('b')),
     spec(Column::DiskBytes, "disk", 8, 7, Some('d')),
-    spec(Column::Trend, "hits over time", MIN_TREND, 10, None),
+    spec(Column::Trend, "hits over time", 0, 10, None),
 ];
 
 /// Returns the column by which a keyboard key sorts the keyspaces.

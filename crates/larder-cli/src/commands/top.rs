@@ -13,7 +13,7 @@ mod view;
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal, Stdout};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -49,13 +49,13 @@ pub(crate) fn run(options: &TopOptions) -> Result<Exit, Failure> {
     let name = source.name().to_owned();
     let mut poller = Poller::start(move || source.sample());
     let interrupt = Interrupt::listen()?;
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(&switch, || Terminal::new(CrosstermBackend::new(io::stdout())))?;
     let interval = Duration::from_millis(options.interval);
     let has_colours = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut next = clock::now() + interval;
     loop {
         let context = FrameContext { name: &name, has_colours, now: clock::now(), interval };
-        screen.0.draw(|frame| app.draw(frame, &context))?;
+        screen.terminal.draw(|frame| app.draw(frame, &context))?;
         match key(next.saturating_duration_since(clock::now()), &mut app)? {
             Action::Leave => return Ok(Exit::Ok),
             Action::Interrupt => return Ok(Exit::Interrupted),
@@ -131,25 +131,62 @@ fn key(most: Duration, app: &mut App) -> Result<Action, Failure> {
     })
 }
 
-/// The terminal in use. Dropping this value restores the terminal.
-struct Screen(Terminal<CrosstermBackend<Stdout>>);
+/// The terminal in use. Dropping this value restores the terminal, because the fields are dropped in their
+/// order. First the terminal shows its cursor.
+struct Screen<'a, T> {
+    terminal: T,
+    _alternate_screen: ModeGuard<'a>,
+    _raw: ModeGuard<'a>,
+}
 
-impl Screen {
-    fn take() -> Result<Self, Failure> {
-        enable_raw_mode()?;
-        // Once `screen` exists, a failure drops it, which restores the terminal.
-        let screen = Self(Terminal::new(CrosstermBackend::new(io::stdout()))?);
-        execute!(io::stdout(), EnterAlternateScreen)?;
-        Ok(screen)
+impl<'a, T> Screen<'a, T> {
+    fn take(switch: &'a Switch, open: impl FnOnce() -> io::Result<T>) -> io::Result<Self> {
+        // Each mode has a guard before the next step, whose failure would otherwise leave the mode on.
+        let raw = ModeGuard::set(Mode::Raw, switch)?;
+        let terminal = open()?;
+        let alternate_screen = ModeGuard::set(Mode::AlternateScreen, switch)?;
+        Ok(Self { terminal, _alternate_screen: alternate_screen, _raw: raw })
     }
 }
 
-impl Drop for Screen {
+/// A mode of the terminal that `top` switches on, and off at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Raw,
+    AlternateScreen,
+}
+
+/// Switches a mode on (`true`) or off.
+type Switch = dyn Fn(Mode, bool) -> io::Result<()>;
+
+fn switch(mode: Mode, is_on: bool) -> io::Result<()> {
+    match (mode, is_on) {
+        (Mode::Raw, true) => enable_raw_mode(),
+        (Mode::Raw, false) => disable_raw_mode(),
+        (Mode::AlternateScreen, true) => execute!(io::stdout(), EnterAlternateScreen),
+        (Mode::AlternateScreen, false) => execute!(io::stdout(), LeaveAlternateScreen),
+    }
+}
+
+/// A mode that is on. Dropping this value switches the mode off.
+struct ModeGuard<'a> {
+    mode: Mode,
+    switch: &'a Switch,
+}
+
+impl<'a> ModeGuard<'a> {
+    fn set(mode: Mode, switch: &'a Switch) -> io::Result<Self> {
+        // Created first, because a failed switch may have had a part of its effect.
+        let guard = Self { mode, switch };
+        switch(mode, true)?;
+        Ok(guard)
+    }
+}
+
+impl Drop for ModeGuard<'_> {
     fn drop(&mut self) {
-        // Errors are ignored, because they cannot be reported here.
-        drop(self.0.show_cursor());
-        drop(execute!(io::stdout(), LeaveAlternateScreen));
-        drop(disable_raw_mode());
+        // An error is ignored, because it cannot be reported here.
+        drop((self.switch)(self.mode, false));
     }
 }
 

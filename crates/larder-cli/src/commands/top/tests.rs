@@ -325,3 +325,36 @@ fn a_source_that_hangs_does_not_block_the_keyboard() {
     };
     assert_eq!(answer.err().as_deref(), Some("let go"));
 }
+
+#[test]
+fn each_mode_of_the_terminal_is_undone_whichever_step_fails() {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    for failing in 0..4 {
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let step = move |log: &RefCell<Vec<&'static str>>, name| {
+            let fails = log.borrow().len() == failing;
+            log.borrow_mut().push(name);
+            if fails { Err(io::Error::other(name)) } else { Ok(()) }
+        };
+        let switched = log.clone();
+        let switch = move |mode, is_on| match (mode, is_on) {
+            (Mode::Raw, true) => step(&switched, "raw"),
+            (Mode::Raw, false) => step(&switched, "not raw"),
+            (Mode::AlternateScreen, true) => step(&switched, "alternate"),
+            (Mode::AlternateScreen, false) => step(&switched, "main"),
+        };
+        let screen = Screen::take(&switch, || step(&log, "open"));
+        assert_eq!(screen.is_ok(), failing == 3);
+        drop(screen);
+        let all = ["raw", "open", "alternate", "main", "not raw"];
+        let expected = match failing {
+            0 => vec!["raw", "not raw"],
+            1 => vec!["raw", "open", "not raw"],
+            // In the last round, leaving the alternate screen fails.
+            _ => all.to_vec(),
+        };
+        assert_eq!(*log.borrow(), expected, "step {failing} fails");
+    }
+}

@@ -110,7 +110,12 @@ fn metrics(served: &Served) -> String {
     add("memory_hits_total", "counter", "Lookups answered from memory.", &stats.memory.hits);
     add("misses_total", "counter", "Lookups without an answer.", &stats.misses);
     add("memory_entries", "gauge", "Entries in memory.", &stats.memory.entries);
-    add("memory_bytes", "gauge", "Weight of the entries in memory.", &stats.memory.weight.as_u64());
+    add(
+        "memory_bytes",
+        "gauge",
+        "Weight of the entries in memory that do not wait for a commit.",
+        &stats.memory.weight.as_u64(),
+    );
     add("memory_capacity_bytes", "gauge", "Maximum weight in memory.", &stats.memory.capacity.as_u64());
     add("memory_evictions_total", "counter", "Entries evicted from memory.", &stats.memory.evictions);
     if let Some(disk) = &stats.disk {
@@ -124,7 +129,7 @@ fn metrics(served: &Served) -> String {
         add(
             "flush_lag_seconds",
             "gauge",
-            "Age of the oldest write in memory alone.",
+            "How long the oldest uncommitted insert has been waiting.",
             &disk.flush_lag.as_secs_f64(),
         );
     }

@@ -125,7 +125,7 @@ impl Tiers {
     }
 
     /// Parses a record. Returns `None` if the record is not visible, or expired more than `grace` before
-    /// `now`. Counts a damaged record, unless an earlier lookup has already counted it.
+    /// `now`. Counts a damaged record only if `grace` is zero.
     pub(super) fn live_record(
         &self,
         key: SlotKey<'_>,
@@ -134,7 +134,8 @@ impl Tiers {
         (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((mut header, extension, payload)) = record::read(key.bytes, &record) else {
-            // If there is a grace, the lookup before the load has already counted the record.
+            // A call that reads with a grace has usually counted the record, because it usually also reads
+            // the record without a grace: in the lookup before its load.
             if grace.is_zero() {
                 self.disk.count_damage();
             }

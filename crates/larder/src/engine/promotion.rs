@@ -158,8 +158,8 @@ impl Shared {
     }
 
     /// Decodes a record that was read from disk. Returns `None` if the record can't be decoded. Such a record
-    /// is counted, unless an earlier lookup has already counted it. Also returns `None` if the entry expired
-    /// more than `grace` ago, or belongs to another version of the keyspace.
+    /// is counted only if `grace` is zero. Also returns `None` if the entry expired more than `grace` ago, or
+    /// belongs to another version of the keyspace.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -179,7 +179,8 @@ impl Shared {
                 match keyspace.checks.read(format, compression, extension, record.payload()) {
                     Ok((value, encoded_len)) => (Some(Arc::new(value)), encoded_len),
                     Err(error) => {
-                        // If there is a grace, the lookup before the load has already counted the record.
+                        // If the entry is live, the lookup before the same load has counted the record. If
+                        // it has expired, that lookup has not decoded the record, and nothing counts it.
                         if grace.is_zero() {
                             self.note_undecodable(keyspace, key, &error);
                         }

@@ -186,9 +186,10 @@ pub struct DiskStats {
     pub recovered_entries: u64,
     /// Whether the previous owner closed the file. True for a new file.
     pub was_closed_cleanly: bool,
-    /// Lookups that found a damaged record. Each of them was a miss.
+    /// Reads that found a damaged record. Lookups, writes and removals read records. A lookup that finds a
+    /// damaged record is a miss. A record that is read several times counts each time.
     pub damaged_records: u64,
-    /// Lookups for which the store returned an error. Each of them was a miss.
+    /// Reads for which the store returned an error. A lookup whose read fails is a miss.
     pub read_faults: u64,
     /// Uses whose later expiry was not recorded on disk
     /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Either too many uses were waiting to be

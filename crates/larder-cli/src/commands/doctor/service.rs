@@ -269,16 +269,12 @@ fn invalidation(stats: &Stats) -> CheckResult {
         }
         0 => CheckResult::unknown(
             check,
-            "the service made 0 calls to remove entries since the start, so nothing was updated, or an update \
-                forgot to",
+            "the service removed nothing since the start, so nothing was updated, or an update forgot to",
             "if an answer is stale: `larder remove` takes it out; then see that every update of the source \
                 calls `remove` or `begin_update`",
         ),
-        1 => CheckResult::pass(check, "the service made 1 call to remove entries since the start"),
-        calls => CheckResult::pass(
-            check,
-            format!("the service made {calls} calls to remove entries since the start"),
-        ),
+        1 => CheckResult::pass(check, "the service made 1 removal since the start"),
+        removals => CheckResult::pass(check, format!("the service made {removals} removals since the start")),
     };
     line.with("invalidations", stats.invalidations)
 }

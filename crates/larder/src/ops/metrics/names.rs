@@ -71,80 +71,81 @@ metrics! {
     larder_misses_total: Counter Count Keyspace(|of| of.misses),
         "Lookups that no tier could answer, by keyspace.";
     larder_loads_total: Counter Count Keyspace(|of| of.loads),
-        "Loaders run, by keyspace.";
+        "Loaders that were run, by keyspace.";
     larder_load_failures_total: Counter Count Keyspace(|of| of.load_failures),
         "Loaders that returned an error or panicked, by keyspace.";
     larder_stale_answers_total: Counter Count Keyspace(|of| of.stale_answers),
         "Failed loads answered with a stale value, and answers with a stale value during a cool-down, by keyspace.";
     larder_absent_answers_total: Counter Count Keyspace(|of| of.absent_answers),
-        "Lookups answered by the knowledge that the source has no value, by keyspace.";
+        "Lookups answered with a cached absence (the source has no value), by keyspace.";
     larder_load_duration_seconds: Histogram Seconds KeyspaceLatencies(|of| &of.load_latency),
-        "How long loaders took, by keyspace, to a fifth.";
+        "How long loaders ran, including those that failed, by keyspace. The precision is a fifth.";
     larder_refreshes_total: Counter Count Keyspace(|of| of.refreshes),
-        "Refreshes started in the background while the value was live, by keyspace.";
+        "Refreshes that were started while the key had a live value, by keyspace.";
     larder_refreshes_refused_total: Counter Count Keyspace(|of| of.refreshes_refused),
-        "Refreshes not started because the threads for loads were busy and their queue was full, by keyspace.";
+        "Refreshes that were not started, because the threads or tasks for loads were busy, by keyspace.";
     larder_promotions_total: Counter Count Keyspace(|of| of.promotions),
-        "Disk hits copied into memory, by keyspace.";
+        "Hits on disk or at the server of a remote tier that were copied into memory, by keyspace.";
     larder_voided_fills_total: Counter Count Keyspace(|of| of.voided_fills),
         "Loaded or promoted values that were not cached, because their key was written or invalidated meanwhile, by keyspace.";
     larder_uncacheable_total: Counter Count Keyspace(|of| of.uncacheable),
         "Loaded values that could not be cached, so that each caller loads them anew, by keyspace.";
     larder_too_large_for_disk_total: Counter Count Keyspace(|of| of.too_large_for_disk),
-        "Values kept in memory alone, because they are too large for the file, by keyspace.";
+        "Values kept in memory only, because they are too large for the file, by keyspace.";
     larder_inserts_total: Counter Count Keyspace(|of| of.inserts),
-        "Values that the application inserted, by keyspace. Those that loads stored are in larder_loads_total alone.";
+        "Values that the application inserted, by keyspace. larder_loads_total counts the values from loaders.";
     larder_invalidations_total: Counter Count Keyspace(|of| of.invalidations),
-        "Calls of the application that remove entries, by keyspace. Removals through the control socket are not counted.";
+        "Removals by the application, by keyspace. Each removed key, prefix, pattern or keyspace counts once, even if it \
+         had no entry. Removals through the control socket are not counted.";
     larder_evictions_total: Counter Count KeyspaceTiers(|of| [of.memory_evictions, of.disk_evictions]),
-        "Entries removed for room, by keyspace and tier.";
+        "Entries evicted for room, by keyspace and tier.";
     larder_expirations_total: Counter Count KeyspaceTiers(|of| [of.memory_expirations, of.disk_expirations]),
-        "Entries removed for age, by keyspace and tier.";
+        "Expired entries that were removed, by keyspace and tier.";
     larder_undecodable_total: Counter Count Keyspace(|of| of.undecodable),
-        "Records whose value did not decode, by keyspace.";
+        "Lookups that found a record whose value did not decode, by keyspace.";
     larder_entries: Gauge Count KeyspaceTiers(|of| [of.memory_entries, of.disk_entries]),
         "Entries held, by keyspace and tier. Keys that are known to be absent are included.";
     larder_bytes: Gauge Bytes KeyspaceTiers(|of| [of.memory_weight.as_u64(), of.disk_bytes.as_u64()]),
-        "What the clean ones of these weigh in memory, and what they are charged for on disk, by keyspace and \
-         tier. What waits in the write buffer is in larder_unsaved_bytes.";
+        "In memory, the weight of the entries that do not wait for a commit. On disk, the size of the entries in the \
+         file. By keyspace and tier. Entries that wait for a commit are in larder_unsaved_bytes.";
     larder_capacity_bytes: Gauge Bytes Tiers(|stats| [Some(stats.memory.capacity.as_u64()), stats.disk.as_ref().map(|disk| disk.capacity.as_u64())]),
-        "What a tier may hold.";
+        "Limit of a tier. In memory, of larder_bytes. On disk, of the size of the file.";
     larder_bypassed_total: Counter Count Cache(|stats| stats.memory.bypassed),
-        "Values left to the disk because memory had no room for them.";
+        "Values that memory did not keep for lack of room. A committed value is then only on disk.";
     larder_unsaved_bytes: Gauge Bytes Cache(|stats| stats.unsaved_bytes.as_u64()),
-        "Bytes in the write buffer: acknowledged and not yet committed. They stand beside larder_bytes.";
+        "Size of the values in the write buffer, which are acknowledged and not yet committed. larder_bytes does not include it.";
     larder_file_bytes: Gauge Bytes Disk(|disk| disk.file_bytes.as_u64()),
-        "Length of the file.";
+        "Length of the file after the last commit.";
     larder_allocated_bytes: Gauge Bytes Disk(|disk| disk.allocated_bytes.unwrap_or(disk.file_bytes).as_u64()),
-        "Bytes that the file takes on its disk; its length where the file system does not tell.";
+        "Space that the file takes on its disk, or its length if the file system's count is unreliable.";
     larder_usable_bytes: Gauge Bytes Disk(|disk| disk.usable_bytes.as_u64()),
-        "Bytes that all entries on disk may be charged for: a full cache has about as many in larder_bytes.";
+        "Limit of larder_bytes on disk. A full cache comes close to it.";
     larder_disk_on: Gauge Count Disk(|disk| u64::from(disk.state == DiskState::On)),
         "1 while the disk tier is on, 0 while it is suspended or discarded.";
     larder_flush_lag_seconds: Gauge Seconds DiskSeconds(|disk| disk.flush_lag),
-        "How long the oldest insert has waited that is not committed.";
+        "How long the oldest uncommitted insert has been waiting.";
     larder_snapshot_age_seconds: Gauge Seconds DiskSeconds(|disk| disk.snapshot_age),
-        "How long ago the state of the file was committed that lookups see.";
+        "Age of the committed state that lookups on disk see.";
     larder_degraded_seconds_total: Counter Seconds Disk(|disk| disk.degraded.as_secs()),
-        "How long the disk tier has not been on, in whole seconds.";
+        "How long the disk tier was off, summed over all outages, in whole seconds.";
     larder_commits_total: Counter Count Disk(|disk| disk.commits),
-        "Transactions committed.";
+        "Committed transactions.";
     larder_commit_duration_seconds: Histogram Seconds DiskLatencies(|disk| &disk.commit_latency),
-        "How long commits took, to a fifth.";
+        "How long commits took. The precision is a fifth.";
     larder_faults_total: Counter Count Disk(|disk| disk.faults),
-        "Times that the store failed.";
+        "Times that the store failed, including failures after which the disk tier stayed on.";
     larder_suspensions_total: Counter Count Disk(|disk| disk.suspensions),
         "Times that the disk tier was suspended.";
     larder_discards_total: Counter Count Disk(|disk| disk.discards),
-        "Times that the file was put out of service.";
+        "Times that the file was discarded with its entries, because of a failure or of damage.";
     larder_recoveries_total: Counter Count Disk(|disk| disk.recoveries),
         "Times that the disk tier came back.";
     larder_quarantines_total: Counter Count Disk(|disk| disk.quarantines),
-        "Times that the file was found to be damaged, and replaced.";
+        "Times that the file was found damaged and was moved aside.";
     larder_damaged_records_total: Counter Count Disk(|disk| disk.damaged_records),
-        "Records that failed their check.";
+        "Reads on disk that found a damaged record. A lookup that finds one is a miss.";
     larder_read_faults_total: Counter Count Disk(|disk| disk.read_faults),
-        "Lookups that the store answered with an error.";
+        "Reads on disk that failed with an error of the store. A lookup whose read fails is a miss.";
     larder_unstamped_uses_total: Counter Count Disk(|disk| disk.unstamped_uses),
-        "Uses that extended a life in memory only, because too many waited to be noted on disk.";
+        "Uses whose later expiry was not recorded on disk. The entry may expire sooner after a restart.";
 }

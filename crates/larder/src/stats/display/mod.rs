@@ -120,7 +120,7 @@ fn file(disk: &DiskStats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     })?;
     let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
     out.line(&format!("{commits} commits, {recovered_entries} entries recovered ({closed})"))?;
-    out.line(&format!("{damaged_records} records damaged, {read_faults} reads failed"))?;
+    out.line(&format!("{damaged_records} reads found a damaged record, {read_faults} reads failed"))?;
     if disk.commit_latency.count() > 0 {
         let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
         out.line(&format!("half of the commits took up to {usual:.1?}, 99 % up to {slow:.1?}"))?;
@@ -168,7 +168,7 @@ fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut LineWriter<'_, '_>) -> fmt::
     for of in keyspaces.iter().filter(|of| of.undecodable > 0) {
         let (name, cause) = (escape_control(&of.name), of.undecodable_cause.as_deref());
         let cause = cause.map_or(String::new(), |cause| format!("; the latest: {}", escape_control(cause)));
-        out.line(&format!("{} values of {name} did not decode, and were misses{cause}", of.undecodable))?;
+        out.line(&format!("{} lookups of {name} missed values that do not decode{cause}", of.undecodable))?;
     }
     Ok(())
 }

@@ -290,8 +290,8 @@ fn each_fault_is_reported_by_its_own_check() {
 fn values_that_do_not_decode_warn_apart_from_invalidations() {
     let sample = stats(json!({"keyspaces": [{"name": "product", "undecodable": 2}], "invalidations": 3}));
     assert_eq!(invalidation(&sample).verdict, Verdict::Pass);
-    assert!(invalidation(&sample).found.contains("made 3 calls to"));
-    assert!(invalidation(&stats(json!({"invalidations": 1}))).found.contains("made 1 call to"));
+    assert!(invalidation(&sample).found.contains("made 3 removals since"));
+    assert!(invalidation(&stats(json!({"invalidations": 1}))).found.contains("made 1 removal since"));
     // A service that loads or inserts values, but removes none, may have forgotten its invalidations.
     for json in [json!({"loads": 40}), json!({"inserts": 1}), json!({"loads": 4_000, "misses": 4_000})] {
         let line = invalidation(&stats(json));

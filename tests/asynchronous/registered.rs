@@ -179,7 +179,7 @@ fn a_slow_load_without_a_stale_value_is_waited_for() {
     // If the soft timeout has passed within the first poll, nothing wakes the task.
     let (clock, second) = (SystemClock::new(), Duration::from_secs(1));
     let began = clock.monotonic();
-    wait_until("the soft timeout", || load.is_woken() || clock.monotonic() - began > second);
+    wait_until("the soft timeout", || load.is_woken() || clock.monotonic().saturating_sub(began) > second);
     assert!(load.poll().is_pending(), "the soft timeout has no stale value to answer with");
     source.permit(1);
     assert_eq!(stale(&load.finish().unwrap()), (Some(100), false));

@@ -12,6 +12,7 @@ mod ages;
 mod busy;
 mod cache;
 mod cache_judge;
+mod commits;
 mod django;
 mod endless;
 mod failover;
@@ -39,3 +40,4 @@ mod sizes;
 mod support;
 #[cfg(feature = "tls")]
 mod tls;
+mod transactions;

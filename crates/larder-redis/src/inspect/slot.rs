@@ -9,7 +9,7 @@ use larder_product::ProductKeySpelling;
 use super::ServerInspector;
 use crate::error::Error;
 use crate::protocol::command::Command;
-use crate::tier::{END_OF_TEXT, HEADER_LEN, LEASE, RECORD, TIMED_RECORD, header_len, read_spelled};
+use crate::tier::{END_OF_TEXT, HEADER_LEN, LEASE, MARK, RECORD, TIMED_RECORD, header_len, read_spelled};
 
 /// One key on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,9 @@ pub enum SlotState {
     Ended,
     /// The lease of a load that is in progress. A lookup is a miss.
     Leased,
+    /// The mark of a watch: the key had no value when it was watched, and was not changed since. A lookup
+    /// is a miss.
+    Watched,
     /// A value without a header: of a keyspace in [`Format::Raw`](larder::Format::Raw), or of another
     /// program.
     Plain,
@@ -245,6 +248,7 @@ fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> Sl
     let is_present = generation == header.get(1..);
     match header.first() {
         Some(&LEASE) if is_present => SlotState::Leased,
+        Some(&MARK) if is_present => SlotState::Watched,
         Some(&(RECORD | TIMED_RECORD)) => {
             let record = header_len(bytes).and_then(|len| bytes.get(len..)).unwrap_or_default();
             let read = |shape: &str, key: &[u8]| Record::of_remote(&name.keyspace, shape, key, record).ok();
@@ -258,7 +262,9 @@ fn state(name: Option<&SlotName>, generation: Option<&[u8]>, bytes: &[u8]) -> Sl
                 (None, EncodedKey::Unknown(_)) => SlotState::Unchecked,
             }
         }
-        Some(&LEASE) if generation.is_some() || bytes.len() == HEADER_LEN + TOKEN_LEN => SlotState::Ended,
+        Some(&(LEASE | MARK)) if generation.is_some() || bytes.len() == HEADER_LEN + TOKEN_LEN => {
+            SlotState::Ended
+        }
         _ => SlotState::Plain,
     }
 }

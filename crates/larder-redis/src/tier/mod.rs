@@ -4,11 +4,13 @@
 //! - [`spelled`]: the keys that a schema spells.
 //! - [`scripts`]: the atomic steps on the server, and the content of a slot.
 //! - [`session`]: how the start of a connection, pushes, and a lost connection are handled.
+//! - [`commits`]: transactions and watches.
 //! - [`walks`]: requests for more keys than one step may use.
 //! - [`replicas`]: waits until replicas have a removal.
 //! - [`answers`]: converts replies to the types of the crate `larder`.
 
 mod answers;
+mod commits;
 mod joined;
 mod names;
 mod replicas;
@@ -22,9 +24,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder::remote::{
-    FillReply, HardLimit, IdleLife, LeaseReply, LeaseToken, Life, NearTier, RecordUse, RemoteKey,
-    RemoteKeyspace, RemoteRecord, RemoteReply as Sender, RemoteTier, ScanCursor, ScanPage, SetCondition,
-    Validity,
+    CommitChange, CommitCondition, FillReply, HardLimit, IdleLife, LeaseReply, LeaseToken, Life, NearTier,
+    RecordUse, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteReply as Sender, RemoteTier, ScanCursor,
+    ScanPage, SetCondition, Validity, WatchToken,
 };
 use larder::{Remaining, RemoteError, RemoteErrorKind};
 
@@ -38,7 +40,7 @@ use replicas::ReplicasHandle;
 pub(crate) use replicas::{acknowledge, replicas_with_mark};
 pub use requests::RedisTier;
 use requests::expiry;
-pub(crate) use scripts::{HEADER_LEN, LEASE, RECORD, TIMED_RECORD, header_len};
+pub(crate) use scripts::{HEADER_LEN, LEASE, MARK, RECORD, TIMED_RECORD, header_len};
 use session::{TierSession, TierState};
 pub(crate) use spelled::{read as read_spelled, without_colons};
 
@@ -218,6 +220,19 @@ impl RemoteTier for RedisTier {
             command = command.arg(requests::limit(limit)).arg(grace.as_millis().to_string());
         }
         self.send(&scripts::SET, command, sender, decode);
+    }
+
+    fn commit(
+        &self,
+        conditions: Vec<(RemoteKey, CommitCondition)>,
+        changes: Vec<(RemoteKey, CommitChange)>,
+        sender: Sender<bool>,
+    ) {
+        self.send_commit(&conditions, &changes, sender);
+    }
+
+    fn watch(&self, key: RemoteKey, length: Duration, sender: Sender<WatchToken>) {
+        self.send_watch(&key, length, sender);
     }
 
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, sender: Sender<bool>) {

@@ -56,7 +56,7 @@ impl SlotKeys {
         command
     }
 
-    fn push_pair(&self, command: &mut Command) {
+    pub(super) fn push_pair(&self, command: &mut Command) {
         let [slot, generation, _] = &self.keys;
         command.push(slot);
         command.push(if self.is_plain { slot } else { generation });

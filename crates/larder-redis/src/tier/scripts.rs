@@ -7,11 +7,15 @@
 //! | 1 | the generation of the keyspace (8 bytes), and the record |
 //! | 2 | the generation of the keyspace (8 bytes), and the token of a lease (16 bytes) |
 //! | 3 | the generation of the keyspace (8 bytes), two times (8 bytes each), and a record whose life its uses extend |
+//! | 4 | the generation of the keyspace (8 bytes), and the token of a watch mark (16 bytes) |
 //!
 //! The two times are when the record was stored, and when its life ends at the latest, or 0 for no limit.
 //! They are big endian, in ms of the server's clock. The record itself has the times of the machine that
 //! wrote it, and its uses do not change its bytes. So without the two times, no client could tell how old
 //! the record is.
+//!
+//! Most scripts treat a watch mark as an empty slot. So a mark ends with the next change of its slot. Only
+//! [`commits`] reads it.
 //!
 //! The scripts treat any other content as empty: damage, or a value that another program has written. They
 //! treat a slot with another generation than the keyspace in the same way. A generation is random and not a
@@ -37,6 +41,8 @@ use crate::connection::request::Script;
 pub(crate) const RECORD: u8 = 1;
 /// First byte of a lease marker.
 pub(crate) const LEASE: u8 = 2;
+/// First byte of a watch mark.
+pub(crate) const MARK: u8 = 4;
 /// Length of a generation, in bytes.
 pub(super) const GENERATION_LEN: usize = 8;
 /// First byte of a record whose life its uses extend.
@@ -108,7 +114,10 @@ end
     };
 }
 
+#[macro_use]
 mod removals;
+pub(super) mod commits;
+pub(super) use commits::{COMMIT, WATCH};
 pub(super) use removals::{END_GENERATION, REMOVE, WALK};
 
 /// Returns the record of a slot and its remaining time, or false. For a record whose life its uses extend,
@@ -330,7 +339,7 @@ return 1",
 );
 
 /// The scripts that are loaded at the start of a connection.
-pub(super) static ALL: [&Script; 19] = [
+pub(super) static ALL: [&Script; 21] = [
     &GET,
     &GET_MANY,
     &LEASE_OR_GET,
@@ -350,6 +359,8 @@ pub(super) static ALL: [&Script; 19] = [
     &UNFENCE,
     &END_GENERATION,
     &WALK,
+    &COMMIT,
+    &WATCH,
 ];
 
 #[cfg(test)]
@@ -361,7 +372,7 @@ mod tests {
     fn the_limits_in_the_scripts_are_those_of_a_reply() {
         let limits = ReplyLimits::default();
         assert!(MAX_SLOT <= limits.bytes_len && MAX_SLOT + MAX_ANSWER < limits.reply_len);
-        for script in [&GET, &GET_MANY, &LEASE_OR_GET] {
+        for script in [&GET, &GET_MANY, &LEASE_OR_GET, &COMMIT, &WATCH] {
             assert!(script.text.contains(&format!(" {MAX_SLOT} ")), "{}", script.text);
         }
         assert!(GET_MANY.text.contains(&format!("> {MAX_ANSWER} ")));

@@ -28,11 +28,12 @@
 //! valid in this process only. [`register`](RemoteTier::register) tells the tier the name and the version to
 //! use at the server.
 //!
-//! **A slot** at the server holds a record, a lease marker, or nothing. A lease marker is never a value: for
-//! [`get`](RemoteTier::get) it is a miss. The bytes of a record, which larder encodes, begin with a checksum
-//! and a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value alone. The tier stores
-//! the bytes unchanged, after a mark of the tier if it needs one. Except for raw records, no two writes have
-//! the same bytes, so equal bytes mean an unchanged slot.
+//! **A slot** at the server holds a record, a lease marker, a watch mark, or nothing. A lease marker is
+//! never a value: for [`get`](RemoteTier::get) it is a miss. A watch mark stands for an empty slot: any
+//! change of the slot ends it ([`watch`](RemoteTier::watch)). The bytes of a record, which larder encodes,
+//! begin with a checksum and a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value
+//! alone. The tier stores the bytes unchanged, after a mark of the tier if it needs one. Except for raw
+//! records, no two writes have the same bytes, so equal bytes mean an unchanged slot.
 //!
 //! **A use** of a record in a keyspace with a time to idle [extends](RemoteTier::extend) its life at the
 //! server. The tier stores with such a record when it was stored, and when its life ends at the latest,
@@ -56,6 +57,7 @@ pub(crate) mod tier;
 pub use near::NearTier;
 pub use reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
 pub use tier::{
-    FillReply, HardLimit, IdleLife, LeaseReply, LeaseToken, Life, RecordTimes, RecordUse, RemoteKey,
-    RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity,
+    CommitChange, CommitCondition, FillReply, HardLimit, IdleLife, LeaseReply, LeaseToken, Life, RecordTimes,
+    RecordUse, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition,
+    Validity, WatchToken,
 };

@@ -27,6 +27,7 @@ pub type RemoteKey = Box<[u8]>;
 /// | methods | requests |
 /// |---|---|
 /// | `get`, `lease`, `fill`, `renew`, `release`, `set`, `remove_unchanged`, `extend`, `expire`, `ttl`, `fence`, `unfence` | one |
+/// | `commit`, `watch` | one |
 /// | `get_many`, `remove` | one for as many keys as the tier puts into one: 4 in `larder-redis` |
 /// | `scan` | one |
 /// | `remove_range`, `remove_all` | one for each page of a walk, one after another. Redis walks over all keys of its database, 500 in a page |
@@ -130,6 +131,23 @@ pub trait RemoteTier: Debug + Send + Sync {
 
     /// Removes a record if its bytes equal `record`. The answer says whether they were equal.
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>);
+
+    /// Checks the conditions and makes the changes at one moment: all changes if every condition holds, and
+    /// no change otherwise. The answer says whether the conditions hold. Each changed key occurs once. A
+    /// change replaces or removes a lease marker in its slot, and does not depend on fences. A record is
+    /// stored with [`Life::Keep`] only if one of the conditions requires a record of its key.
+    fn commit(
+        &self,
+        conditions: Vec<(RemoteKey, CommitCondition)>,
+        changes: Vec<(RemoteKey, CommitChange)>,
+        reply: RemoteReply<bool>,
+    );
+
+    /// Returns a token for the content of a slot, for [`CommitCondition::Watched`]. If the slot has neither a
+    /// record nor a lease marker, the tier stores a *watch mark* in it for `length`. A watch mark is never a
+    /// value: every other request treats it as an empty slot, and every change of the slot replaces or
+    /// removes it. The raw format has no watch marks, so the answer is an error.
+    fn watch(&self, key: RemoteKey, length: Duration, reply: RemoteReply<WatchToken>);
 
     /// Removes keys, with the leases in their slots. The answer is the number of live values among them, as
     /// far as the tier knows it. A known absence is no value, and a value in its grace is not live.
@@ -333,6 +351,34 @@ pub enum SetCondition {
     /// The slot has a record with these bytes, and the key has no fence.
     UnchangedUnfenced(Vec<u8>),
 }
+
+/// A condition of [`RemoteTier::commit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitCondition {
+    /// The slot has no record.
+    Absent,
+    /// The slot has a record with these bytes.
+    Unchanged(Vec<u8>),
+    /// The slot has a record with these bytes, and the grace of the record has not begun.
+    Live(Vec<u8>),
+    /// The slot has not changed since this token was returned. If it had a live value then, the value is
+    /// still live.
+    Watched(WatchToken),
+}
+
+/// A change of [`RemoteTier::commit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitChange {
+    /// Stores this record for this life.
+    Set(Vec<u8>, Life),
+    /// Removes the record or the lease marker.
+    Remove,
+}
+
+/// The content of a slot at one moment. The tier defines the bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WatchToken(pub Box<[u8]>);
 
 /// The position of a walk over keys. The walk begins at the default cursor, and ends with a page without a
 /// next cursor.

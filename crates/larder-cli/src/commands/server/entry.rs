@@ -168,6 +168,7 @@ fn why_of(slot: &Slot) -> String {
                 .to_owned()
         }
         SlotState::Leased => format!("a load of it is under way, whose lease ends {left}; a lookup is a miss"),
+        SlotState::Watched => format!("a watch of it waits for a transaction, and ends {left}; a lookup is a miss"),
         SlotState::Plain => format!(
             "it has a value as its bytes alone, for a keyspace of Format::Raw; it expires {left}. A keyspace of \
              another format misses it"
@@ -194,6 +195,7 @@ pub(super) fn state_name(state: &SlotState) -> &'static str {
         SlotState::Unchecked => "unchecked",
         SlotState::Ended => "ended",
         SlotState::Leased => "leased",
+        SlotState::Watched => "watched",
         SlotState::Plain => "plain",
         SlotState::TooLong(_) => "too_long",
         _ => "other",

@@ -40,6 +40,11 @@ impl Cache {
     /// within the flush interval. If a transaction removes an entry, or stores a value with
     /// [`Durability::Immediate`](crate::Durability::Immediate), it is durable when the call returns `Ok`.
     ///
+    /// In a cache with a remote tier, the reads ask the server, and one request checks all reads and makes
+    /// all changes. So the transaction takes effect at one moment for all machines. Lookups may find near
+    /// copies from before it for a limited time. A transaction uses either remote keyspaces or memory-only
+    /// ones.
+    ///
     /// A transaction without changes is a consistent read of several keys ([`Transaction::get_many`]).
     ///
     /// # Errors
@@ -54,6 +59,11 @@ impl Cache {
     /// transaction that removes an entry and stores values returns this error if the disk fails or is off,
     /// because its values would be lost in a restart.
     ///
+    /// In remote keyspaces, the limits are 1,024 keys and 32 MiB. Returns [`Error::Remote`] if the server
+    /// does not answer. If [`may_be_applied`](crate::RemoteError::may_be_applied) of its cause is set, the
+    /// server may have all changes of the transaction, but never a part of them. A further use of a
+    /// memory-only keyspace returns [`Error::NotRemote`].
+    ///
     /// # Panics
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from
     /// different moments. So `body` must not panic if they contradict each other.
@@ -66,6 +76,9 @@ impl Cache {
     /// the transaction holds the locks of all affected shards, for about a microsecond per change. Entries
     /// that are only on disk are looked up once more. If commits of other keys repeatedly interfere, the
     /// writer delays one commit until these lookups are done.
+    ///
+    /// In remote keyspaces, each call that reads costs one request to the server, and so do all changes
+    /// together. [`Transaction::get_many`] reads all of its keys at once.
     pub fn transaction<R, E: From<Error>>(
         &self,
         mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E>,
@@ -74,7 +87,8 @@ impl Cache {
     }
 
     /// The async form of [`transaction`](Cache::transaction). A worker thread usually calls `body`. The
-    /// calling thread calls `body` if the cache has no disk tier, or if the thread has
+    /// calling thread calls `body` if the cache has no disk tier (and again a worker thread, if the keyspaces
+    /// are remote), or if the thread has
     /// [`inline_calls`](Cache::inline_calls), and the transaction need not wait for other threads. The
     /// transaction runs to its end even if the future is dropped after its first poll.
     ///

@@ -81,6 +81,13 @@ impl<K: Key, V> Keyspace<K, V> {
         }
     }
 
+    /// Records a use of an entry that a transaction has read at the server.
+    pub(super) fn note_use_at_server(&self, key: SlotKey<'_>, expires_at: Timestamp, extras: EntryExtras) {
+        if let Some(time_to_idle) = self.definition.idle_limit() {
+            self.send_use_if_due(key, expires_at, time_to_idle, || Some(extras));
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn extend_if_due(

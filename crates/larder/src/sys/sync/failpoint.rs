@@ -58,6 +58,16 @@ pub enum Failpoint {
     RenewVoidedLease,
     /// A loaded value is stored at the remote tier without its lease.
     RemoteFillWithoutLease,
+    /// A transaction is made at the remote tier without its conditions.
+    CommitUnchecked,
+    /// The conditions of a transaction at the remote tier are checked by one request, and the changes are
+    /// made by another one.
+    CommitAfterCheck,
+    /// Each change of a transaction at the remote tier is made by a request of its own.
+    CommitOneByOne,
+    /// A server watches an empty slot without a mark.
+    #[cfg(any(test, feature = "test-util"))]
+    WatchWithoutMark,
     /// A fence does not prevent the lease of a refresh.
     RefreshIgnoresFence,
     /// A caller waits for a queued load instead of taking it over.

@@ -5,6 +5,7 @@
 //! order in which the server sent them. The server sends the answer to a change before the push of that
 //! change. A server that queues pushes until the end of an event loop iteration does the same.
 
+mod commits;
 mod node;
 mod requests;
 mod server;

@@ -148,7 +148,7 @@ impl RemoteNode {
         self.state.lock().before_fill = Some(Box::new(run));
     }
 
-    /// Runs a function before the next record is set.
+    /// Runs a function before the next record is set, or the next transaction with changes is sent.
     pub fn before_set(&self, run: impl FnOnce() + Send + 'static) {
         self.state.lock().before_set = Some(Box::new(run));
     }

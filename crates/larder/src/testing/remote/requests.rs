@@ -11,8 +11,8 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
 use crate::remote::tier::{
-    FillReply, LeaseReply, LeaseToken, Life, RecordUse, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier,
-    ScanCursor, ScanPage, SetCondition, Validity,
+    CommitChange, CommitCondition, FillReply, LeaseReply, LeaseToken, Life, RecordUse, RemoteKey,
+    RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity, WatchToken,
 };
 use crate::sys::sync::Ordering;
 use crate::units::Remaining;
@@ -148,6 +148,27 @@ impl RemoteTier for RemoteNode {
         self.ask(reply, move |server, now, changed| {
             !is_refused && server.set(&name, (record, life, condition), now, changed)
         });
+    }
+
+    fn commit(
+        &self,
+        conditions: Vec<(RemoteKey, CommitCondition)>,
+        changes: Vec<(RemoteKey, CommitChange)>,
+        reply: RemoteReply<bool>,
+    ) {
+        let run = if changes.is_empty() { None } else { self.state.lock().before_set.take() };
+        if let Some(run) = run {
+            run();
+        }
+        let conditions: Vec<_> =
+            conditions.into_iter().map(|(key, condition)| (self.name_of(&key), condition)).collect();
+        let changes = changes.into_iter().map(|(key, change)| (self.name_of(&key), change)).collect();
+        self.ask(reply, move |server, now, changed| server.commit(&conditions, changes, now, changed));
+    }
+
+    fn watch(&self, key: RemoteKey, length: Duration, reply: RemoteReply<WatchToken>) {
+        let name = self.name_of(&key);
+        self.ask(reply, move |server, now, changed| server.watch(&name, now + length, now, changed));
     }
 
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, reply: RemoteReply<bool>) {

@@ -1,4 +1,4 @@
-//! The server: slots with records, leases and fences. It applies each request atomically.
+//! The server: slots with records, leases, watch marks and fences. It applies each request atomically.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Weak;
@@ -33,7 +33,7 @@ pub struct RemoteServer {
 #[derive(Debug, Default)]
 pub(super) struct ServerState {
     slots: BTreeMap<SlotName, ServerSlot>,
-    last_token: u64,
+    pub(super) last_token: u64,
     nodes: Vec<Weak<dyn PushTarget>>,
     requests: u64,
     /// The names and versions of the keyspaces in the raw format.
@@ -43,10 +43,12 @@ pub(super) struct ServerState {
 }
 
 #[derive(Debug, Default)]
-struct ServerSlot {
-    record: Option<ServerRecord>,
+pub(super) struct ServerSlot {
+    pub(super) record: Option<ServerRecord>,
     /// The token, and the time at which the lease ends.
-    lease: Option<(u64, Duration)>,
+    pub(super) lease: Option<(u64, Duration)>,
+    /// The token of a watch mark, and the time at which the mark ends.
+    pub(super) mark: Option<(u64, Duration)>,
     fences: Vec<(u128, Duration)>,
 }
 
@@ -136,12 +138,13 @@ impl ServerState {
         self.nodes.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Returns the slot of a name, after removing an expired record, an expired lease and expired fences from
-    /// it.
-    fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
+    /// Returns the slot of a name, after removing an expired record, an expired lease, an expired mark and
+    /// expired fences from it.
+    pub(super) fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
         let slot = self.slots.entry(name.clone()).or_default();
         slot.record.take_if(|record| record.has_ended(now));
         slot.lease.take_if(|(_, until)| *until <= now);
+        slot.mark.take_if(|(_, until)| *until <= now);
         slot.fences.retain(|(_, until)| *until > now);
         slot
     }
@@ -170,7 +173,7 @@ impl ServerState {
         if let Some((_, until)) = slot.lease {
             return Err(LeaseReply::Busy(until.saturating_sub(now)));
         }
-        slot.lease = Some((token, now + length));
+        (slot.lease, slot.mark) = (Some((token, now + length)), None);
         self.last_token = token;
         changed.push(name.clone());
         Err(LeaseReply::Leased(LeaseToken(Box::new(token.to_be_bytes()))))
@@ -196,7 +199,7 @@ impl ServerState {
         FillReply::Stored { generation, is_tracked: true }
     }
 
-    fn put(
+    pub(super) fn put(
         &mut self,
         name: &SlotName,
         record: Vec<u8>,
@@ -206,7 +209,7 @@ impl ServerState {
     ) {
         let slot = self.slot(name, now);
         slot.record = Some(ServerRecord::new(record, life, slot.record.as_ref(), now));
-        slot.lease = None;
+        (slot.lease, slot.mark) = (None, None);
         changed.push(name.clone());
     }
 
@@ -284,14 +287,14 @@ impl ServerState {
         is_it
     }
 
-    /// Removes the record and the lease of a slot, but not its fences. Returns whether there was a live
-    /// value.
+    /// Removes the record, the lease and the mark of a slot, but not its fences. Returns whether there was
+    /// a live value.
     pub(super) fn remove(&mut self, name: &SlotName, now: Duration, changed: &mut Vec<SlotName>) -> bool {
         let is_plain = self.plain.contains(&(name.0.clone(), name.1));
         let is_live = self.get(name, now).is_some_and(|record| is_plain || record.is_live(now));
         let slot = self.slot(name, now);
-        let (record, lease) = (slot.record.take(), slot.lease.take());
-        if record.is_some() || lease.is_some() {
+        let (record, lease, mark) = (slot.record.take(), slot.lease.take(), slot.mark.take());
+        if record.is_some() || lease.is_some() || mark.is_some() {
             changed.push(name.clone());
         }
         is_live

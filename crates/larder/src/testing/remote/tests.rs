@@ -9,8 +9,10 @@ mod loads;
 mod refreshes;
 mod registered;
 mod sharing;
+mod transactions;
 mod waits;
 mod walks;
+mod watches;
 
 use std::time::Duration;
 
@@ -316,10 +318,6 @@ fn a_record_of_a_key_with_another_shape_is_a_miss() {
 #[test]
 fn what_a_remote_tier_does_not_have_is_an_error_that_names_it() {
     let two = two_nodes();
-    let [one, _] = two.prices();
-    let refused = two.caches[0].transaction(|transaction| transaction.insert(&one, "MTNVTU", 100));
-    assert!(matches!(refused, Err(Error::NotRemote { what: "a transaction", .. })));
-    assert!(matches!(one.watch("MTNVTU"), Err(Error::NotRemote { what: "a watch", .. })));
     assert!(matches!(two.caches[0].keyspace(REFUSED), Err(Error::Remote { .. })));
     let with_path = Cache::builder().path("/shop.larder").remote(two.server.node()).open();
     assert!(matches!(with_path, Err(Error::InvalidSetting { setting: "path", .. })));

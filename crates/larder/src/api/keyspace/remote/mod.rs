@@ -73,11 +73,6 @@ impl<K, V> Keyspace<K, V> {
         if self.is_remote() { self.shared.tiers.remote() } else { None }
     }
 
-    /// Returns an error if the keyspace is remote, for a call that remote keyspaces do not support.
-    pub(super) fn refuse_remote(&self, what: &'static str, remedy: &'static str) -> Result<(), Error> {
-        if self.is_remote() { Err(Error::NotRemote { what, remedy }) } else { Ok(()) }
-    }
-
     /// Changes a key at the server: steps 1 to 4 of a change.
     fn change_remote<T>(
         &self,

@@ -21,8 +21,9 @@ use crate::format::key::Key;
 use crate::format::record;
 use crate::format::record::{FORMAT, Header, record_len};
 use crate::memory::extras::EntryExtras;
+use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
-use crate::remote::tier::{HardLimit, IdleLife, Life, SetCondition};
+use crate::remote::tier::{CommitChange, HardLimit, IdleLife, Life, SetCondition};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -103,23 +104,56 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: Option<&Arc<V>>,
         written: OutgoingLife,
     ) -> Result<Option<OutgoingRecord>, Error> {
+        let encoded = value.map(|value| self.encode_to_send(value)).transpose()?;
+        Ok(self.outgoing_encoded(key, encoded, written))
+    }
+
+    /// Like [`outgoing`](Self::outgoing), for a value that is already encoded.
+    fn outgoing_encoded(
+        &self,
+        key: SlotKey<'_>,
+        encoded: Option<EncodedValue>,
+        written: OutgoingLife,
+    ) -> Option<OutgoingRecord> {
         let format = self.opened.kind.format;
-        let has_grace = value.is_some() && !is_plain(format);
+        let has_grace = encoded.is_some() && !is_plain(format);
         let grace = if has_grace { self.definition.stale_for() } else { Duration::ZERO };
-        let Some(life) = written.at_server(grace) else { return Ok(None) };
+        let life = written.at_server(grace)?;
         let sequence = self.link().map_or(1, RemoteLink::unique);
         let (expires_at, extras) = (written.expires_at, written.extras.of_near_copy(sequence));
-        let encoded = value.map(|value| self.encode_to_send(value)).transpose()?;
         let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
         let bytes = match encoded {
             Some(encoded) if is_plain(format) => encoded.bytes,
             encoded => self.record_bytes(key, encoded, (sequence, expires_at, grace), extras),
         };
-        Ok(Some(OutgoingRecord { bytes, encoded_len, life, expires_at, extras: Some(extras) }))
+        Some(OutgoingRecord { bytes, encoded_len, life, expires_at, extras: Some(extras) })
+    }
+
+    /// Returns the change at the server that stores an encoded value in place of `read`, whose record is
+    /// `record`. If the expiry of the value has passed, the change is a removal.
+    pub(in crate::api::keyspace) fn outgoing_change(
+        &self,
+        key: SlotKey<'_>,
+        encoded: EncodedValue,
+        ttl: Ttl,
+        (read, record): (Option<ReadEntry>, Option<&[u8]>),
+    ) -> CommitChange {
+        let now = self.now();
+        let (_, ends_at) = self.expiry_after_write(key, ttl, read);
+        if ends_at <= now {
+            return CommitChange::Remove;
+        }
+        let mut written = OutgoingLife::new(now, self.first_expiry(now, ends_at, None), None);
+        written.keeps_limit = read.is_some_and(|read| read.ends_at == written.extras.ends_at);
+        let Some(mut outgoing) = self.outgoing_encoded(key, Some(encoded), written) else {
+            return CommitChange::Remove;
+        };
+        self.keep_life(key, ttl, (read, record), &mut outgoing);
+        CommitChange::Set(outgoing.bytes, outgoing.life)
     }
 
     /// Encodes and checks a value, and compresses it if the keyspace compresses its values.
-    fn encode_to_send(&self, value: &Arc<V>) -> Result<EncodedValue, Error> {
+    pub(in crate::api::keyspace) fn encode_to_send(&self, value: &Arc<V>) -> Result<EncodedValue, Error> {
         let format = self.opened.kind.format;
         let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
         let encoded = codec::encode(format, &**value).map_err(encode_error)?;
@@ -182,17 +216,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if ends_at > now || begins_grace { self.outgoing(key, Some(value), written)? } else { None };
         let Some(mut outgoing) = outgoing else { return self.end_remote(key, condition) };
         let replaced = change.and_then(|change| change.record).filter(|_| read.is_some());
-        // Uses extend the life of neither record.
-        let is_fixed = !matches!(outgoing.life, Life::WhileUsed(_))
-            && read.is_some_and(|read| read.ends_at == read.expires_at);
-        if ttl == Ttl::Keep && is_fixed && self.definition.age_limit().is_none() {
-            // The server keeps the two records for the same time after their expiries.
-            let graces =
-                replaced.map(|record| (self.grace_of(key, record), self.grace_of(key, &outgoing.bytes)));
-            if graces.is_some_and(|(before, after)| before == after) {
-                outgoing.life = Life::Keep;
-            }
-        }
+        self.keep_life(key, ttl, (read, replaced), &mut outgoing);
         let condition = match condition {
             WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {
                 SetCondition::Unchanged(record.to_vec())
@@ -206,6 +230,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 .map_err(|cause| link.error("store a value", cause))
         })?;
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
+    }
+
+    /// Lets a record with [`Ttl::Keep`] keep the remaining time of the record that it replaces, if uses
+    /// extend the life of neither record, and the server keeps them for the same time after their expiries.
+    fn keep_life(
+        &self,
+        key: SlotKey<'_>,
+        ttl: Ttl,
+        (read, replaced): (Option<ReadEntry>, Option<&[u8]>),
+        outgoing: &mut OutgoingRecord,
+    ) {
+        let is_fixed = !matches!(outgoing.life, Life::WhileUsed(_))
+            && read.is_some_and(|read| read.ends_at == read.expires_at);
+        if ttl == Ttl::Keep && is_fixed && self.definition.age_limit().is_none() {
+            let graces =
+                replaced.map(|record| (self.grace_of(key, record), self.grace_of(key, &outgoing.bytes)));
+            if graces.is_some_and(|(before, after)| before == after) {
+                outgoing.life = Life::Keep;
+            }
+        }
     }
 
     fn grace_of(&self, key: SlotKey<'_>, record: &[u8]) -> Duration {

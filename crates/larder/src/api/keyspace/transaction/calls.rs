@@ -26,20 +26,21 @@ impl Transaction<'_> {
     /// # Errors
     /// Returns [`Error::KeyTooLarge`]. Returns [`Error::GroupTooLarge`] for more than
     /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys. Returns [`Error::InvalidSetting`] for a
-    /// keyspace of another cache, and [`Error::NotRemote`] for a keyspace of a remote tier. Also returns
-    /// [`Error::Closed`] or [`Error::Forked`].
+    /// keyspace of another cache. Also returns [`Error::Closed`] or [`Error::Forked`].
+    ///
+    /// Over a remote tier, returns [`Error::Remote`] if the server does not answer, and
+    /// [`Error::NotRemote`] if the transaction uses both a remote and a memory-only keyspace.
     ///
     /// # Cost
-    /// Costs one lookup, and two exclusive locks of a shard.
+    /// Costs one lookup, and two exclusive locks of a shard. In a remote keyspace, costs one request.
     pub fn get<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
         key: impl EncodeKey<K>,
     ) -> Result<Option<Arc<V>>, Error> {
         let at = self.place(keyspace, &key)?;
-        let value = self.value(keyspace, at);
-        self.note_lookup(keyspace, at);
-        Ok(value.and_then(Keyspace::<K, V>::typed))
+        self.fetch(keyspace, &[at])?;
+        Ok(self.look_up(keyspace, at))
     }
 
     /// Returns the live values of several keys, in the order of the keys. All values are from the same
@@ -72,7 +73,10 @@ impl Transaction<'_> {
         V: Serialize + DeserializeOwned + Send + Sync + 'static,
         Q: EncodeKey<K>,
     {
-        keys.into_iter().map(|key| self.get(keyspace, key)).collect()
+        let places = keys.into_iter().map(|key| self.place(keyspace, &key));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        self.fetch(keyspace, &places)?;
+        Ok(places.into_iter().map(|at| self.look_up(keyspace, at)).collect())
     }
 
     /// Returns whether a key has a live entry. The call is not counted as a lookup.
@@ -162,6 +166,7 @@ impl Transaction<'_> {
         key: impl EncodeKey<K>,
     ) -> Result<Option<Timestamp>, Error> {
         let at = self.place(keyspace, &key)?;
+        self.fetch(keyspace, &[at])?;
         let changed = self.keys.get(at).and_then(|key| match key.change.as_ref()? {
             KeyChange::Put(put) => {
                 let entry = key.read.as_ref().and_then(KeyRead::found);
@@ -238,7 +243,7 @@ impl Transaction<'_> {
         key: impl EncodeKey<K>,
     ) -> Result<bool, Error> {
         let at = self.place_to_change(keyspace, &key)?;
-        Ok(self.remove_at(keyspace, at))
+        self.remove_at(keyspace, at)
     }
 
     /// Sets the TTL of a key's live entry, and keeps its value. Returns whether there was a live entry. With
@@ -257,6 +262,7 @@ impl Transaction<'_> {
         let ttl = ttl.into();
         ttl.check(keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
+        self.fetch(keyspace, &[at])?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
             // An unread entry is an error, because lookups may find the entry again later.
             let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
@@ -264,6 +270,17 @@ impl Transaction<'_> {
         };
         self.put(keyspace, at, value, ttl)?;
         Ok(true)
+    }
+
+    /// Returns the value of a key that was [fetched](Self::fetch), and records the lookup.
+    fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+        &mut self,
+        keyspace: &Keyspace<K, V>,
+        at: usize,
+    ) -> Option<Arc<V>> {
+        let value = self.value(keyspace, at);
+        self.note_lookup(keyspace, at);
+        value.and_then(Keyspace::<K, V>::typed)
     }
 
     /// Records a lookup of a key, and a use of its entry. Ignores a repeated lookup, and a lookup of a key
@@ -280,7 +297,13 @@ impl Transaction<'_> {
         let Some(read) = &key.read else { return };
         key.answered = Some(match (read.found(), read.is_in_memory) {
             (None, _) => Count::Misses,
-            (Some(_), false) => Count::DiskHits,
+            (Some(entry), false) => {
+                if let Some(extras) = read.extras {
+                    let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+                    keyspace.note_use_at_server(slot_key, entry.expires_at, extras);
+                }
+                Count::DiskHits
+            }
             (Some(entry), true) => {
                 let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
                 drop(self.shared.tiers.get_in_memory(slot_key));
@@ -298,13 +321,14 @@ impl Transaction<'_> {
         ttl: Ttl,
     ) -> Result<(), Error> {
         if ttl.is_past(keyspace.now()) {
-            self.remove_at(keyspace, at);
+            self.remove_at(keyspace, at)?;
             return Ok(());
         }
         let ttl = match (ttl, self.keys.get(at).and_then(|key| key.change.as_ref())) {
             (Ttl::Keep, Some(KeyChange::Put(put))) => put.ttl(),
             (Ttl::Keep, Some(KeyChange::Remove)) => Ttl::Default,
             (Ttl::Keep, None) => {
+                self.fetch(keyspace, &[at])?;
                 self.read(keyspace, at);
                 ttl
             }
@@ -322,7 +346,8 @@ impl Transaction<'_> {
         &mut self,
         keyspace: &Keyspace<K, V>,
         at: usize,
-    ) -> bool {
+    ) -> Result<bool, Error> {
+        self.fetch(keyspace, &[at])?;
         let is_live = self.value(keyspace, at).is_some();
         if let Some(key) = self.keys.get_mut(at) {
             // The removal is kept even if there was no live entry. The key may have an expired value, which
@@ -330,6 +355,6 @@ impl Transaction<'_> {
             // have an entry on disk.
             key.change = Some(KeyChange::Remove);
         }
-        is_live
+        Ok(is_live)
     }
 }

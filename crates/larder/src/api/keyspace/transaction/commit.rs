@@ -48,8 +48,8 @@ impl TransactionKey {
 
     /// Returns what was read of the key, as input for the checks in memory.
     fn group_read(&self, is_confirmed: bool) -> Option<GroupRead<'_>> {
-        let read = self.read.as_ref()?;
-        Some(GroupRead { key: self.slot_key(), lease: read.lease, entry: read.entry, is_confirmed })
+        let KeyRead { lease, entry, .. } = self.read.as_ref()?;
+        Some(GroupRead { key: self.slot_key(), lease: (*lease)?, entry: *entry, is_confirmed })
     }
 }
 
@@ -62,8 +62,11 @@ impl Transaction<'_> {
         self.keys.iter().all(|key| key.change.is_none())
     }
 
-    /// Returns whether all reads are valid at the same moment.
-    pub(super) fn reads_hold(&self) -> Result<bool, Error> {
+    /// Returns whether all reads are valid at the same moment. A round calls this at most once.
+    pub(super) fn reads_hold(&mut self) -> Result<bool, Error> {
+        if self.is_remote() {
+            return self.conditions_hold();
+        }
         if self.is_lost {
             return Ok(false);
         }
@@ -87,6 +90,9 @@ impl Transaction<'_> {
                 self.count();
                 CommitWait::default()
             }));
+        }
+        if self.is_remote() {
+            return self.publish_remote();
         }
         let tiers = &self.shared.tiers;
         if self.must_save_values() && !tiers.disk.saves() {
@@ -202,13 +208,13 @@ impl Transaction<'_> {
                             let is_saved = part(UNSAVED_OVERHEAD).is_some();
                             GroupChange::Remove { group: group.clone(), is_saved }
                         }
-                        LowestTier::Remote => unreachable!("a transaction refuses a remote keyspace"),
+                        LowestTier::Remote => unreachable!("remote keys are changed at the server"),
                     }),
                 };
                 changes.extend(change.map(|change| (slot_key, change)));
             }
-            if let Some(read) = &key.read {
-                reads.push((slot_key, read.lease, read.entry));
+            if let Some(KeyRead { lease: Some(lease), entry, .. }) = &key.read {
+                reads.push((slot_key, *lease, *entry));
             }
         }
         let published = confirmed(shared, &reads, |reads, conditions| {
@@ -242,7 +248,7 @@ impl Transaction<'_> {
     }
 
     /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes.
-    fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
+    pub(super) fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
         // The values that were read or stored are dropped with the evicted values, after the commit is
         // requested: this transaction may own their last handles, and a user's `Drop` may panic.
         for key in &mut self.keys {
@@ -265,7 +271,7 @@ impl Transaction<'_> {
         CommitWait { kind, is_unsaved: must_save && !is_saved, evicted_values }
     }
 
-    fn count(&self) {
+    pub(super) fn count(&self) {
         for key in &self.keys {
             let Some(keyspace) = &key.keyspace else { continue };
             let changed = key.change.as_ref().map(|change| match change {

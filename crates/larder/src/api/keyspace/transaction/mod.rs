@@ -28,16 +28,20 @@
 //! [`super::modify`], and if it requires a watch. The reads and the result of its closure are then
 //! discarded.
 //!
+//! In a remote keyspace, a round takes no leases and makes its changes at the server ([`remote`]). A
+//! transaction changes either remote keyspaces or others, because no step covers memory and the server.
+//!
 //! - [`calls`]: the methods for the closure. [`put`]: a value that is not stored yet. [`watch`]: the
 //!   condition that a key has not changed since an earlier moment.
 //! - [`rounds`]: the loop of rounds. [`group_size`]: step 2. [`commit`]: steps 3 to 5. [`commit_wait`]:
-//!   step 6.
+//!   step 6. [`remote`]: the steps in a remote keyspace.
 
 mod calls;
 mod commit;
 pub(crate) mod commit_wait;
 mod group_size;
 mod put;
+mod remote;
 pub(crate) mod rounds;
 pub(crate) mod watch;
 
@@ -58,19 +62,26 @@ use crate::engine::shared::Shared;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
+use crate::format::keyspace_id::KeyspaceId;
 use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Value;
+use crate::memory::extras::EntryExtras;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::CommitCondition;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use put::PendingPut;
 
 /// The maximum number of keys that a transaction reads or changes. With this number of keys, the locks are
-/// held for a few milliseconds.
+/// held for a few milliseconds. In remote keyspaces, the maximum is 1,024.
 pub const MAX_TRANSACTION_KEYS: usize = 8_192;
+
+/// The maximum number of keys of a transaction in remote keyspaces. The server answers no other request while
+/// it checks and changes them.
+const MAX_REMOTE_KEYS: usize = 1_024;
 
 /// A running transaction: the reads of its closure, and the changes to make.
 /// [`Cache::transaction`](crate::Cache::transaction) passes it to the closure.
@@ -108,16 +119,21 @@ struct TransactionKey {
     keyspace: Option<Arc<OpenKeyspace>>,
     read: Option<KeyRead>,
     change: Option<KeyChange>,
+    /// What the slot of a remote key must have when the changes are made.
+    conditions: Vec<CommitCondition>,
     /// The counter for the lookup of the key, if there was a lookup.
     answered: Option<Count>,
 }
 
-/// The result of reading a key under a lease.
+/// The result of reading a key.
 struct KeyRead {
-    lease: LeaseId,
+    /// The lease that was taken before the key was read. `None` for a remote key.
+    lease: Option<LeaseId>,
     /// The entry that the key must still have when the changes are made.
     entry: Option<ReadEntry>,
     value: KeyContent,
+    /// The extras of an entry at the server.
+    extras: Option<EntryExtras>,
     is_in_memory: bool,
     /// Whether no entry was found, but the disk may have one.
     is_unread: bool,
@@ -146,6 +162,10 @@ impl KeyRead {
 }
 
 impl TransactionKey {
+    fn is_remote(&self) -> bool {
+        KeyspaceId::of(&self.full).is_remote()
+    }
+
     fn slot_key(&self) -> SlotKey<'_> {
         SlotKey { hash: self.hash, bytes: &self.full }
     }
@@ -200,7 +220,6 @@ impl Transaction<'_> {
                 allowed: "it must be a keyspace of the cache whose transaction this is".to_owned(),
             });
         }
-        keyspace.refuse_remote("a transaction", "change one key at a time")?;
         let full = keyspace.encode(key)?;
         let at = self.place_of(full.as_slice(), || keyspace.opened.name.clone())?;
         if let Some(key) = self.keys.get_mut(at) {
@@ -230,11 +249,16 @@ impl Transaction<'_> {
         if let Some(&at) = places.find(hash, is_it) {
             return Ok(at);
         }
-        if keys.len() >= MAX_TRANSACTION_KEYS {
+        let is_remote = KeyspaceId::of(full).is_remote();
+        if keys.first().is_some_and(|first| first.is_remote() != is_remote) {
+            return Err(mixed());
+        }
+        let max = if is_remote { MAX_REMOTE_KEYS } else { MAX_TRANSACTION_KEYS };
+        if keys.len() >= max {
             return Err(Error::GroupTooLarge {
                 keyspace: name(),
                 size: "the keys of a transaction".to_owned(),
-                max: MAX_TRANSACTION_KEYS.to_string(),
+                max: max.to_string(),
                 remedy: "use fewer keys at once",
             });
         }
@@ -246,6 +270,7 @@ impl Transaction<'_> {
             keyspace: None,
             read: None,
             change: None,
+            conditions: Vec::new(),
             answered: None,
         });
         if let Some(in_closure) = &self.in_closure {
@@ -271,7 +296,8 @@ impl Transaction<'_> {
         }
     }
 
-    /// Reads a key with its value, unless it was already read.
+    /// Reads a key with its value, unless it was already read. A remote key must have been
+    /// [fetched](Self::fetch).
     fn read<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -304,8 +330,8 @@ impl Transaction<'_> {
         };
         match &mut key.read {
             None => {
-                let lease = lease.into_id();
-                key.read = Some(KeyRead { lease, entry, value, is_in_memory, is_unread });
+                let lease = Some(lease.into_id());
+                key.read = Some(KeyRead { lease, entry, value, extras: None, is_in_memory, is_unread });
             }
             // The key was watched, but its value was not read. The first lease is kept.
             Some(read) => {
@@ -318,6 +344,15 @@ impl Transaction<'_> {
             }
         }
         key.read.as_ref()
+    }
+}
+
+/// Returns the error of a transaction that would change both memory and the server.
+#[cold]
+fn mixed() -> Error {
+    Error::NotRemote {
+        what: "a transaction that also uses a memory-only keyspace",
+        remedy: "use one transaction for the keyspaces at the server, and another one for those in memory",
     }
 }
 
@@ -335,8 +370,8 @@ impl Drop for Transaction<'_> {
         // them.
         if memory.process.is_current() {
             for key in &self.keys {
-                if let Some(read) = &key.read {
-                    memory.release(key.slot_key(), read.lease);
+                if let Some(lease) = key.read.as_ref().and_then(|read| read.lease) {
+                    memory.release(key.slot_key(), lease);
                 }
             }
         }

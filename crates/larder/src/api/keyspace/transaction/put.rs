@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::insert_options::Durability;
-use crate::api::keyspace::prepare::{PreparedValue, room_for};
+use crate::api::keyspace::prepare::{EncodedValue, PreparedValue, room_for};
 use crate::api::keyspace::ttl::Ttl;
 use crate::error::Error;
 use crate::format::key::Key;
@@ -15,6 +15,7 @@ use crate::memory::grace::Grace;
 use crate::memory::group::Group;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::CommitChange;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -53,6 +54,15 @@ pub(super) trait PendingPut {
         read: Option<ReadEntry>,
         saved: Option<(BufferRoom, Option<Arc<Group>>)>,
     ) -> Option<IncomingEntry>;
+
+    /// Converts the prepared value into the change at the server that replaces `read`, whose record is
+    /// `record`.
+    fn take_change(
+        &mut self,
+        key: SlotKey<'_>,
+        read: Option<ReadEntry>,
+        record: Option<&[u8]>,
+    ) -> Option<CommitChange>;
 }
 
 pub(super) struct TypedPut<K, V> {
@@ -60,11 +70,13 @@ pub(super) struct TypedPut<K, V> {
     value: Arc<V>,
     ttl: Ttl,
     prepared: Option<PreparedValue>,
+    /// The encoding for the server, in a remote keyspace.
+    encoded: Option<EncodedValue>,
 }
 
 impl<K, V> TypedPut<K, V> {
     pub(super) fn new(keyspace: Keyspace<K, V>, value: Arc<V>, ttl: Ttl) -> Self {
-        Self { keyspace, value, ttl, prepared: None }
+        Self { keyspace, value, ttl, prepared: None, encoded: None }
     }
 }
 
@@ -83,6 +95,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> PendingPut
     }
 
     fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error> {
+        if self.keyspace.is_remote() {
+            self.encoded = Some(self.keyspace.encode_to_send(&self.value)?);
+            return Ok(());
+        }
         self.prepared = Some(self.keyspace.prepare(key, &self.value, Durability::Immediate)?);
         Ok(())
     }
@@ -112,5 +128,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> PendingPut
             .map(|(payload, (room, group))| self.keyspace.unsaved(payload, now, room, group, extras));
         let value = Some(self.value.clone() as Value);
         Some(IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
+    }
+    fn take_change(
+        &mut self,
+        key: SlotKey<'_>,
+        read: Option<ReadEntry>,
+        record: Option<&[u8]>,
+    ) -> Option<CommitChange> {
+        let encoded = self.encoded.take()?;
+        Some(self.keyspace.outgoing_change(key, encoded, self.ttl, (read, record)))
     }
 }

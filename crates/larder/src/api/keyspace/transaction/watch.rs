@@ -14,9 +14,19 @@
 //! A record that does not decode counts as an entry here, although calls that read its value miss it. So if
 //! the transaction has read the value before, (2) reads the entry separately.
 //!
+//! In a remote keyspace, the server returns a token for the content of the key's slot, and stores a mark in
+//! an empty slot ([`RemoteTier::watch`](crate::remote::RemoteTier::watch)). Every change of the slot makes
+//! the token void, because no two records and no two marks have the same bytes. The server checks the token
+//! when the transaction requires the watch, and again when it makes the changes ([`super::remote`]). An
+//! empty slot without a mark could be filled and emptied again, which the server would not detect. The raw
+//! format has no marks, and equal bytes in it do not mean an unchanged slot. So a watch in this format is
+//! refused.
+//!
 //! While the disk tier is off, it is unknown whether a key is missing. A watch that is taken during this
 //! time holds only while the disk tier stays off, because an entry on disk may later be found, and
 //! disappear again.
+
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,14 +34,20 @@ use serde::de::DeserializeOwned;
 use super::{KeyContent, KeyRead, RoundWaits, Transaction, entry_now};
 use crate::api::keyspace::Keyspace;
 use crate::engine::group::LeasedEntry;
+use crate::engine::remote::link::RemoteLink;
+use crate::engine::remote::lookup::is_plain;
 use crate::engine::shared::CacheIdentity;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::WatchToken;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+
+/// How long the server keeps the mark in the empty slot of a watched key.
+const MARK_LIFE: Duration = Duration::from_mins(10);
 
 /// The content of a key at one moment. A later transaction can require that the key still has this content
 /// ([`Transaction::require`]). Created by [`Keyspace::watch`].
@@ -45,8 +61,10 @@ pub struct Watch {
     content: WatchedContent,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum WatchedContent {
+    /// The content of the slot at the server of a remote tier.
+    AtServer(WatchToken),
     /// The key has an entry with this sequence.
     Entry(u64),
     /// The key has no entry. Holds the epoch of the key.
@@ -61,10 +79,12 @@ enum WatchedContent {
 
 impl WatchedContent {
     /// Returns whether a new read of the key shows the same content.
-    fn holds(self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
+    fn holds(&self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
         let is_unstored =
             |epoch: u64| tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence);
-        match self {
+        match *self {
+            // `Transaction::require_at_server` asks the server.
+            Self::AtServer(_) => false,
             Self::Entry(watched) => sequence == Some(watched),
             Self::Missing(epoch) => sequence.is_none() && is_unstored(epoch),
             Self::Unread { epoch, withdrawals } => {
@@ -100,18 +120,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// load, a removal, an expiry, or an eviction from the cache. The watch of a key without an entry may
     /// also break, in rare cases, when another key is stored.
     ///
+    /// In a remote keyspace, every change by any machine breaks the watch. The watch of a key without an
+    /// entry also breaks after ten minutes, and when a load of the key begins or ends.
+    ///
     /// # Errors
-    /// Returns [`Error::KeyTooLarge`], [`Error::NotRemote`], [`Error::Closed`] or [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`]. In a remote keyspace, returns
+    /// [`Error::Remote`] if the server does not answer, and [`Error::NotRemote`] in
+    /// [`Format::Raw`](crate::Format::Raw), because equal values in this format have the same bytes.
     ///
     /// # Cost
-    /// Costs one lookup without decoding, and three locks of a shard.
+    /// Costs one lookup without decoding, and three locks of a shard. In a remote keyspace, costs one
+    /// request.
     pub fn watch(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         self.watch_full(self.encode(&key)?.as_slice())
     }
 
     fn watch_full(&self, full: &[u8]) -> Result<Watch, Error> {
         self.shared.refuse_if_unusable()?;
-        self.refuse_remote("a watch", "change one key at a time")?;
+        if let Some(link) = self.link() {
+            return self.watch_at_server(link, full);
+        }
         let tiers = &self.shared.tiers;
         let key = tiers.memory.key(full);
         // 1.
@@ -124,6 +152,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             None if is_unread => WatchedContent::Unread { epoch, withdrawals },
             None => WatchedContent::Missing(epoch),
         };
+        Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
+    }
+
+    fn watch_at_server(&self, link: &RemoteLink, full: &[u8]) -> Result<Watch, Error> {
+        if is_plain(self.opened.kind.format) {
+            let remedy = "use another format, or compare_and_insert";
+            return Err(Error::NotRemote { what: "a watch in the format raw", remedy });
+        }
+        let token = link.ask(|tier, reply| tier.watch(full.into(), MARK_LIFE, reply));
+        let token = token.map_err(|cause| link.error("watch a key", cause))?;
+        let content = WatchedContent::AtServer(token);
         Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
     }
 
@@ -183,6 +222,9 @@ impl Transaction<'_> {
     /// # Errors
     /// Returns [`Error::Changed`] if the key has changed. Returns [`Error::InvalidSetting`] for a watch of
     /// another cache. Otherwise, returns the same errors as [`get`](Transaction::get).
+    ///
+    /// # Cost
+    /// Costs one lookup without decoding, and two locks of a shard. In a remote keyspace, costs one request.
     pub fn require(&mut self, watch: &Watch) -> Result<(), Error> {
         self.shared.refuse_if_unusable()?;
         if !Arc::ptr_eq(&watch.cache, &self.shared.identity) {
@@ -198,6 +240,9 @@ impl Transaction<'_> {
             self.waits = RoundWaits::Needed;
             return Ok(());
         }
+        if let WatchedContent::AtServer(token) = &watch.content {
+            return self.require_at_server(at, token);
+        }
         let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
         // 2.
@@ -209,13 +254,13 @@ impl Transaction<'_> {
                 (None, Some(_)) => (KeyContent::OnDisk, false),
                 (None, None) => (KeyContent::None, true),
             };
-            KeyRead { lease, entry, value, is_in_memory, is_unread }
+            KeyRead { lease: Some(lease), entry, value, extras: None, is_in_memory, is_unread }
         });
         // The transaction may have read the value before, and its record did not decode. Then the entry is
         // read separately. It is the watched entry if it has the same sequence, because a sequence is never
         // reused.
-        if let (WatchedContent::Entry(watched), None) = (watch.content, read.entry) {
-            read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == watched);
+        if let (WatchedContent::Entry(watched), None) = (&watch.content, read.entry) {
+            read.entry = entry_now(tiers, slot_key).filter(|entry| entry.sequence == *watched);
         }
         // 3.
         let sequence = read.entry.map(|entry| entry.sequence);

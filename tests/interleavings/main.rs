@@ -31,6 +31,7 @@ mod reads;
 mod refresh;
 mod remote;
 mod remote_idle;
+mod remote_transactions;
 #[path = "../support/seeds.rs"]
 mod seeds;
 mod shutdown;
@@ -147,6 +148,8 @@ scenarios! {
     remote::loads_of_several_keys_in_opposite_orders_end,
     remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
     remote_idle::a_late_use_extends_no_other_entry,
+    remote_transactions::a_transfer_of_two_machines_keeps_the_sum,
+    remote_transactions::a_watch_at_a_server_sees_what_came_and_went,
     ticks::a_hit_within_a_tick_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,

@@ -178,6 +178,20 @@ fn a_use_that_extends_another_record_is_caught() {
 }
 
 #[test]
+fn a_transaction_at_a_server_in_several_requests_is_caught() {
+    let scenario = crate::remote_transactions::a_transfer_of_two_machines_keeps_the_sum;
+    assert_caught(Failpoint::CommitUnchecked, scenario);
+    assert_caught(Failpoint::CommitAfterCheck, scenario);
+    assert_caught(Failpoint::CommitOneByOne, scenario);
+}
+
+#[test]
+fn a_watch_of_an_empty_slot_without_a_mark_is_caught() {
+    let scenario = crate::remote_transactions::a_watch_at_a_server_sees_what_came_and_went;
+    assert_caught(Failpoint::WatchWithoutMark, scenario);
+}
+
+#[test]
 fn a_wait_for_a_load_that_queues_is_caught() {
     assert_caught(Failpoint::WaitForQueued, crate::refresh::a_load_in_the_queue_is_taken_over);
 }

@@ -42,7 +42,7 @@ impl Machines {
         Self { time, server, nodes, caches }
     }
 
-    fn versions(&self) -> [Keyspace<u64, u64>; 2] {
+    pub(crate) fn versions(&self) -> [Keyspace<u64, u64>; 2] {
         self.caches.each_ref().map(|cache| cache.keyspace(VERSIONS).unwrap())
     }
 
@@ -63,7 +63,7 @@ impl Machines {
 }
 
 /// Delays the messages of the server to a node, and then pings the server.
-fn delay(node: &RemoteNode) {
+pub(crate) fn delay(node: &RemoteNode) {
     node.hold_stream(true);
     sleep(Duration::ZERO);
     node.hold_stream(false);

@@ -12,7 +12,7 @@ use crate::expiry::Lookups;
 use crate::explorer::contest;
 use crate::place::{PAIRS, Place, TTL, let_others_go_on, versions};
 
-fn transfer(cache: &Cache, versions: &Keyspace<u64, u64>, (from, to): (u64, u64), amount: u64) {
+pub(crate) fn transfer(cache: &Cache, versions: &Keyspace<u64, u64>, (from, to): (u64, u64), amount: u64) {
     let moved = cache.transaction(|tx| {
         let has = tx.get(versions, &from)?.map_or(0, |value| *value);
         let other = tx.get(versions, &to)?.map_or(0, |value| *value);

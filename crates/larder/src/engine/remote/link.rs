@@ -22,7 +22,7 @@ pub(crate) struct RemoteLink {
     pub(crate) tier: Arc<dyn RemoteTier>,
     pub(crate) waits: PushWaits,
     pub(crate) fences: Fences,
-    pub(crate) uses: SentUses,
+    pub(crate) uses: Arc<SentUses>,
     pub(crate) leases: SlotLeases,
     process: Process,
     /// This lock is held shared while the tier's thread drops near copies. A close does not wait for that
@@ -46,7 +46,7 @@ impl RemoteLink {
             tier,
             waits: PushWaits::default(),
             fences: Fences::default(),
-            uses: SentUses::default(),
+            uses: Arc::default(),
             leases: SlotLeases::default(),
             process,
             #[cfg(any(test, feature = "test-util"))]

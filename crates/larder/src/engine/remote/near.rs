@@ -19,8 +19,6 @@ impl NearTier for Tiers {
             self.drop_copies(|| self.memory.drop_near(self.memory.key(key), &mut dropped));
             if let Some(remote) = self.remote() {
                 self.end_parked(remote.waits.note_push(Some(key)));
-                // After the copy is dropped. Otherwise a hit of the copy would send its use once more.
-                remote.uses.end(Some(key));
             }
         }
         // The `Drop` of a value may send a request to the server. The calling thread reads the answers, so
@@ -44,7 +42,6 @@ impl Tiers {
         self.drop_copies(|| self.memory.purge(scope, false, self.time.now(), 0, &mut dropped));
         if let Some(remote) = self.remote() {
             self.end_parked(remote.waits.note_push(None));
-            remote.uses.end(None);
         }
         self.sweeper.drop_values(dropped);
     }

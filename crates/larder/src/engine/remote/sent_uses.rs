@@ -1,67 +1,62 @@
-//! The uses of entries that were sent to the server: the notes of step 2 of [`super::uses`].
+//! The uses of entries that are on their way to the server: the notes of step 2 of [`super::uses`].
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::pin::pin;
+use std::task::{Context, Wake, Waker};
 
+use crate::remote::reply::RemoteAnswer;
 use crate::remote::tier::RemoteKey;
-use crate::sys::sync::{AtomicUsize, Mutex, Ordering, StatisticU64};
+use crate::sys::sync::{Arc, Mutex, Ordering, StatisticU64};
 
-/// Maximum number of keys that are noted.
+/// Maximum number of uses that are on their way at a time.
 const MAX_SENT: usize = 4096;
-/// The keys whose uses were sent, and are not pushed yet.
+
+/// The keys whose uses were sent, and have no answer yet.
 #[derive(Debug, Default)]
 pub(crate) struct SentUses {
-    /// Number of notes, changed under the lock of the notes. While it is zero, a push takes no lock here.
-    len: AtomicUsize,
-    notes: Mutex<UseNotes>,
-    /// The number of uses that were not sent, because all notes were taken.
+    keys: Mutex<HashSet<RemoteKey, ahash::RandomState>>,
+    /// The number of uses that were not sent, because there were [`MAX_SENT`] others.
     unsent: StatisticU64,
 }
 
-#[derive(Debug, Default)]
-struct UseNotes {
-    /// The time at which each note is void, on the cache's monotonic clock.
-    void_at: HashMap<RemoteKey, Duration, ahash::RandomState>,
-    /// No note is void before this time, if the list is full.
-    full_until: Duration,
+/// The note of one use. The tier wakes it with the answer.
+struct SentUse {
+    uses: Arc<SentUses>,
+    key: RemoteKey,
+}
+
+impl Wake for SentUse {
+    fn wake(self: Arc<Self>) {
+        self.uses.end(&self.key);
+    }
 }
 
 impl SentUses {
-    /// Runs step 2. Returns whether the caller must send the use.
-    pub(super) fn note(&self, key: &[u8], now: Duration, lasts: Duration) -> bool {
-        let mut notes = self.notes.lock();
-        if let Some(void_at) = notes.void_at.get_mut(key) {
-            let is_void = *void_at <= now;
-            if is_void {
-                *void_at = now + lasts;
-            }
-            return is_void;
+    /// Runs step 2. Returns whether the caller must send the use. Then it must also call
+    /// [`end_with`](Self::end_with).
+    pub(super) fn note(&self, key: &[u8]) -> bool {
+        let mut keys = self.keys.lock();
+        if keys.contains(key) {
+            return false;
         }
-        if notes.void_at.len() >= MAX_SENT && notes.full_until <= now {
-            notes.void_at.retain(|_, void_at| *void_at > now);
-            notes.full_until = notes.void_at.values().min().copied().unwrap_or_default();
-        }
-        if notes.void_at.len() >= MAX_SENT {
+        if keys.len() >= MAX_SENT {
             self.unsent.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        notes.void_at.insert(key.into(), now + lasts);
-        self.len.store(notes.void_at.len(), Ordering::Relaxed);
-        true
+        keys.insert(key.into())
     }
 
-    /// Ends the note of a key, or all notes if `key` is `None`, because a push has come.
-    pub(super) fn end(&self, key: Option<&[u8]>) {
-        // Relaxed: a note that is added at this moment may stay. It is void by itself.
-        if self.len.load(Ordering::Relaxed) == 0 {
-            return;
+    /// Ends the note of a key with the answer to its request, whatever the answer is. Does not wait for it.
+    pub(super) fn end_with(self: &Arc<Self>, key: &[u8], answer: RemoteAnswer<bool>) {
+        let sent = Arc::new(SentUse { uses: self.clone(), key: key.into() });
+        // The answer keeps the waker after the receiver is dropped here.
+        if pin!(answer).poll(&mut Context::from_waker(&Waker::from(sent))).is_ready() {
+            self.end(key);
         }
-        let mut notes = self.notes.lock();
-        match key {
-            Some(key) => drop(notes.void_at.remove(key)),
-            None => notes.void_at.clear(),
-        }
-        self.len.store(notes.void_at.len(), Ordering::Relaxed);
+    }
+
+    fn end(&self, key: &[u8]) {
+        self.keys.lock().remove(key);
     }
 
     pub(crate) fn unsent(&self) -> u64 {
@@ -72,37 +67,45 @@ impl SentUses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::reply::{RemoteReply, reply};
 
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_use_is_sent_once_until_it_is_pushed_or_its_note_is_void() {
-        let uses = SentUses::default();
-        let at = |seconds: u32| seconds * SECOND;
-        assert!(uses.note(b"MTNVTU", at(0), SECOND) && uses.note(b"AIRTEL", at(0), SECOND));
-        assert!(!uses.note(b"MTNVTU", at(0), SECOND));
-        uses.end(Some(b"GLO"));
-        assert!(!uses.note(b"MTNVTU", at(0), SECOND));
-        uses.end(Some(b"MTNVTU"));
-        assert!(uses.note(b"MTNVTU", at(0), SECOND) && !uses.note(b"AIRTEL", at(0), SECOND));
-        assert!(uses.note(b"AIRTEL", at(1), SECOND) && !uses.note(b"AIRTEL", at(1), SECOND));
-        uses.end(None);
-        assert!(uses.note(b"MTNVTU", at(1), SECOND) && uses.note(b"AIRTEL", at(1), SECOND));
+    /// Notes a key, and returns the place of its answer.
+    fn send(uses: &Arc<SentUses>, key: &[u8]) -> RemoteReply<bool> {
+        assert!(uses.note(key));
+        let (sender, answer) = reply();
+        uses.end_with(key, answer);
+        sender
     }
 
     #[test]
-    fn a_full_list_counts_what_it_does_not_take_until_notes_are_void() {
-        let uses = SentUses::default();
-        for number in 0..MAX_SENT {
-            let lasts = if number == 0 { SECOND } else { 2 * SECOND };
-            assert!(uses.note(&number.to_be_bytes(), Duration::ZERO, lasts));
+    fn a_use_is_sent_once_until_its_answer_whatever_that_is() {
+        let uses = Arc::new(SentUses::default());
+        let ends: [fn(RemoteReply<bool>); 3] =
+            [|sent| sent.send(Ok(true)), |sent| sent.send(Ok(false)), drop];
+        for end in ends {
+            let (sent, _other) = (send(&uses, b"MTNVTU"), send(&uses, b"AIRTEL"));
+            assert!(!uses.note(b"MTNVTU"));
+            end(sent);
+            drop(send(&uses, b"MTNVTU"));
+            assert!(!uses.note(b"AIRTEL"));
         }
-        assert!(!uses.note(b"MTNVTU", Duration::ZERO, SECOND));
-        assert!(!uses.note(b"MTNVTU", SECOND / 2, SECOND));
+        assert!(uses.note(b"MTNVTU"));
+        let (sender, answer) = reply();
+        drop(sender);
+        uses.end_with(b"MTNVTU", answer);
+        assert!(uses.note(b"MTNVTU"), "the answer came before the wait for it");
+        assert_eq!(uses.unsent(), 0);
+    }
+
+    #[test]
+    fn a_full_list_counts_what_it_does_not_take_until_an_answer_comes() {
+        let uses = Arc::new(SentUses::default());
+        let mut sent: Vec<_> = (0..MAX_SENT).map(|number| send(&uses, &number.to_be_bytes())).collect();
+        assert!(!uses.note(b"MTNVTU") && !uses.note(b"MTNVTU"));
         assert_eq!(uses.unsent(), 2);
-        assert!(uses.note(b"MTNVTU", SECOND, SECOND), "one of them is void");
-        assert!(!uses.note(b"AIRTEL", SECOND, SECOND));
-        assert!(uses.note(b"AIRTEL", 2 * SECOND, SECOND));
+        sent.pop().unwrap().send(Ok(false));
+        let _sent = send(&uses, b"MTNVTU");
+        assert!(!uses.note(b"AIRTEL"));
         assert_eq!(uses.unsent(), 3);
     }
 }

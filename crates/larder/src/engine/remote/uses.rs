@@ -7,14 +7,19 @@
 //!    of the server. Both have the mark of the record, and its hard limit. If the life already ends at this
 //!    limit, the use has no effect.
 //! 2. The hit notes the key in [`sent_uses`](super::sent_uses). If the key is noted already, a request is on
-//!    its way, and the hit sends none. A note is void after a sixteenth of the time to idle. So if the
-//!    request was lost, the next use after that sends another one.
+//!    its way, and the hit sends none.
 //! 3. The hit sends the request, and returns its value. It waits for no answer.
 //! 4. The server checks the mark and the life, and extends the life, in one step. If any machine has removed
 //!    or replaced the record since the value of (1) was stored, or if the entry has expired, the request
-//!    changes nothing.
-//! 5. The server pushes the change. The push drops the near copies of all machines, and ends the note of
-//!    (2). The next lookup of each machine asks the server, and its near copy has the new life.
+//!    changes nothing. Any answer ends the note of (2), also a refusal, and the error of a lost connection.
+//!    So the next use after a request without effect is sent again.
+//! 5. The server pushes the change. The push drops the near copies of all machines. The next lookup of each
+//!    machine asks the server, and its near copy has the new life.
+//!
+//! The time of (1) may be ahead of the server's: the coarse clock is, and so is the life of a copy whose
+//! lookup took long. So the server takes a use also if up to 17/16 of the time to idle is left. Otherwise it
+//! would refuse the first use that is due, and uses that were not sent because of that one would be lost.
+//! A hit between (4) and (5) sends one more request, which the server refuses, because 9/8 are left.
 //!
 //! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the
 //! expiry, would leave a copy that outlives its entry. After the answer of (4), it would be of no use,
@@ -37,9 +42,9 @@ use crate::remote::tier::RecordUse;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// A note is void after the time to idle divided by this number. The result is less than an eighth of the
-/// time to idle, so that a note is void before the extended entry is due again.
-const REPEATS: u32 = 16;
+/// The server takes a use also if the life that is left exceeds the time to idle by this part of it. The part
+/// is less than the eighth by which a use extends a life, so that of several uses only the first one does.
+const TOLERANCE: u32 = 16;
 
 impl Tiers {
     /// Runs steps 1 to 3 for a hit. `expires_at` and `extras` are those of the entry that was found, and
@@ -61,11 +66,13 @@ impl Tiers {
             _ = self.memory.extend_life(key, life, || self.time.now(), None);
         }
         // 2.
-        if !link.uses.note(key.bytes, self.time.clock().monotonic(), time_to_idle / REPEATS) {
+        if !link.uses.note(key.bytes) {
             return;
         }
         // 3.
-        let record_use = RecordUse { mark: extras.record_mark, below: time_to_idle, life };
-        drop(link.begin(|tier, reply| tier.extend(key.bytes.into(), record_use, reply)));
+        let below = time_to_idle.saturating_add(time_to_idle / TOLERANCE);
+        let record_use = RecordUse { mark: extras.record_mark, below, life };
+        let answer = link.begin(|tier, reply| tier.extend(key.bytes.into(), record_use, reply));
+        link.uses.end_with(key.bytes, answer);
     }
 }

@@ -8,6 +8,7 @@ mod leases;
 mod loads;
 mod refreshes;
 mod registered;
+mod sent_uses;
 mod sharing;
 mod transactions;
 mod waits;

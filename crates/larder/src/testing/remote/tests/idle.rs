@@ -9,25 +9,25 @@ use crate::api::keyspace::loading::policy::LoadPolicy;
 use crate::api::keyspace::lookup::LookupOutcome;
 use crate::format::codec::format::Format;
 
-const MINUTE: Duration = Duration::from_mins(1);
-const MILLI: Duration = Duration::from_millis(1);
-const IDLE: Duration = Duration::from_mins(8);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const MILLI: Duration = Duration::from_millis(1);
+pub(super) const IDLE: Duration = Duration::from_mins(8);
 /// Maximum time between the last use of an entry and its expiry.
-const LIFE: Duration = Duration::from_mins(9);
+pub(super) const LIFE: Duration = Duration::from_mins(9);
 const HOUR: Duration = Duration::from_hours(1);
 
 const FIXED: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("user").ttl(HOUR);
-const USERS: KeyspaceDefinition<u64, u64> = FIXED.time_to_idle(IDLE);
+pub(super) const USERS: KeyspaceDefinition<u64, u64> = FIXED.time_to_idle(IDLE);
 const GRACED: KeyspaceDefinition<u64, u64> = USERS.grace(HOUR).cool_down(MILLI);
 
-type Users = Keyspace<u64, u64>;
+pub(super) type Users = Keyspace<u64, u64>;
 
-fn open(two: &TwoNodes, definition: KeyspaceDefinition<u64, u64>) -> [Users; 2] {
+pub(super) fn open(two: &TwoNodes, definition: KeyspaceDefinition<u64, u64>) -> [Users; 2] {
     [0, 1].map(|node| two.caches[node].keyspace(definition).unwrap())
 }
 
 /// Returns the remaining time of the entry: of the near copy if there is one, and otherwise at the server.
-fn left(users: &Users) -> Option<Duration> {
+pub(super) fn left(users: &Users) -> Option<Duration> {
     users.ttl(&1).and_then(Remaining::duration)
 }
 
@@ -148,26 +148,6 @@ fn a_hit_waits_for_no_answer_and_a_use_that_is_lost_is_repeated() {
     assert_eq!(left(&other), Some(2 * MINUTE));
     assert!(one.get(&1).is_some(), "at the server");
     assert_eq!(left(&other), Some(LIFE));
-}
-
-#[test]
-fn a_use_that_no_push_answers_is_repeated_after_a_sixteenth_of_the_time() {
-    let two = two_nodes();
-    let ([one, _], node) = (open(&two, USERS), &two.nodes[0]);
-    one.insert(&1, 10).unwrap();
-    one.get(&1);
-    two.clock.advance(7 * MINUTE);
-    node.hold_stream(true);
-    let asked = two.server.requests();
-    let sent_after = |time| {
-        two.clock.advance(time);
-        assert!(one.get(&1).is_some());
-        two.server.requests() - asked
-    };
-    assert_eq!(sent_after(Duration::ZERO), 1);
-    assert_eq!(sent_after((MINUTE / 2).saturating_sub(MILLI)), 1);
-    assert_eq!((sent_after(MILLI), sent_after(MILLI)), (2, 2));
-    node.hold_stream(false);
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn a_failed_refresh_keeps_the_value_and_is_not_repeated_at_once() {
         clock.advance(AGE);
         assert_eq!(value(&prices), 1);
         wait_until("the failure", || prices.keyspace().stats().load_failures == 1);
-        // The cool-down lasts a second, so a hundred callers begin only a few refreshes.
+        // The cool-down lasts a second, so a hundred calls begin only a few refreshes.
         (0..100).for_each(|_| assert_eq!(value(&prices), 1));
         assert!(prices.keyspace().stats().refreshes < 50);
     }

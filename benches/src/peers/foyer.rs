@@ -1,5 +1,4 @@
-//! foyer's hybrid cache of memory and a directory, on tokio, with the settings that its documentation
-//! recommends.
+//! foyer's hybrid cache of memory and a directory, on tokio.
 //!
 //! The caller blocks its own thread on the future, as a blocking program that uses foyer does. Entries are
 //! written to the disk when they are inserted, because the bench looks them up after a restart. By default,

@@ -1,5 +1,6 @@
-//! The subcommands, one module each. They use [`cache`](crate::cache), [`args`](crate::args) and
-//! [`term`](crate::term). Only [`server`] uses other subcommands.
+//! The subcommands, with one module for each subcommand or group of related subcommands. They use
+//! [`cache`](crate::cache), [`args`](crate::args) and [`term`](crate::term). Only [`server`] uses other
+//! subcommands.
 
 pub(crate) mod activity;
 pub(crate) mod change;

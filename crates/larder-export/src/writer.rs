@@ -57,7 +57,8 @@ impl<W: Write> Writer<W> {
         self.spelled_entry(entry, None)
     }
 
-    /// Writes an entry. JSON lines also get the field `spelled`: the key as text for people.
+    /// Writes an entry. In JSON lines, `spelled` becomes a field of the entry, if it is `Some`: the key as
+    /// text for people. The binary form ignores it.
     ///
     /// # Errors
     /// Returns the same errors as [`entry`](Self::entry).

@@ -250,7 +250,8 @@ fn name_chosen(chosen: &Path, socket: Option<&Path>, json: bool) {
     note(json, &text);
 }
 
-/// Returns the access of a command that reads. `--file-only` excludes the process.
+/// Returns the access of a command that reads. With `--file-only`, the command reads the file even if the
+/// process that owns it serves a control socket.
 fn reads<'a>(file_only: bool) -> Access<'a> {
     if file_only { Access::File } else { Access::Process }
 }

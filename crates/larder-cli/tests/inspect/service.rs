@@ -99,7 +99,8 @@ impl Drop for Service {
     }
 }
 
-/// The keyspace of products, with the type of the release that runs.
+/// The product keyspace. The role of the process selects the value type: that of the current release, or that
+/// of a release that has renamed a field.
 #[derive(Clone)]
 enum Products {
     Of(Keyspace<String, Product>),

@@ -155,8 +155,8 @@ end
 return found"
 ));
 
-/// Arguments: a new generation if there is none, a token, the duration of the lease in ms. Returns the kind
-/// of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data, as `GET` returns it. A lease
+/// Arguments: a generation to store if there is none, a token, the duration of the lease in ms. Returns the
+/// kind of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data, as `GET` returns it. A lease
 /// marker without an expiry counts as empty. Another program has removed its expiry, so it would bar all
 /// loads forever.
 pub(super) static LEASE_OR_GET: Script = Script::new(heading!(

@@ -248,8 +248,8 @@ impl Invalidation {
     /// Returns the same errors as [`commit`](Invalidation::commit).
     ///
     /// # Cost
-    /// Costs the same as [`commit`](Invalidation::commit). A disk tier adds a round trip to a worker thread.
-    /// The wait for the commit does not occupy a worker thread.
+    /// Costs the same as [`commit`](Invalidation::commit). A disk tier or a remote tier adds a round trip to
+    /// a worker thread. The wait for the commit does not occupy a worker thread.
     #[cfg(feature = "async")]
     pub async fn commit_async(self) -> Result<u64, Error> {
         self.begin_async().await?.wait().await
@@ -286,7 +286,10 @@ impl Invalidation {
     /// [`Error::Remote`], as with `commit`.
     ///
     /// # Cost
-    /// Costs as much as the removals cost in memory. A disk tier adds a round trip to a worker thread.
+    /// Costs the same as [`commit`](Invalidation::commit) without the commit: the removals from memory, a
+    /// lookup on disk for each key that memory does not have, a read of each matching entry on disk for a
+    /// prefix, and the requests to the server of a remote tier. A disk tier or a remote tier adds a round
+    /// trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

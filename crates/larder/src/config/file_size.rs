@@ -4,8 +4,8 @@ use super::{CacheBuilder, MIN_DISK};
 use crate::error::Error;
 use crate::units::ByteSize;
 
-/// Maximum length of the file as a multiple of the disk capacity. The store doubles the length of a file when
-/// it must grow.
+/// Maximum length of the file as a multiple of the disk capacity. The length of a file grows by whole regions
+/// or doubles, and a hole counts in the length.
 pub const MAX_LENGTH_PER_CAPACITY: u64 = 2;
 
 impl CacheBuilder {

@@ -6,9 +6,9 @@ use crate::disk::store::limits::StoreLimits;
 /// allocated blocks of the file. The rest is for the store's own tables, for gaps, and for the pages that
 /// two transactions have replaced and that are not free yet. `docs/adr/0009` describes the measurement.
 const LIVE_SIXTEENTHS: u64 = 13;
-/// The same share, as a divisor of the capacity, if the capacity limits the length of the file instead.
-/// When a file must grow, redb doubles it, so the pages in use must stay below half of the capacity. Pages
-/// with entries are two thirds full. The pages that two transactions have replaced also count as in use
+/// The same share, as a divisor of the capacity, if the capacity limits the length of the file instead. redb
+/// doubles a file of one region when it must grow, so the pages in use must stay below half of the capacity.
+/// Pages with entries are two thirds full. The pages that two transactions have replaced also count as in use
 /// until they are free.
 const LIVE_SHARE: u64 = 4;
 /// The capacity divided by this number gives three limits: the maximum bytes of the values that a transaction

@@ -1,5 +1,5 @@
-//! The parts of a transaction that need both tiers: reading entries without their values, and confirming
-//! entries that are only on disk ([`crate::memory::group_publication`]).
+//! The parts of a transaction that need memory and the disk: reading entries without their values, and
+//! confirming entries that are only on disk ([`crate::memory::group_publication`]).
 
 use std::sync::Weak;
 use std::time::Duration;

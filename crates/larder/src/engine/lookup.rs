@@ -1,4 +1,5 @@
-//! Lookups of a key in both tiers: in memory first, then in the snapshot of the disk.
+//! Lookups of a key in memory first, then in the snapshot of the disk. [`super::remote::lookup`] asks a
+//! server.
 //!
 //! The snapshot is loaded after the lookup in the shard. So every committed entry that left the shard
 //! before that lookup is in the snapshot.
@@ -236,7 +237,7 @@ impl Tiers {
         records
     }
 
-    /// Returns the expiry of a key's live value, from either tier, without recording a use in memory.
+    /// Returns the expiry of a key's live value, from memory or from disk, without recording a use in memory.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
         match self.memory.peek(key, now) {
             Lookup::Value(_, expires_at) => Some(expires_at),

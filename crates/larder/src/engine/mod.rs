@@ -1,4 +1,4 @@
-//! The engine that all handles of a cache share: both tiers, and the threads of the cache.
+//! The engine that all handles of a cache share: the tiers, and the threads of the cache.
 //!
 //! - A lookup searches memory, and then the snapshot of the disk ([`lookup`]). A value found on disk is
 //!   copied into memory ([`promotion`]).

@@ -1,9 +1,9 @@
-//! Promotions: a value or an absence that was read from disk is copied into memory, if a permit is still
-//! valid.
+//! Promotions: a value or an absence that was read from disk or from a server is copied into memory, if a
+//! permit is still valid.
 //!
 //! A promotion must not bring back an entry that was removed meanwhile. So the caller gets a permit before it
-//! reads the disk: the epoch token of its miss, or a lease. A write or a removal of the key revokes the
-//! permit. Then the value is returned, but not copied into memory.
+//! reads the disk or asks the server: the epoch token of its miss, or a lease. A write or a removal of the
+//! key revokes the permit. Then the value is returned, but not copied into memory.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -73,7 +73,8 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// A live entry that was read from disk or from a server, and decoded.
+/// An entry that was read from disk or from a server, and decoded. It is live, or expired at most the
+/// reader's grace ago.
 pub(crate) struct DecodedEntry<V> {
     /// `None` for an absence.
     pub(crate) value: Option<Arc<V>>,
@@ -130,7 +131,7 @@ impl<V> DecodedEntry<V> {
 }
 
 impl Shared {
-    /// Reads the live entry of a key from disk, or from the remote tier.
+    /// Reads the live entry of a key from disk or from the server.
     pub(crate) fn read_entry<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -157,9 +158,9 @@ impl Shared {
         self.decode_record(keyspace, key, &record, grace)
     }
 
-    /// Decodes a record that was read from disk. Returns `None` if the record can't be decoded. Such a record
-    /// is counted only if `grace` is zero. Also returns `None` if the entry expired more than `grace` ago, or
-    /// belongs to another version of the keyspace.
+    /// Decodes a record that was read from disk or from a server. Returns `None` if the record can't be
+    /// decoded. Such a record is counted only if `grace` is zero. Also returns `None` if the entry expired
+    /// more than `grace` ago, or belongs to another version of the keyspace.
     pub(crate) fn decode_record<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,

@@ -65,9 +65,9 @@ struct PendingRemovals {
     /// has returned.
     is_large: bool,
     /// Whether the call must wait for the writer thread. It must wait for every key of a keyspace on disk,
-    /// even if neither tier has the key. Another program may have put an older file with the key at the
-    /// path, and only the writer thread checks the path. If nothing has changed, the writer thread makes no
-    /// commit.
+    /// even if neither memory nor the disk has the key. Another program may have put an older file with the
+    /// key at the path, and only the writer thread checks the path. If nothing has changed, the writer thread
+    /// makes no commit.
     needs_writer: bool,
     /// The values that were removed from the shards. They are dropped last, so that a panic in a user's
     /// `Drop` can't leave a removal incomplete.

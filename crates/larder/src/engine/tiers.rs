@@ -1,4 +1,4 @@
-//! The state that lookups, the writer thread and the sweeper thread share: both tiers, and the handles of the
+//! The state that lookups, the writer thread and the sweeper thread share: the tiers, and the handles of the
 //! two threads.
 //!
 //! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The two threads own only
@@ -165,7 +165,7 @@ impl Tiers {
         Ok(())
     }
 
-    /// Deletes expired entries from both tiers, in transactions of bounded size.
+    /// Deletes expired entries from memory and from disk, in transactions of bounded size.
     pub(crate) fn sweep(&self) -> Result<SweepReport, Error> {
         self.sweep_parts(usize::MAX).map(|(swept, _)| swept)
     }

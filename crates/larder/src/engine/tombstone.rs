@@ -21,7 +21,7 @@ pub(super) enum RemovedEntry {
     /// No live value. The tombstone must still be committed, because the disk may have an expired entry or an
     /// absence. After the removal, the next load must query the source.
     Dead,
-    /// Neither tier has an entry for the key. No tombstone and no commit are needed.
+    /// Neither memory nor the disk has an entry for the key. No tombstone and no commit are needed.
     Nothing,
 }
 

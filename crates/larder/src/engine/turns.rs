@@ -1,4 +1,5 @@
-//! Turns: a caller that has lost too many rounds makes other callers of its key wait.
+//! Turns: a caller that has lost too many rounds makes the other callers wait that change the same key
+//! atomically.
 //!
 //! An atomic change of a key is optimistic: a round is lost if another change comes first. A slow closure
 //! that competes with fast closures would lose every round. So a caller that has lost [`MAX_LOST_ROUNDS`]

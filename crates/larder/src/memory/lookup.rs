@@ -12,9 +12,9 @@ pub(crate) enum Lookup {
     Value(Value, Timestamp),
     /// The key has a live absence, which expires at this time.
     Absent(Timestamp),
-    /// Neither memory nor disk has a live entry of the key.
+    /// Neither memory nor a lower tier has a live entry of the key.
     Negative,
-    /// The shard has no entry of the key, but the disk may have one.
+    /// The shard has no entry of the key, but a lower tier may have one.
     Unknown(MissToken),
 }
 
@@ -24,7 +24,7 @@ pub(crate) enum StaleLookup {
     Value(Value, Timestamp),
     /// The key was removed, or the source had no value for it.
     NoValue,
-    /// The shard has no entry of the key, but the disk may have one.
+    /// The shard has no entry of the key, but a lower tier may have one.
     Unknown(MissToken),
 }
 

@@ -225,10 +225,10 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid. `is_current` is called under
-    /// the lock, and returns whether the snapshot of the value is still the current one. `is_current` is
-    /// required if uses extend the life of the record's entry ([`use_stamps`]), even if the stored entry
-    /// gets no extras.
+    /// Stores a value that was read from disk or from a server, if the permit is still valid. `is_current` is
+    /// called under the lock, and returns whether the snapshot or the connection of the value is still the
+    /// current one. `is_current` is required if uses extend the life of the record's entry ([`use_stamps`]),
+    /// even if the stored entry gets no extras.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,

@@ -30,7 +30,7 @@
 //!    copies (2) to the held values. Otherwise the stamp would be removed, and the value would be written
 //!    with its earlier expiry.
 //!
-//! The writer takes a bounded number of stamps with each commit. If some are left, it immediately makes
+//! The writer takes a bounded number of stamps with each commit. If stamps are left, it immediately runs
 //! further steps, which also execute new commands. The writer stops when it has committed the number of
 //! stamps that it found at first. So all stamps are on disk shortly after the first one. On a disk that was
 //! full, only a flush and a close commit stamps, in transactions without deletions. So the failure of these

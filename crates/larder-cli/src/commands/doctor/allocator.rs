@@ -11,8 +11,8 @@ use larder::{ByteSize, Stats};
 
 use super::report::CheckResult;
 
-/// Minimum mean size of large entries, in bytes. With smaller entries, the measured memory stayed within
-/// [`USUAL_TENTHS`].
+/// The entries of a keyspace are large if their mean size is at least this number of bytes. With smaller
+/// entries, the measured memory stayed within [`USUAL_TENTHS`].
 const LARGE: u64 = 1 << 20;
 /// Usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths were
 /// measured; one more is for the application itself.

@@ -18,7 +18,7 @@ const USUAL_AHEAD: Duration = Duration::from_secs(5);
 /// Minimum length in bytes of a file that is reported as too long.
 const MIN_BLOATED: ByteSize = ByteSize::mib(8);
 /// Minimum ratio of length to content of a file that is reported as too long. A lower ratio is normal: pages
-/// may be half full, and the file doubles when it grows.
+/// may be half full, and the file grows in large parts.
 const BLOATED: u64 = 6;
 /// Minimum number of expired entries that are reported.
 const MIN_EXPIRED: u64 = 1000;

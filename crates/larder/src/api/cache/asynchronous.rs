@@ -29,8 +29,8 @@ impl Cache {
     /// Returns the same errors as [`clear`](Cache::clear).
     ///
     /// # Cost
-    /// Costs the same as [`clear`](Cache::clear). A disk tier adds a round trip to a worker thread. The wait
-    /// for the commit does not occupy a worker thread.
+    /// Costs the same as [`clear`](Cache::clear). A disk tier or a remote tier adds a round trip to a worker
+    /// thread. The wait for the commit does not occupy a worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn clear_async(&self) -> Result<u64, Error> {
         self.shared.refuse_if_unusable()?;

@@ -25,7 +25,7 @@ use crate::stats::Stats;
 use crate::sys::sync::Arc;
 
 /// A cache for any number of keyspaces. A cache has a memory tier. A cache with a path also has a disk tier,
-/// in one file.
+/// in one file. A cache with a remote tier shares its entries through a server.
 ///
 /// A handle is cheap to clone. All clones, and the keyspaces opened from them, belong to the same cache.
 /// Dropping the last of these handles closes the cache. [`close`](Cache::close) also closes the cache, and
@@ -188,7 +188,7 @@ impl Cache {
         Keyspace::open(&self.shared, definition)
     }
 
-    /// Removes every entry of every keyspace, from both tiers. The removal is durable when the call returns.
+    /// Removes every entry of every keyspace from all tiers. The removal is durable when the call returns.
     /// Returns the number of live entries removed. Above 1,000 entries, this number may be too low, as with
     /// [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix).
     ///
@@ -254,8 +254,9 @@ impl Cache {
         self.shared.flush()
     }
 
-    /// Deletes expired entries from both tiers immediately, except those within their grace. Without this
-    /// call, the sweeper thread deletes them some time after they expire.
+    /// Deletes expired entries from memory and from the file immediately, except those within their grace.
+    /// The server of a remote tier deletes its expired entries itself. Without this call, the sweeper thread
+    /// deletes them some time after they expire.
     ///
     /// While the disk tier is off, or if it fails during the sweep, only the memory tier is swept. In both
     /// cases the call returns no error.

@@ -52,7 +52,7 @@ pub struct KeyspaceDefinition<K, V> {
 
 impl<K, V> KeyspaceDefinition<K, V> {
     /// Returns a definition with the given name, 1 to 255 bytes. By default, a keyspace has a TTL of one day,
-    /// has version 0, and is in both tiers.
+    /// has version 0, and is in all tiers of the cache.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {
@@ -213,7 +213,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// Costs one pass over the value when it is stored, and each time that it is read from disk into memory.
+    /// Costs one pass over the value when it is stored, and each time that it is copied into memory from disk
+    /// or from a server.
     #[must_use]
     pub const fn weigh_heap(self) -> Self
     where

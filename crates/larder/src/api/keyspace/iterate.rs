@@ -4,9 +4,9 @@
 //! keys on disk. The keys on disk are read in chunks, each chunk from the current snapshot, so that a slow
 //! iteration keeps no old pages alive. Each key is then looked up like any other key.
 //!
-//! So an iteration yields every entry that exists during the whole iteration exactly once. It never yields an
-//! entry after the entry expired or was invalidated. An entry that is written or removed during the iteration
-//! may be yielded or not.
+//! So, unless the disk fails, an iteration yields exactly once every entry that exists during the whole
+//! iteration. It never yields an entry after the entry expired or was invalidated. An entry that is written
+//! or removed during the iteration may be yielded or not.
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and omit all
@@ -144,7 +144,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> IntoIterat
     }
 }
 
-/// The full keys of a keyspace in both tiers, in order.
+/// The full keys of a keyspace in memory and on disk, in order. In a remote tier, `in_memory` holds the keys
+/// at the server, and the disk is not read.
 #[derive(Debug)]
 struct FullKeys {
     prefix: [u8; KeyspaceId::LEN],

@@ -1,5 +1,5 @@
-//! Loads of values that neither tier has. Callers that request the same key at the same time share one load.
-//! The steps are those of [`super::lookup`].
+//! Loads of values that no tier has. Callers that request the same key at the same time share one load. The
+//! steps are those of [`super::lookup`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

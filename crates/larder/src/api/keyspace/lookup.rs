@@ -211,7 +211,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// A hit costs the same as [`get`](Keyspace::get). A miss costs one exclusive lock of a shard, a lookup
-    /// on disk, and two small allocations.
+    /// on disk or a request to the server, and two small allocations.
     pub fn lookup(&self, key: impl EncodeKey<K>) -> Result<LookupOutcome<K, V>, Error> {
         if let Some((value, expires_at)) = self.hit(&key) {
             return Ok(LookupOutcome::Hit { value, expires_at, is_stale: false });

@@ -25,9 +25,9 @@ use crate::units::{Remaining, Timestamp};
 pub(super) struct ReadValue<V> {
     pub(super) value: Arc<V>,
     pub(super) entry: ReadEntry,
-    /// Whether the value was found in memory. If not, it was only on disk.
+    /// Whether the value was found in memory. If not, it was read from disk or from a server.
     pub(super) is_in_memory: bool,
-    /// The entry that was read from disk, for a caller that copies it into memory.
+    /// The entry that was read from disk or from a server, for a caller that copies it into memory.
     pub(super) decoded: Option<DecodedEntry<V>>,
 }
 
@@ -42,11 +42,12 @@ pub(super) struct LeasedRead<'a, V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns the live value of a key, from memory or from disk. [`find`](Keyspace::find) also distinguishes
-    /// a key that is known to be absent from an unknown key.
+    /// Returns the live value of a key, from memory, from disk or from a server. [`find`](Keyspace::find)
+    /// also distinguishes a key that is known to be absent from an unknown key.
     ///
-    /// A value found on disk is copied into memory. A key that is too long, a damaged record or a failing
-    /// disk is a miss. In a forked child, the call finds only entries that were in memory at the fork.
+    /// A value found on disk or at a server is copied into memory. A key that is too long, a damaged record,
+    /// a failing disk or a failing server is a miss. In a forked child, the call finds only entries that were
+    /// in memory at the fork.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -62,7 +63,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// A hit in memory costs one hash, one shared lock, and one clone of an [`Arc`]. It decodes nothing, and
     /// allocates nothing for keys of up to 60 bytes. A lookup on disk descends the B-tree of the file once,
-    /// and copies, checks and decodes one record.
+    /// and copies, checks and decodes one record. A lookup at a server waits for the answer to one request.
     pub fn get(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         match self.hit(&key) {
             Some((value, _)) => Some(value),
@@ -70,8 +71,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the live value of a key, from memory or from disk. The lookup is not counted as a hit or a
-    /// miss. It does not copy the entry into memory, and does not protect the entry from eviction.
+    /// Returns the live value of a key, from memory, from disk or from a server. The lookup is not counted as
+    /// a hit or a miss. It does not copy the entry into memory, and does not protect the entry from eviction.
     ///
     /// Use this call to read many entries once. With [`get`](Keyspace::get), these entries would evict more
     /// useful ones.
@@ -204,8 +205,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// Reads the live value of a key from disk, and copies it into memory if `permit` is still valid. Also
-    /// copies an absence, but then returns `None`.
+    /// Reads the live value of a key from disk or from a server, and copies it into memory if `permit` is
+    /// still valid. Also copies an absence, but then returns `None`.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
         self.promote_decoded(key, permit, min_visible_sequence)?.value
     }
@@ -221,7 +222,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(decoded)
     }
 
-    /// Copies an entry that was read from disk into memory, if `permit` is still valid.
+    /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
     pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
         let weight = match &decoded.value {
             Some(value) => self.weigh(key, decoded.encoded_len, value),

@@ -69,7 +69,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Each key in memory costs the same as [`get`](Keyspace::get). The keys on disk are sorted, and read
-    /// from one snapshot per 4 MiB of records.
+    /// from one snapshot per 4 MiB of records. In a remote tier, the keys that memory does not have are
+    /// requested from the server together.
     #[must_use]
     pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
         let (mut found, missed) = self.get_many_in_memory(keys);
@@ -78,7 +79,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`get_many`](Keyspace::get_many). If memory has all values, the first poll returns
-    /// them. Otherwise a worker thread reads the disk.
+    /// them. Otherwise a worker thread reads the disk or asks the server.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -96,8 +97,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// Costs the same as [`get_many`](Keyspace::get_many). If at least one key is looked up on disk, the call
-    /// adds one round trip to a worker thread.
+    /// Costs the same as [`get_many`](Keyspace::get_many). If at least one key is looked up on disk or at a
+    /// server, the call adds one round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn get_many_async<Q: EncodeKey<K>>(
         &self,

@@ -8,8 +8,8 @@ use crate::format::key::scope::{KeyPattern, PatternWriter, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 
 impl<K: Key, V> Keyspace<K, V> {
-    /// Removes the entry of a key, from both tiers. Returns whether there was a live entry. While the disk
-    /// tier is off, the result describes memory only.
+    /// Removes the entry of a key from all tiers. Returns whether there was a live entry. While the disk tier
+    /// is off, the result describes memory only.
     ///
     /// The removal is durable when the call returns: no crash or reopening brings the entry back. Loads that
     /// began earlier return their values but do not cache them ([contract 3](crate#the-contract)).
@@ -34,8 +34,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// key, [`Error::KeyTooLarge`], [`Error::Closed`], and [`Error::Forked`].
     ///
     /// # Cost
-    /// Costs one commit, shared with other waiting callers. If neither tier has the key, the call costs one
-    /// step of the writer thread, without a commit.
+    /// Costs one commit, shared with other waiting callers. If memory does not have the key, the call also
+    /// looks it up on disk. If the disk does not have it either, the call costs one step of the writer
+    /// thread, without a commit. A remote tier costs one request to the server instead.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let full = self.encode(&key)?;
@@ -46,7 +47,7 @@ impl<K: Key, V> Keyspace<K, V> {
         Ok(self.shared.invalidate([Removal::Key { counters: &self.opened.counters, full }])? > 0)
     }
 
-    /// Removes the entries of several keys, from both tiers, with one commit. Returns the number of live
+    /// Removes the entries of several keys from all tiers, with one commit. Returns the number of live
     /// entries removed.
     ///
     /// The removals are durable when the call returns, as with [`remove`](Keyspace::remove). During the call,
@@ -67,8 +68,9 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Returns the same errors as [`remove`](Keyspace::remove). If one key is too long, nothing is removed.
     ///
     /// # Cost
-    /// Costs one commit for all keys, shared with other waiting callers. If neither tier has any of the
-    /// keys, the call costs one step of the writer thread, without a commit.
+    /// Costs one commit for all keys, shared with other waiting callers. Each key that memory does not have
+    /// is also looked up on disk. If the disk has none of the keys either, the call costs one step of the
+    /// writer thread, without a commit. A remote tier costs requests to the server instead, all sent at once.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<u64, Error> {
         let keys = keys.into_iter().map(|key| self.encode(&key)).collect::<Result<Vec<_>, Error>>()?;
@@ -77,8 +79,8 @@ impl<K: Key, V> Keyspace<K, V> {
         self.shared.invalidate(removals)
     }
 
-    /// Removes every entry whose key starts with `prefix`, from both tiers. Returns the number of live
-    /// entries removed.
+    /// Removes every entry whose key starts with `prefix` from all tiers. Returns the number of live entries
+    /// removed.
     ///
     /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove). If more than 1,000
     /// entries match, the returned number may be too low: it may omit entries that are changed, removed or
@@ -108,7 +110,7 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.prefix_scope(&prefix))
     }
 
-    /// Removes every entry whose key matches a pattern, from both tiers. The pattern may fix any parts of the
+    /// Removes every entry whose key matches a pattern from all tiers. The pattern may fix any parts of the
     /// key. Returns the number of live entries removed.
     ///
     /// Each part of a pattern is a value, or [`Any`](crate::Any). A remote tier removes every key that begins
@@ -141,7 +143,7 @@ impl<K: Key, V> Keyspace<K, V> {
         self.remove_scope(self.pattern_scope(&pattern)?)
     }
 
-    /// Removes every entry of the keyspace, from both tiers. Returns the number of live entries removed, like
+    /// Removes every entry of the keyspace from all tiers. Returns the number of live entries removed, like
     /// [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove).

@@ -132,8 +132,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert_many`](Keyspace::insert_many).
     ///
     /// # Cost
-    /// Costs the same as [`insert_many`](Keyspace::insert_many). A disk tier adds a round trip to a worker
-    /// thread.
+    /// Costs the same as [`insert_many`](Keyspace::insert_many). A disk tier or a remote tier adds a round
+    /// trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn insert_many_async<Q, T>(
         &self,

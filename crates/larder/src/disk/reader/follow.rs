@@ -71,7 +71,7 @@ impl FollowedFile {
 
 impl Followed {
     pub(crate) fn open(path: &Path, page_cache: usize) -> Result<Self, Error> {
-        // An absolute path leads to the same file after the process has changed its directory.
+        // An absolute path still leads to the same file after the process has changed its working directory.
         let path = absolute(path)?;
         let file = Mutex::new(Arc::new(FollowedFile::open(&path, page_cache)?));
         Ok(Self { path, page_cache, process: Process::current(), file })

@@ -44,8 +44,8 @@ impl Extent {
                 let blocks = beyond(allocated, before_allocated.unwrap_or(0), capacity);
                 blocks.max(beyond(self.len, before.len, capacity.saturating_mul(2)))
             }
-            // If no blocks are reported, the length grows by powers of two. The limit of the charges already
-            // allows for this growth.
+            // If no blocks are reported, only the length counts. It grows by whole regions or doubles, and
+            // the limit of the charges already allows for that.
             (None, _) => 0,
         }
     }

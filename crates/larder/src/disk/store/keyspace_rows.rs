@@ -110,7 +110,7 @@ impl Retired {
         self.bytes
     }
 
-    /// Sets the bytes of a keyspace. If `bytes` is `None`, removes the row of the keyspace.
+    /// Sets the charged bytes of a retired keyspace. If `bytes` is `None`, removes the row of the keyspace.
     pub(crate) fn set(&mut self, id: KeyspaceId, bytes: Option<u64>) {
         let old = match bytes {
             Some(bytes) => self.rows.insert(id, bytes),

@@ -23,10 +23,10 @@
 //! loader, because the loader may need its runtime. So if no waiting task is polled any more, a waiting
 //! thread waits until the deadline of the lease.
 //!
-//! A task waits until the deadline of the flight's lease at most. An alarm then wakes the task
-//! ([`crate::sys::waker_thread`]), even if the cache is closing or closed. The task that began the load waits
-//! without a deadline, because it polls its own loader. If its loader has a timeout, it waits like other
-//! tasks.
+//! A task that joins a load waits at most until the deadline of the flight's lease. An alarm then wakes the
+//! task ([`crate::sys::waker_thread`]), even if the cache is closing or closed. The task that began the load
+//! waits without a deadline, because it polls its own loader. If its loader has a timeout, it waits like
+//! other tasks.
 //!
 //! If a loader forks, it returns in both processes. In the child, the flight still belongs to the parent, and
 //! its lock may be held forever. So the child never waits for this lock. Instead, a task keeps the loader if

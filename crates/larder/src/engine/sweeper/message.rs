@@ -5,7 +5,8 @@ use crate::memory::evicted_values::EvictedValues;
 
 #[derive(Debug)]
 pub(crate) enum SweeperMessage {
-    /// The clock has jumped, an earlier sweep was planned, a fence was raised, or the thread must end.
+    /// The clock has jumped, a sweep was planned for an earlier time, a fence or a lease at the server must
+    /// be renewed, or the thread must end.
     Wake,
     Tell(Event),
     DropValues(EvictedValues),

@@ -64,9 +64,10 @@ pub(super) fn commit(
 }
 
 impl Writer {
-    /// Shortens a file that is larger than its capacity, by releasing its free pages. A file whose blocks
-    /// are not counted doubles when it grows, and can become too large. A file that was created before its
-    /// bound was known can be too large as well. During the compaction, lookups find nothing on disk.
+    /// Shortens a file that is larger than its capacity, by releasing its free pages. If blocks are not
+    /// counted, a file of one region doubles its length when it grows, and can become too large. A file that
+    /// was created before its bound was known can be too large as well. During the compaction, lookups find
+    /// nothing on disk.
     pub(super) fn keep_to_capacity(&mut self) {
         if self.now() < self.compact_at || !self.file.is_too_large() {
             return;

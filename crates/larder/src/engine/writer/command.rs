@@ -49,9 +49,10 @@ pub(crate) enum Acknowledge {
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// An entry is dirty: commit it within the flush interval.
+    /// An entry is dirty, or a use has extended the life of an entry: commit the change within the flush
+    /// interval.
     Wake,
-    /// Commit now. No caller waits for this commit.
+    /// Run a step now. No caller waits for an answer.
     Hurry,
     /// A caller waits for room in the write buffer: commit now, or stop saving.
     Full,
@@ -63,7 +64,7 @@ pub(crate) enum Command {
     Commit(Acknowledge, Reply<()>),
     /// Delete ranges, in a single commit. Answers with the number of live entries removed.
     RemoveRanges(Vec<RangeRemoval>, Reply<u64>),
-    /// Delete a part of the entries of the earliest pending range removal.
+    /// Run a step. If a range removal is pending, delete a part of the entries of the earliest one.
     MakePart(Reply<()>),
     /// Register a keyspace. Answers with the keyspace's number.
     Register(Registration, Reply<KeyspaceId>),

@@ -61,7 +61,7 @@ struct StepWrites {
 }
 
 impl HeldWrites {
-    /// Returns whether the writer must make a step even without a command: to evict entries, to write, or to
+    /// Returns whether the writer must run a step even without a command: to evict entries, to write, or to
     /// answer a caller.
     pub(super) fn is_pending(&self) -> bool {
         self.is_over_limit || !self.groups.is_empty()

@@ -139,8 +139,8 @@ impl Writer {
             } else {
                 self.held.committed(group);
             }
-            // The evicted values are dropped before the next part begins, because no budget counts them any
-            // more.
+            // The evicted values are handed to the sweeper thread before the next part begins. No budget
+            // counts them any more, so they must not accumulate until the end of the step.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));
             self.held.is_over_limit = needs_room && !self.held.has_writes();
             if removals.is_empty() && !self.held.has_work() && stamps.is_empty() {

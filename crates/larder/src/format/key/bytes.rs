@@ -14,7 +14,7 @@ const ESCAPED: u8 = 0xFF;
 #[derive(Debug)]
 pub struct KeyWriter<'a>(PartTarget<'a>);
 
-/// What is done with the parts. This value is small, so that the compiler keeps it in registers and removes
+/// The target of the key's parts. This value is small, so that the compiler keeps it in registers and removes
 /// the unused cases.
 #[derive(Debug)]
 enum PartTarget<'a> {

@@ -9,9 +9,9 @@
 //!    with zeros. A last word of zero is left out. So the end mark of a text, two zeros, adds no word.
 //! 3. Each word is mixed into the state.
 //! 4. The length is mixed into the state, with another secret number. The length distinguishes keys that
-//!    differ only in their trailing zeros. The length is multiplied first, so that two lengths differ in
-//!    many bits. If they differed only in the lowest bits, one product would spread some lengths unevenly
-//!    for many seeds.
+//!    differ only in their trailing zeros. The length is multiplied first, so that two lengths differ in many
+//!    bits. If two lengths differed only in their lowest bits, then for many seeds the last folded product
+//!    would distribute the hashes of some lengths unevenly.
 //!
 //! Mixing is a *folded product*: the product of two words has 128 bits, and its two halves are combined by
 //! XOR. So each bit of the result depends on all bits of both words. Every hash uses at least two products.

@@ -160,8 +160,8 @@ impl Shard {
         self.store(key, entry, counter, deferred)
     }
 
-    /// Stores a value that was read from disk, if the permit is still valid and the shard has no entry of
-    /// the key.
+    /// Stores a value that was read from disk or from a server, if the permit is still valid and the shard
+    /// has no entry of the key.
     pub(super) fn promote(
         &mut self,
         key: SlotKey<'_>,

@@ -31,7 +31,7 @@ impl OnDisk {
     }
 }
 
-/// What both tiers hold for a key.
+/// What memory and the file hold for a key.
 #[derive(Debug)]
 pub(super) struct KeyEvidence<'a> {
     pub(super) memory: &'a KeyInMemory,

@@ -8,7 +8,7 @@ use crate::memory::shard::describe::SlotContent;
 use crate::stats::DiskState;
 use crate::units::Timestamp;
 
-/// What the explanation needs besides the content of both tiers for the key.
+/// What the explanation needs besides the content of memory and the file for the key.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) is_open: bool,

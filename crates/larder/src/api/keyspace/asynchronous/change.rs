@@ -59,7 +59,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Costs the same as [`insert`](Keyspace::insert), at the first poll. If the write buffer is full, the
-    /// call adds a round trip to a worker thread, and the wait for room.
+    /// call adds a round trip to a worker thread, and the wait for room. In a remote tier, it always adds
+    /// this round trip, and waits for the server.
     pub async fn insert_async(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with_async(key, value, InsertOptions::new()).await
     }
@@ -245,8 +246,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// Costs the same as [`remove`](Keyspace::remove). A disk tier adds a round trip to a worker thread. The
-    /// wait for the commit does not occupy a worker thread.
+    /// Costs the same as [`remove`](Keyspace::remove). A disk tier or a remote tier adds a round trip to a
+    /// worker thread. The wait for the commit does not occupy a worker thread.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn remove_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         let mut invalidation = Invalidation::new(&self.shared);

@@ -55,8 +55,8 @@ enum Round<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live values of several keys, in the order of the keys. All values are from the same
-    /// moment. The call does not wait for other threads. If this would need a wait, returns `None`. Then use
-    /// a transaction ([`Transaction::get_many`](crate::Transaction::get_many)).
+    /// moment. The call does not wait for other threads. If the call would have to wait, it returns `None`.
+    /// Then use a transaction ([`Transaction::get_many`](crate::Transaction::get_many)).
     ///
     /// The call succeeds if memory knows all of the keys. A thread with
     /// [`inline_calls`](crate::Cache::inline_calls) also reads up to 1 MiB from a fast disk. The call

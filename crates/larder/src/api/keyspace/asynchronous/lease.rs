@@ -41,7 +41,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Returns the same errors as [`fill`](LoadLease::fill).
     ///
     /// # Cost
-    /// Costs the same as [`fill`](LoadLease::fill). A disk tier adds a round trip to a worker thread.
+    /// Costs the same as [`fill`](LoadLease::fill). A disk tier or a remote tier adds a round trip to a
+    /// worker thread.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let value = value.into();
         if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }

@@ -73,8 +73,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// task outside tokio polls it. For a loader that borrows, use
     /// [`get_or_load_local_async`](Keyspace::get_or_load_local_async).
     ///
-    /// If no task polls the loader, a thread in `get_or_load` waits for it until the
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout) at most.
+    /// If no task polls the loader, a thread in `get_or_load` waits for it at most until the
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// # Errors
     /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load). If the loader panics, every caller
@@ -87,8 +87,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// A hit in memory costs the same as [`get`](Keyspace::get). A load costs a boxed future for each waiting
-    /// task, and one for the loader. A disk tier adds two round trips to a worker thread: for the lookup on
-    /// disk, and to store the value.
+    /// task, and one for the loader. A disk tier or a remote tier adds two round trips to a worker thread:
+    /// for the lookup on disk or at the server, and to store the value.
     pub async fn get_or_load_async<E, R, F, L>(
         &self,
         key: impl EncodeKey<K>,

@@ -42,8 +42,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// Costs the same as [`get`](Keyspace::get). A lookup on disk adds a round trip to a worker thread, about
-    /// 20 µs without other load.
+    /// Costs the same as [`get`](Keyspace::get). A lookup on disk or at a server adds a round trip to a
+    /// worker thread, about 20 µs without other load.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         // Structured like `get`, so that a hit does not execute code of the other paths.
         if let Some((value, _)) = self.hit(&key) {
@@ -81,9 +81,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         MemoryAnswer::Found(found)
     }
 
-    /// Reads a value from disk on a worker thread, and copies it into memory, like [`get`](Keyspace::get).
-    /// The permit for the copy was taken with the miss, before the disk is read. So a change of the key
-    /// during the read prevents the copy.
+    /// Reads a value from disk or from a server on a worker thread, and copies it into memory, like
+    /// [`get`](Keyspace::get). The permit for the copy was taken with the miss, before the read. So a change
+    /// of the key during the read prevents the copy.
     ///
     /// Boxed and never inlined. Otherwise the future of a lookup in memory would be as large as the boxed
     /// future.
@@ -100,7 +100,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }))
     }
 
-    /// Reads a value from disk on the calling thread, and copies it into memory.
+    /// Reads a value from disk or from a server on the calling thread, and copies it into memory.
     fn look_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> Option<Arc<V>> {
         let permit = Permit::EpochToken(miss.epoch_token);
         let found = self.promote_decoded(key, permit, miss.min_visible_sequence);

@@ -41,7 +41,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome(max)
     }
 
-    /// Like [`wait`](PendingLoad::wait), but waits for `timeout` at most.
+    /// Like [`wait`](PendingLoad::wait), but waits at most for `timeout`.
     ///
     /// # Errors
     /// Returns the same errors as [`wait`](PendingLoad::wait).
@@ -88,7 +88,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.process.is_current() && self.flight.is_queued()
     }
 
-    /// Waits until the load ends, for `max` at most.
+    /// Waits until the load ends, but at most for `max`.
     pub(in crate::api::keyspace) fn outcome<E: Send + Sync + 'static>(
         self,
         max: Option<Duration>,

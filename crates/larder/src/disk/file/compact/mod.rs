@@ -2,7 +2,7 @@
 //!
 //! redb compacts a file by moving pages, in commits that cannot be undone. If a crash interrupts these
 //! commits, every page must be read before the file can be used. The next commit then finds no free page and
-//! doubles the file. So the file itself is not changed here. These steps run with the owner's lock held:
+//! lengthens the file. So the file itself is not changed here. These steps run with the owner's lock held:
 //!
 //! 1. The remains of an earlier copy are removed.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in
@@ -246,7 +246,8 @@ fn create_copy(
     guarded(|| Ok(builder.create_with_backend(file)?))
 }
 
-/// Moves the pages of the copy to its front. The copy grew by doubling, so its pages are scattered.
+/// Moves the pages of the copy to its front. The copy grew by whole regions or by doubling, so its pages are
+/// scattered.
 fn compact(db: &mut Database) -> Result<(), StoreError> {
     guarded(|| match db.compact() {
         // Only a reader could cause this error, and the copy has no readers.

@@ -228,7 +228,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ///
     /// # Cost
     /// Costs the same as the beginning of a refresh in [`get_async`](Self::get_async). Without a value in
-    /// memory, the call adds a lookup on disk, on a worker thread.
+    /// memory, the call adds a lookup on disk or at the server, on a worker thread.
     pub async fn refresh_async(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
         self.keyspace.refuse_without_spawner()?;

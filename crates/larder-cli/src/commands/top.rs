@@ -135,7 +135,7 @@ fn key(most: Duration, app: &mut App) -> Result<Action, Failure> {
 /// order. First the terminal shows its cursor.
 struct Screen<'a, T> {
     terminal: T,
-    _alternate_screen: ModeGuard<'a>,
+    _alternate: ModeGuard<'a>,
     _raw: ModeGuard<'a>,
 }
 
@@ -145,7 +145,7 @@ impl<'a, T> Screen<'a, T> {
         let raw = ModeGuard::set(Mode::Raw, switch)?;
         let terminal = open()?;
         let alternate_screen = ModeGuard::set(Mode::AlternateScreen, switch)?;
-        Ok(Self { terminal, _alternate_screen: alternate_screen, _raw: raw })
+        Ok(Self { terminal, _alternate: alternate_screen, _raw: raw })
     }
 }
 

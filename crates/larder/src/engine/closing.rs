@@ -78,7 +78,8 @@ impl Closing {
         }
     }
 
-    /// Ends the turn of the calling thread. `left` is what the next caller must wait for.
+    /// Ends the turn of the calling thread. `left` is what the next caller must wait for. `None` means that
+    /// the cache is closed.
     pub(crate) fn end(&self, left: Option<Ending>, failure: Option<ErrorCause>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);

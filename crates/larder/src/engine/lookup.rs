@@ -65,7 +65,7 @@ impl Tiers {
     }
 
     /// Returns the live value of an unencoded key and its expiry, if memory has the value and it does not
-    /// expire within the next milliseconds. Records a use of the entry. If this returns `None`, the caller
+    /// expire within the next milliseconds. Records a use of the entry. If the result is `None`, the caller
     /// must call [`get_in_memory`](Tiers::get_in_memory).
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
@@ -320,8 +320,8 @@ impl Tiers {
         self.disk.snapshots.current().as_ref().map(Arc::downgrade)
     }
 
-    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`. Returns
-    /// `None` if the disk can't be read but may have entries.
+    /// Returns up to `max` keys on disk that begin with `prefix` and come after the key `after`, or from the
+    /// first one if `after` is `None`. Returns `None` if the disk can't be read but may have entries.
     pub(crate) fn keys_on_disk(
         &self,
         prefix: &[u8],
@@ -347,8 +347,9 @@ impl Tiers {
         snapshot.get(key).map_err(|fault| fault.to_string())
     }
 
-    /// Passes the records on disk whose keys begin with `prefix` and come after the key `after` to `show`, in
-    /// key order, until `show` returns false. Returns whether all of these records were passed.
+    /// Passes to `show` the records on disk whose keys begin with `prefix` and come after the key `after`, in
+    /// key order, until `show` returns false. If `after` is `None`, begins with the first record. Returns
+    /// whether all of these records were passed.
     ///
     /// # Errors
     /// Returns the reason why the records can't be read.

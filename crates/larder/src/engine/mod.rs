@@ -1,8 +1,9 @@
 //! The engine that all handles of a cache share: the tiers, and the threads of the cache.
 //!
-//! - A lookup searches memory, and then the snapshot of the disk ([`lookup`]). A value found on disk is
-//!   copied into memory ([`promotion`]).
-//! - A removal inserts a tombstone in memory ([`tombstone`], [`removal`]), and waits for the commit.
+//! - A lookup searches memory, and then the snapshot of the disk ([`lookup`]) or the server ([`remote`]). A
+//!   value found there is copied into memory ([`promotion`]).
+//! - A removal from the file inserts a tombstone in memory ([`tombstone`], [`removal`]), and waits for the
+//!   commit.
 //! - An atomic change is published only if no other change of its keys came first. Callers that lose too many
 //!   rounds take [`turns`].
 //! - Concurrent loads of the same key share a flight ([`flights`]).

@@ -1,5 +1,5 @@
-//! Epochs: permissions to copy a key from disk into memory. A lookup takes the permission by reading a
-//! number.
+//! Epochs: permissions to copy a key from disk or from a server into memory. A lookup takes the permission by
+//! reading a number.
 //!
 //! The keys of a shard share a few epochs, by hash. A change of a key, a fence and a barrier increment the
 //! key's epoch, and revoke its leases under the same lock. An [`EpochToken`] is the epoch that a lookup
@@ -8,8 +8,8 @@
 
 use crate::memory::slot_key::SlotKey;
 
-/// Number of epochs in a shard. A promotion lasts a microsecond, so with 64 epochs another key's change
-/// rarely prevents it.
+/// Number of epochs in a shard. A promotion from disk lasts a microsecond, so with 64 epochs another key's
+/// change rarely prevents it.
 const EPOCHS: usize = 64;
 
 #[derive(Debug)]

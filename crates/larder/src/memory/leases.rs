@@ -1,13 +1,14 @@
 //! Leases: the permissions that loads and promotions hold to fill a key.
 //!
-//! A lease is taken under the shard's lock before the disk is read or a loader runs. When the fill is
-//! published, the lease is checked under the lock again. A write or an invalidation of the key revokes every
-//! lease on the key, so the result of an earlier load is not stored. A flight is a load that several callers
-//! wait for. It is attached to the lease of the caller that runs the loader. Revoking the lease detaches the
-//! flight. So a caller after an invalidation never joins a load that began before the invalidation.
+//! A lease is taken under the shard's lock before the disk is read, a server is asked or a loader runs. When
+//! the fill is published, the lease is checked under the lock again. A write or an invalidation of the key
+//! revokes every lease on the key, so the result of an earlier load is not stored. A flight is a load that
+//! several callers wait for. It is attached to the lease of the caller that runs the loader. Revoking the
+//! lease detaches the flight. So a caller after an invalidation never joins a load that began before the
+//! invalidation.
 //!
-//! A promotion has no flight and lasts a microsecond. An [`EpochToken`] is enough for a promotion, and
-//! taking it costs almost nothing.
+//! A promotion has no flight, and from disk it lasts a microsecond. An [`EpochToken`] is enough for a
+//! promotion, and taking the token costs almost nothing.
 //!
 //! The lease of a load has a deadline on the real clock. After its deadline the lease is no longer valid,
 //! and the next caller of the key detaches the flight and loads the key. So a lease that is never released
@@ -222,7 +223,8 @@ impl Leases {
         leases.flight = Some(attached);
     }
 
-    /// Returns a permission to copy a key from disk into memory. The shared lock of the shard is enough.
+    /// Returns a permission to copy a key from disk or from a server into memory. The shared lock of the
+    /// shard is enough.
     pub(crate) fn epoch_token(&self, key: SlotKey<'_>) -> EpochToken {
         self.epochs.take(key)
     }

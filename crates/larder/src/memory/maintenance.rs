@@ -95,8 +95,8 @@ impl Memory {
         keys
     }
 
-    /// Returns the first `most` keys in memory that begin with `prefix` and come after `after`, in order.
-    /// They include expired and removed keys that still have a slot.
+    /// Returns the first `most` keys in memory that begin with `prefix` and come after `after`, if it is
+    /// `Some`, in order. They include expired and removed keys that still have a slot.
     ///
     /// # Cost
     /// Visits all entries in memory, for any prefix. Holds each lock for at most [`LISTED_SLOTS`] slots at a

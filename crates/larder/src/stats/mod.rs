@@ -52,7 +52,7 @@ pub struct Stats {
     pub uptime: Duration,
     /// The memory tier.
     pub memory: MemoryStats,
-    /// The disk tier, or `None` in a memory-only cache.
+    /// The disk tier, or `None` in a cache without a file.
     pub disk: Option<DiskStats>,
     /// The remote tier, or `None` in a cache without one.
     pub remote: Option<RemoteStats>,
@@ -101,10 +101,10 @@ pub struct Stats {
     /// The statistics of each keyspace that was opened, sorted by name. If a keyspace was opened again with
     /// another version, these statistics and the sums above include only the latest version.
     pub keyspaces: Vec<KeyspaceStats>,
-    /// Counts since the file was created, including the counts above. `None` in a memory-only cache.
+    /// Counts since the file was created, including the counts above. `None` in a cache without a file.
     pub lifetime: Option<CumulativeStats>,
     /// The counts of about the last minute, and of the last ten minutes once the cache has been open that
-    /// long. The shorter period comes first. Empty in a memory-only cache.
+    /// long. The shorter period comes first. Empty in a cache without a file.
     pub recent: Vec<Recent>,
 }
 
@@ -131,7 +131,8 @@ pub struct MemoryStats {
     pub evictions: u64,
     /// Expired entries that were removed.
     pub expirations: u64,
-    /// Values that memory did not keep for lack of room. A committed value is then only on disk.
+    /// Values that memory did not keep for lack of room. A value that the disk or the server has is then only
+    /// there.
     pub bypassed: u64,
 }
 

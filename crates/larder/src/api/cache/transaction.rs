@@ -86,11 +86,11 @@ impl Cache {
         rounds::run(&self.shared, &mut body)
     }
 
-    /// The async form of [`transaction`](Cache::transaction). A worker thread usually calls `body`. The
-    /// calling thread calls `body` if the cache has no disk tier (and again a worker thread, if the keyspaces
-    /// are remote), or if the thread has
-    /// [`inline_calls`](Cache::inline_calls), and the transaction need not wait for other threads. The
-    /// transaction runs to its end even if the future is dropped after its first poll.
+    /// The async form of [`transaction`](Cache::transaction). A worker thread usually calls `body`. In a
+    /// cache without a disk tier, and on a thread with [`inline_calls`](Cache::inline_calls), the calling
+    /// thread calls `body` first. If the transaction would then have to wait for other threads or for a
+    /// server, a worker thread calls `body` again. The transaction runs to its end even if the future is
+    /// dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -119,8 +119,8 @@ impl Cache {
     /// Returns the same errors as [`transaction`](Cache::transaction).
     ///
     /// # Cost
-    /// Costs the same as [`transaction`](Cache::transaction). A disk tier adds a round trip to a worker
-    /// thread.
+    /// Costs the same as [`transaction`](Cache::transaction). A disk tier or a remote tier adds a round trip
+    /// to a worker thread.
     ///
     /// # Panics
     /// Panics in the same cases as [`transaction`](Cache::transaction).

@@ -3,9 +3,9 @@
 //! An application may request keys that the source does not have: a deleted product, a free user name, or a
 //! key that a crawler invented. Without absences, each of these requests would reach the source.
 //!
-//! An absence is an entry without a value ([`crate::memory::entry`]), with its own kind of record on disk
-//! ([`crate::format::record`]). It has its own TTL, because the source may get a value at any time. In most
-//! respects an absence is like the entry of a loaded value:
+//! An absence is an entry without a value ([`crate::memory::entry`]), with its own kind of record on disk and
+//! at a server ([`crate::format::record`]). It has its own TTL, because the source may get a value at any
+//! time. In most respects an absence is like the entry of a loaded value:
 //!
 //! - Only the holder of a load's lease can store an absence. So a write or a removal after the lookup
 //!   prevents the store, as for a loaded value. An absence never hides an inserted value.
@@ -19,8 +19,9 @@
 //! - An absence has no grace, and is never served stale. It replaces a stale value: otherwise a later load
 //!   that fails would return a value that the source no longer has. A keyspace that caches no absences also
 //!   stores an absence in this case, with the shortest TTL.
-//! - These calls treat an absence as a missing entry: `get`, `contains_key`, `ttl`, `count`, `iter`, `keys`,
-//!   `touch`, `modify`, and the calls that are built on `modify`. `insert_if_absent` replaces an absence.
+//! - Calls that can't return an absence treat it as a missing entry, for example `get`, `contains_key`,
+//!   `ttl`, `count`, `iter`, `keys`, `touch`, `modify`, and the calls that are built on `modify`.
+//!   `insert_if_absent` replaces an absence.
 //!
 //! A lookup that returns an absence counts as an [`absent_answer`](crate::KeyspaceStats::absent_answers), and
 //! not as a hit or a miss. For `get`, an absence is a miss.
@@ -89,8 +90,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// than [`max_age`](Self::max_age).
     ///
     /// Also choose a short TTL if clients can request arbitrary keys. Each such key takes the space of a
-    /// small entry in memory, and of one record in the file. Many such keys evict other entries from both
-    /// tiers.
+    /// small entry in memory, and of one record in the file or at the server. Many such keys evict other
+    /// entries.
     ///
     /// ```
     /// # use std::time::Duration;

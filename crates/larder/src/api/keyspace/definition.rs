@@ -119,12 +119,13 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Compresses values on disk if their encoding is longer than `above` bytes. By default, no value is
-    /// compressed.
+    /// Compresses values on disk and at a server if their encoding is longer than `above` bytes. By default,
+    /// no value is compressed.
     ///
     /// If compression does not make a value shorter, the value is stored uncompressed. Memory holds decoded
-    /// values, and weighs them by their uncompressed length. Only the disk counts the compressed length. The
-    /// setting may be changed at any time, because each record states its compression.
+    /// values, and weighs them by their uncompressed length. Only the records on disk and at a server have
+    /// the compressed length. The setting may be changed at any time, because each record states its
+    /// compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -232,7 +233,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// [`lookup`](crate::Keyspace::lookup) get the stale value without a load. A removed value is never
     /// served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale values.
     ///
-    /// During the grace, an expired entry still takes space in memory and on disk, and may be evicted.
+    /// During the grace, an expired entry still takes space in every tier, and may be evicted.
     ///
     /// ```
     /// # use std::{sync::Arc, time::Duration};

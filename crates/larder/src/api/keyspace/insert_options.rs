@@ -2,7 +2,7 @@
 
 use super::ttl::Ttl;
 
-/// When an insert returns.
+/// When an insert returns. In a remote tier, every insert returns when the server has the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {

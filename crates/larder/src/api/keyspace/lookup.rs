@@ -4,7 +4,7 @@
 //! 1. Look in memory under the shared lock. A hit ends the lookup.
 //! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise
 //!    take a lease and attach a flight to it.
-//! 3. Look on disk, in a snapshot loaded after (2).
+//! 3. Look on disk, in a snapshot loaded after (2). In a remote tier, ask the server instead.
 //! 4. The holder of the lease gets the value from its source, with no lock held.
 //! 5. The holder publishes the value, if the lease is still valid. A write or an invalidation after (2)
 //!    revokes the lease, because the loaded value may be older than that change.

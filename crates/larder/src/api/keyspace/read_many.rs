@@ -2,8 +2,9 @@
 //!
 //! 1. Look up each key in memory, in the order of the input. Each miss returns an epoch token.
 //! 2. Read the keys that memory did not have from disk, in the order of their bytes, so that neighbours in
-//!    the file are read one after another. They are read from one snapshot, which is loaded after (1). Once
-//!    [`MAX_COPIED`] bytes are copied, the snapshot is released.
+//!    the file are read one after another. (In a remote tier, one call requests all of them from the server
+//!    instead, and steps 3 and 4 need no repetition.) They are read from one snapshot, which is loaded after
+//!    (1). Once [`MAX_COPIED`] bytes are copied, the snapshot is released.
 //! 3. Without holding a snapshot, decode the copied records, and copy their values into memory under the
 //!    epoch tokens.
 //! 4. Repeat steps 2 and 3 for the remaining keys. With a single pass, the snapshot would keep old pages
@@ -115,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.off_executor(read).await
     }
 
-    /// Runs step 1. Returns the values in memory, and the keys to look up on disk.
+    /// Runs step 1. Returns the values in memory, and the keys to look up on disk or at the server.
     fn get_many_in_memory<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -155,7 +156,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Runs step 1 for a key without a value in memory. Returns `None` if the key need not be looked up on
-    /// disk.
+    /// disk or at the server.
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
             Lookup::Unknown(miss) if self.may_be_on_disk() => Some(MissedKey::new(at, key, miss)),
@@ -198,8 +199,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         });
     }
 
-    /// Runs steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk.
-    /// No snapshot is held during the calls.
+    /// Runs steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk
+    /// or at the server. No snapshot is held during the calls.
     pub(super) fn read_missed(
         &self,
         mut missed: Vec<MissedKey>,

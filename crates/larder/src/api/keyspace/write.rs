@@ -89,8 +89,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores a value with the keyspace's TTL. Replaces any previous value of the key.
     ///
     /// When the call returns, every thread sees the value. The value reaches the disk within the flush
-    /// interval. A crash before the commit loses the value, and the previous value may then be back
-    /// ([contract 4](crate#the-contract)).
+    /// interval. In a remote tier, the server has the value when the call returns. A crash before the commit
+    /// loses the value, and the previous value may then be back ([contract 4](crate#the-contract)).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -112,7 +112,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Costs one encoding and one exclusive lock of a shard. While the write buffer is full, the insert waits
-    /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty.
+    /// without holding a lock. A value that is larger than the buffer waits until the buffer is empty. In a
+    /// remote tier, the insert waits for the answer to one request.
     pub fn insert(&self, key: impl EncodeKey<K>, value: impl Into<Arc<V>>) -> Result<(), Error> {
         self.insert_with(key, value, InsertOptions::new())
     }

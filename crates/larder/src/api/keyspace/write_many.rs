@@ -80,7 +80,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Each value costs the same as an [`insert`](Keyspace::insert). The group waits only once for room in
-    /// the write buffer, and is committed in one transaction.
+    /// the write buffer, and is committed in one transaction. In a remote tier, each value costs a request.
     pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
     where
         Q: EncodeKey<K>,

@@ -167,8 +167,9 @@ impl FileSnapshot {
         Ok(Self { entries, expiry, _source: Source::Repaired { _db: db }, frozen: Some(start), contents })
     }
 
-    /// Returns the rows whose keys start with `prefix` and follow the key `after`, in key order. Stops at
-    /// `max_rows` rows, or once the rows have at least `max_bytes` bytes.
+    /// Returns the rows whose keys start with `prefix` and follow the key `after`, in key order. If `after`
+    /// is `None`, begins with the first row. Stops at `max_rows` rows, or once the rows have at least
+    /// `max_bytes` bytes.
     pub(crate) fn rows(
         &self,
         prefix: &[u8],

@@ -59,8 +59,9 @@ impl StoreSnapshot {
         guarded(|| Ok(ReadableTable::get(&*self.entries, key)?.map(|record| record.value().to_vec())))
     }
 
-    /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in key
-    /// order, until `show` returns false. Returns whether `show` returned true for all records.
+    /// Calls `show` with the records whose keys start with `prefix` and follow the key `after`, in key order,
+    /// until `show` returns false. If `after` is `None`, begins with the first record. Returns whether `show`
+    /// returned true for all records.
     #[cfg(all(unix, feature = "control"))]
     pub(crate) fn show(
         &self,
@@ -92,7 +93,8 @@ impl StoreSnapshot {
         if is_ordered { Ok(shown) } else { Err(StoreError::damage("keys are out of order")) }
     }
 
-    /// Returns up to `limit` keys that start with `prefix` and follow the key `after`, in order.
+    /// Returns up to `limit` keys that start with `prefix` and follow the key `after`, in order. If `after`
+    /// is `None`, begins with the first key.
     pub(crate) fn keys(
         &self,
         prefix: &[u8],
@@ -152,7 +154,8 @@ impl SnapshotCell {
         self.gate.read()
     }
 
-    /// Replaces the snapshot. The old snapshot is dropped when its last lookup ends.
+    /// Replaces the snapshot, or removes it if `snapshot` is `None`. The old snapshot is dropped when its
+    /// last lookup ends.
     pub(crate) fn install(&self, snapshot: Option<StoreSnapshot>) {
         drop(self.replace(snapshot));
     }

@@ -193,7 +193,8 @@ impl TaskWait {
         Self::new(flight, true, None)
     }
 
-    /// Returns a wait that ends at the deadline of the lease, or after `max`.
+    /// Returns a wait that ends at the deadline of the lease, or after `max` if it is `Some` and ends
+    /// earlier.
     pub(crate) fn joining(flight: Arc<Flight>, max: Option<Duration>) -> Self {
         Self::new(flight, false, max.map(Deadline::after))
     }
@@ -208,8 +209,8 @@ impl TaskWait {
         Self { flight, ticket, is_leader, until, alarm: None, waiters: None, process, forked_loader: None }
     }
 
-    /// Sets the deadline of the caller's own timeout. A wait that has timed out may continue with a new
-    /// deadline.
+    /// Sets or removes the deadline of the caller's own timeout. A wait that has timed out may continue with
+    /// a new deadline.
     pub(crate) fn set_until(&mut self, until: Option<Deadline>) {
         self.until = until;
         self.alarm = None;

@@ -1,11 +1,11 @@
 //! Changes from async code: inserts, removals and atomic changes.
 //!
-//! A worker thread usually makes the change, because it may wait for the disk or for room in the write
-//! buffer. An insert that finds room needs no worker thread. The calling thread may also make an atomic
-//! change that need not wait. The wait for a commit does not occupy a worker thread, because the writer
-//! thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of changes can
-//! share a commit. While the disk tier is off, a durable insert or change occupies its worker thread during
-//! the wait, because it may have to store its value again.
+//! A worker thread usually makes the change, because it may wait for the disk, for a server or for room in
+//! the write buffer. An insert that finds room needs no worker thread. The calling thread may also make an
+//! atomic change that need not wait. The wait for a commit does not occupy a worker thread, because the
+//! writer thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of
+//! changes can share a commit. While the disk tier is off, a durable insert or change occupies its worker
+//! thread during the wait, because it may have to store its value again.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

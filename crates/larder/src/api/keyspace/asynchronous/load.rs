@@ -273,8 +273,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Takes a lease on the key or joins its flight, and looks on disk. If a load begins, puts the loader
-    /// into its flight.
+    /// Takes a lease on the key or joins its flight, and looks on disk or at the server. If a load begins,
+    /// puts the loader into its flight.
     fn begin_shared_load<E, F, L>(
         &self,
         full: &[u8],
@@ -309,8 +309,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Takes a lease on the key or joins its flight, and looks on disk. A repeated call first looks in
-    /// memory, and counts nothing.
+    /// Takes a lease on the key or joins its flight, and looks on disk or at the server. A repeated call
+    /// first looks in memory, and counts nothing.
     pub(super) fn find_or_lease_again(
         &self,
         full: &[u8],

@@ -18,14 +18,14 @@ use crate::sys::sync::Arc;
 
 enum MemoryAnswer<V> {
     Found(Option<Arc<V>>),
-    /// The value may be on disk.
+    /// The value may be on disk or at a server.
     AskDisk(StoredKey, MissToken),
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The async form of [`get`](Keyspace::get). If memory has the value, the first poll returns it.
-    /// Otherwise a worker thread reads the disk, so that the lookup does not block the executor. A thread
-    /// with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
+    /// Otherwise a worker thread reads the disk or asks the server, so that the lookup does not block the
+    /// executor. A thread with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -1,5 +1,6 @@
 //! Loads of several keys from async code, with the steps of [`super`]. Steps 2 and 4 run on a worker thread,
-//! because they may wait for the disk or for room in the write buffer. Keys in memory are found before that.
+//! because they may wait for the disk, for a server or for room in the write buffer. Keys in memory are found
+//! before that.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -97,7 +97,7 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
 }
 
 impl MissingKeys {
-    /// Looks up the keys. May wait for the disk. Passes each lease to `prepare`.
+    /// Looks up the keys. May wait for the disk or for a server. Passes each lease to `prepare`.
     pub(super) fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         self,
         keyspace: &Keyspace<K, V>,

@@ -2,11 +2,11 @@
 //!
 //! 1. Encode all keys. If a key is refused, no key is looked up.
 //! 2. Look up every key in memory, like [`LoadingKeyspace::get`].
-//! 3. Read the keys that memory does not have from disk, like `Keyspace::get_many`
+//! 3. Read the keys that memory does not have from disk or from the server, like `Keyspace::get_many`
 //!    ([`super::super::read_many`]). If a value is old, begin a refresh.
-//! 4. Load the remaining keys one after another, in the order of the input. Each load takes a lease and
-//!    looks its key up again. A load may be published only with a lease that was taken before the disk was
-//!    read.
+//! 4. Load the remaining keys one after another, in the order of the input. Each load takes a lease and looks
+//!    its key up again. A load may be published only with a lease that was taken before the disk was read or
+//!    the server was asked.
 
 use std::collections::HashMap;
 
@@ -56,8 +56,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Panics in the same cases as [`get`](Self::get).
     ///
     /// # Cost
-    /// Hits cost the same as with [`get_many`](crate::Keyspace::get_many). Each missing key costs a load and
-    /// a second lookup on disk. The call may take as long as all loads together, because a
+    /// Hits cost the same as with [`get_many`](crate::Keyspace::get_many). Each missing key costs a load, and
+    /// a second lookup on disk or at the server. The call may take as long as all loads together, because a
     /// [`hard_timeout`](crate::LoadPolicy::hard_timeout) limits each load, but not the call.
     pub fn get_many<Q: EncodeKey<K>>(
         &self,

@@ -246,7 +246,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             (self.keyspace.decode(slot)?, self.registered.lease_time(&self.keyspace.shared));
         let load_thread = LoadThread::Pool;
         match self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false) {
-            // Another load ended meanwhile, or the value was on disk.
+            // Another load ended meanwhile, or the value was on disk or at the server.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),

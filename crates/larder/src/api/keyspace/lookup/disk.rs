@@ -1,4 +1,4 @@
-//! Step 3 of [`super`]: the lookup on disk.
+//! Step 3 of [`super`]: the lookup on disk or at a server.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,9 +13,9 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Runs step 3 for the holder of a lease. If there is no entry on disk, begins the load. A load of the
-    /// pool begins later, on the pool's thread. An absence on disk ends the lookup only if `heeds_absence`
-    /// is set.
+    /// Runs step 3 for the holder of a lease. If neither the disk nor the server has an entry, begins the
+    /// load. A load of the pool begins later, on the pool's thread. An absence ends the lookup only if
+    /// `heeds_absence` is set.
     pub(super) fn answer_from_disk(
         &self,
         key: SlotKey<'_>,

@@ -88,7 +88,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.process.is_current() && self.flight.is_queued()
     }
 
-    /// Waits until the load ends, but at most for `max`.
+    /// Waits until the load ends, but at most for `max`. `None` sets no limit.
     pub(in crate::api::keyspace) fn outcome<E: Send + Sync + 'static>(
         self,
         max: Option<Duration>,

@@ -17,8 +17,8 @@ use crate::sys::sync::Arc;
 use crate::units::{Remaining, Timestamp};
 
 impl Transaction<'_> {
-    /// Returns the live value of a key, from memory or from disk, or the value that this transaction stores.
-    /// If the entry changes before the transaction completes, the closure runs again.
+    /// Returns the live value of a key, from memory, from disk or from a server, or the value that this
+    /// transaction stores. If the entry changes before the transaction completes, the closure runs again.
     ///
     /// The statistics count the call as one lookup when the transaction completes. In every round, even in a
     /// lost one, the call is a use of the entry, and a use extends the life of an entry with a time to idle.
@@ -235,8 +235,8 @@ impl Transaction<'_> {
     /// closure that changes the same key.
     ///
     /// # Cost
-    /// Costs one lookup. The transaction then also waits for a commit, even if neither tier has the key.
-    /// [`Keyspace::remove`] needs no commit in that case.
+    /// Costs one lookup. The transaction then also waits for a commit, even if neither memory nor the disk
+    /// has the key. [`Keyspace::remove`] needs no commit in that case.
     pub fn remove<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,

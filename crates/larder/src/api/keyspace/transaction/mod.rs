@@ -2,7 +2,7 @@
 //!
 //! A transaction is optimistic, and runs in rounds of these steps:
 //!
-//! 1. Call the closure. Take a lease on each key before reading the key, in memory and then on disk. Collect
+//! 1. Call the closure. Take a lease on each key before reading the key in memory and then on disk. Collect
 //!    the changes in the [`Transaction`], and encode each new value. No lock is held.
 //! 2. Check that the changes are not too large for one transaction of the file, for the write buffer, or for
 //!    memory.

@@ -192,7 +192,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`watch`](Keyspace::watch).
     ///
     /// # Cost
-    /// Costs the same as [`watch`](Keyspace::watch). A disk tier adds a round trip to a worker thread.
+    /// Costs the same as [`watch`](Keyspace::watch). A disk tier or a remote tier adds a round trip to a
+    /// worker thread.
     #[cfg(feature = "async")]
     pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         let full: StoredKey = self.encode(&key)?.as_slice().into();

@@ -153,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         };
         let slot = self.keyspace.shared.tiers.memory.key(&key);
         match self.keyspace.off_executor(find).await {
-            // Another load ended meanwhile, or the value was on disk.
+            // Another load ended meanwhile, or the value was on disk or at the server.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),

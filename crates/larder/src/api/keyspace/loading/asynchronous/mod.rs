@@ -286,7 +286,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.lease_or_join_for(slot, poller, on_absence, lease_time, counts)
     }
 
-    /// Begins a refresh of a value that was just copied from disk into memory, if a refresh is due.
+    /// Begins a refresh of a value that was just copied from disk or from a server into memory, if a refresh
+    /// is due.
     fn refresh_what_was_read(&self, slot: SlotKey<'_>) {
         if self.registered.policy.refreshes()
             && let Some((_, expires_at, extras)) = self.keyspace.encoded_hit_with_extras(slot)

@@ -115,3 +115,16 @@ pub fn from_env() -> Result<Cache, OpenError> {
         Err(_) => Ok(Cache::from_env()?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_core_names_this_crate_for_each_scheme_of_a_server() {
+        for scheme in SCHEMES {
+            let error = CacheBuilder::from_url(&format!("{scheme}//h")).unwrap_err().to_string();
+            assert!(error.contains("larder_redis::from_env"), "{error}");
+        }
+    }
+}

@@ -125,6 +125,9 @@ impl Cache {
     /// Without a file, the entries are lost when the process ends. If the variable is not set or is blank,
     /// the call logs a warning.
     ///
+    /// This function opens no server. `larder_redis::from_env`, in the crate `larder-redis`, opens the same
+    /// URLs and also those of servers (`redis://…`).
+    ///
     /// ```
     /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop.larder?memory=64MiB&disk=1GiB
     /// # Ok::<(), larder::Error>(())

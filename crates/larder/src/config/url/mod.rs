@@ -3,8 +3,10 @@
 //! ```text
 //! memory:?memory=64MiB
 //! file:/var/lib/shop/shop.larder?memory=64MiB&disk=1GiB&flush=100ms
-//! redis://:password@10.0.0.7:6379/1        (not yet)
 //! ```
+//!
+//! The crate `larder-redis` parses the URLs of servers (`redis://…`). This module refuses them, and the error
+//! names that crate.
 //!
 //! The part after `file:` is an absolute or relative path. `file:///var/…` means the same as `file:/var/…`.
 //! Bytes that a URL cannot contain are written `%XX`. White space around a URL is ignored. Errors and log
@@ -26,6 +28,18 @@ use refusal::UrlRefusal;
 pub const URL_VARIABLE: &str = "LARDER_URL";
 
 const SCHEMES: &str = "a URL begins with file: (two tiers) or memory: (memory only)";
+/// The schemes of URLs that the crate `larder-redis` opens.
+const SERVER_SCHEMES: [&str; 8] = [
+    "redis",
+    "rediss",
+    "redis+unix",
+    "unix",
+    "redis+sentinel",
+    "redis-sentinel",
+    "rediss+sentinel",
+    "rediss-sentinel",
+];
+const FOR_SERVERS: &str = "the crate larder-redis opens it, with larder_redis::from_env or larder_redis::open_url; larder alone opens file: (two tiers) and memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), load_threads, shards, control (a socket's path) and control_values (on or off)";
 /// The known options, whose values errors may show. The value of an unknown option might be a password.
 const KNOWN_OPTIONS: [&str; 17] = [
@@ -96,7 +110,7 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// Returns [`Error::InvalidUrl`] for an unknown scheme or option, or a malformed value. The error names
-    /// what is allowed. Ranges are checked by [`open`](CacheBuilder::open), not here.
+    /// what is allowed. For the URL of a server (`redis://…`), it names the crate `larder-redis`. Ranges are checked by [`open`](CacheBuilder::open), not here.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
         let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };
@@ -111,11 +125,8 @@ impl CacheBuilder {
         let is_file = match scheme {
             "file" => true,
             "memory" => false,
-            "redis" | "rediss" | "unix" => {
-                return invalid(
-                    format!("{scheme}: is for the remote tier, which this version does not have"),
-                    SCHEMES,
-                );
+            _ if SERVER_SCHEMES.contains(&scheme) => {
+                return invalid(format!("{scheme}: names a server"), FOR_SERVERS);
             }
             _ => return invalid(format!("its scheme is {scheme:?}"), SCHEMES),
         };

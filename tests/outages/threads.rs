@@ -108,7 +108,7 @@ fn a_drop_that_panics_while_the_cache_closes_costs_no_file() {
     assert_eq!(value(&left, "kept").as_deref(), Some("kept"));
 }
 
-/// What a listener does with the last handle of its cache.
+/// The use that a listener makes of the last handle of its cache.
 type Use = fn(&Cache, &Keyspace<String, String>);
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 
-/// What a Sentinel answers.
+/// The answers of a Sentinel.
 #[derive(Debug, Default)]
 struct SentinelScript {
     id: usize,

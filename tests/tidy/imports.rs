@@ -28,7 +28,7 @@ impl std::fmt::Display for Edge {
     }
 }
 
-/// What a path leads to.
+/// The item or module that a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Target {
     Module(usize),

@@ -12,7 +12,7 @@ const KEYWORDS: [&str; 36] = [
     "static", "struct", "trait", "true", "type", "unsafe", "use", "where", "while", "_",
 ];
 
-/// What a name means in a module.
+/// The meaning of a name in a module.
 #[derive(Debug, Clone)]
 pub(crate) enum Binding {
     Module(usize),

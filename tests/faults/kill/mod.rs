@@ -32,7 +32,7 @@ const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 /// Maximum number of lines that a child may print before it is killed.
 const MAX_LINES: usize = 400;
 
-/// When the child is killed.
+/// The moment at which the child is killed.
 #[derive(Debug)]
 enum Moment {
     /// `micros` microseconds after the start of the child.

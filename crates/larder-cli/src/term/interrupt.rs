@@ -49,6 +49,6 @@ impl Interrupt {
 ///
 /// So the command can report what it could not write, and remove the unfinished file.
 pub(crate) fn survive_file_size_limit() {
-    // If this fails, the signal ends the command, as it does by default.
+    // If the registration fails, the signal ends the command, as it does by default.
     drop(flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))));
 }

@@ -21,7 +21,7 @@ const GROUP: usize = 8;
 /// Number of keys that stay in the walked database.
 const WALKED_KEYS: usize = 64;
 
-/// Why an action of a worker did not finish.
+/// The reason why an action of a worker did not finish.
 #[derive(Debug)]
 pub(super) enum Stopped {
     /// The connection has ended, because the server was killed.

@@ -1,5 +1,5 @@
 //! Removals of entries: first from memory, in the order of the call, and then from disk, usually in a single
-//! commit.
+//! commit. [`super::remote::removal`] removes entries at a server.
 //!
 //! 1. Make the removals visible in memory. A key gets a tombstone under the lock of its shard, and its leases
 //!    are revoked. A scope is purged from the shards, which after that ignore older entries of the scope on

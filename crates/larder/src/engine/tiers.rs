@@ -115,8 +115,8 @@ impl Tiers {
         self.has_disk() || self.remote.is_some()
     }
 
-    /// Tells the writer thread that an entry is dirty. The writer thread commits it within the flush
-    /// interval.
+    /// Tells the writer thread that a change waits to be committed. The writer thread commits it within the
+    /// flush interval.
     pub(super) fn wake_writer(&self) {
         if self.writer.arm() {
             self.writer_metrics.lag.arm(self.time.now());

@@ -85,8 +85,9 @@ impl IncomingEntry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The lease or the epoch token of the value is no longer valid, or the entry that the value was
-    /// computed from has changed or expired.
+    /// The lease or the epoch token of the value is no longer valid, or the entry that the value was computed
+    /// from has changed or expired. A promotion is also refused if the shard already has an entry of the key,
+    /// or if its snapshot or connection is no longer the current one.
     Revoked,
     /// The entry that the value was computed from may exist only on disk, and was not found in the current
     /// snapshot.
@@ -94,7 +95,8 @@ pub(crate) enum Refused {
     /// The change must be committed, but was not prepared for a commit, because the disk tier was
     /// unavailable until now.
     Unsaved,
-    /// Memory has no room for the value, and the value will not be committed.
+    /// Memory has no room for the value, and the value need not be committed from memory: it will never be
+    /// committed, or the disk or a server has it.
     NoRoom,
     Closed,
 }

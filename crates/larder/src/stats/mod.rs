@@ -217,8 +217,8 @@ pub struct DiskStats {
     /// How long the disk tier was off, summed over all outages.
     #[serde(with = "seconds")]
     pub degraded: Duration,
-    /// How long the oldest uncommitted insert has been waiting. If this exceeds the flush interval plus the
-    /// duration of a commit, the disk is too slow for the writes.
+    /// How long the oldest uncommitted insert has been waiting. If this time exceeds the flush interval plus
+    /// the duration of a commit, the disk is too slow for the writes.
     #[serde(with = "seconds")]
     pub flush_lag: Duration,
     /// [`CacheBuilder::flush_interval`](crate::CacheBuilder::flush_interval), for comparison with

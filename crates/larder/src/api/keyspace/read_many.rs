@@ -2,13 +2,13 @@
 //!
 //! 1. Look up each key in memory, in the order of the input. Each miss returns an epoch token.
 //! 2. Read the keys that memory did not have from disk, in the order of their bytes, so that neighbours in
-//!    the file are read one after another. (In a remote tier, one call requests all of them from the server
-//!    instead, and steps 3 and 4 need no repetition.) They are read from one snapshot, which is loaded after
-//!    (1). Once [`MAX_COPIED`] bytes are copied, the snapshot is released.
+//!    the file are read one after another. They are read from one snapshot, which is loaded after (1). Once
+//!    [`MAX_COPIED`] bytes are copied, the snapshot is released.
 //! 3. Without holding a snapshot, decode the copied records, and copy their values into memory under the
 //!    epoch tokens.
 //! 4. Repeat steps 2 and 3 for the remaining keys. With a single pass, the snapshot would keep old pages
-//!    allocated for long, and the records would take as much memory as the values.
+//!    allocated for long, and the records would take as much memory as the values. In a remote tier, one call
+//!    requests all of these keys from the server, and steps 2 and 3 are not repeated.
 
 use std::time::Duration;
 

@@ -34,11 +34,12 @@ use crate::sys::sync::{Arc, thread};
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InsertOutcome {
-    /// The value is stored, and will be committed.
+    /// The value is stored, and will be committed. In a remote tier, the server has stored the value.
     Saved,
     /// The value is kept in memory only, if memory has room for it.
     InMemory,
-    /// The value is not stored, because its lease was revoked, or its entry has changed.
+    /// The value is not stored, because its lease was revoked, or the entry that was read has changed,
+    /// expired or been evicted.
     Revoked,
     /// A loaded value is not stored, because it would be in memory only, and memory has no room for it.
     NoRoom,

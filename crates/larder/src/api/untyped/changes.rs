@@ -2,7 +2,8 @@
 //!
 //! [`PinnedKeyspace::shorten`] stores a value. Meanwhile no other version of the keyspace can be opened
 //! ([`crate::engine::keyspaces::typed_changes`]). A removal stores nothing, so another version may be opened
-//! during it. Then it removes an entry of the old version, as if it had come first.
+//! during it. In this case, the removal removes an entry of the old version, as if the removal had come
+//! first.
 
 use super::pinned::PinnedKeyspace;
 use super::search::FoundKeyspace;
@@ -138,7 +139,7 @@ impl PinnedKeyspace {
             if let Some(_entered) = found.detached.typed_changes.enter() {
                 return typed.shorten(&found.detached, full.as_slice(), expires_at);
             }
-            // Another version is being opened. If this fails, the pinned version stays.
+            // Another version is being opened. If the opening fails, the pinned version stays.
             self.shared().keyspaces.await_opening(&self.search.name);
         }
     }

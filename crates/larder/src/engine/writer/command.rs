@@ -49,7 +49,7 @@ pub(crate) enum Acknowledge {
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// An entry is dirty, or a use has extended the life of an entry: commit the change within the flush
+    /// A change waits to be committed, or a use has extended the life of an entry: commit it within the flush
     /// interval.
     Wake,
     /// Run a step now. No caller waits for an answer.

@@ -101,8 +101,12 @@ async fn in_stages(session: &Session, run: &NamedRun, args: Arguments<'_>) -> Op
         let ran = match work_of(stage) {
             None => run_inline(|| run.in_stage(stage, args))?,
             Some(work) => {
-                let (run, requested) = (run.clone(), args.to_owned());
-                session.threads.run(work, move || run.in_stage(stage, requested.as_arguments())).await?
+                // A request that waits for a place has one copy, which is in the memory of the buffers.
+                let job = || {
+                    let (run, requested) = (run.clone(), args.to_owned());
+                    move || run.in_stage(stage, requested.as_arguments())
+                };
+                session.threads.run_built(work, job).await?
             }
         };
         match ran {

@@ -61,6 +61,16 @@ impl BlockingThreads {
         work: Work,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        self.run_built(work, || job).await
+    }
+
+    /// Like [`run`](Self::run), but builds the job when it has its place. So no copy of what the job needs
+    /// waits for a place.
+    pub(crate) async fn run_built<T: Send + 'static, J: FnOnce() -> T + Send + 'static>(
+        &self,
+        work: Work,
+        build: impl FnOnce() -> J,
+    ) -> Option<T> {
         let [encode, read, change, walk] = &self.0;
         let places = match work {
             Work::Encode => encode,
@@ -69,6 +79,7 @@ impl BlockingThreads {
             Work::Walk => walk,
         };
         let place = places.clone().acquire_owned().await.ok()?;
+        let job = build();
         let ran = spawn_blocking(move || {
             let ran = job();
             drop(place);
@@ -85,7 +96,8 @@ pub(crate) fn run_inline<T>(job: impl FnOnce() -> T) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::cell::Cell;
+    use std::sync::{Mutex, mpsc};
     use std::task::{Context, Waker};
 
     use super::*;
@@ -126,5 +138,33 @@ mod tests {
             assert_eq!(runtime.block_on(threads.run(Work::Change, || 7)), Some(7), "the place is free again");
         }
         drop(waiting);
+    }
+
+    #[test]
+    fn a_job_is_built_when_it_has_its_place() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _entered = runtime.enter();
+        let threads = BlockingThreads::default();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let polled = &mut Context::from_waker(Waker::noop());
+        let mut running: Vec<_> = (0..Work::Encode.places())
+            .map(|_| {
+                let released = released.clone();
+                Box::pin(threads.run(Work::Encode, move || released.lock().unwrap().recv().unwrap_err()))
+            })
+            .collect();
+        for job in &mut running {
+            assert!(job.as_mut().poll(polled).is_pending());
+        }
+        let is_built = Cell::new(false);
+        let mut waiting = Box::pin(threads.run_built(Work::Encode, || {
+            is_built.set(true);
+            || 7
+        }));
+        assert!(waiting.as_mut().poll(polled).is_pending() && !is_built.get());
+        drop(release);
+        assert_eq!(runtime.block_on(waiting), Some(7));
+        assert!(is_built.get());
     }
 }

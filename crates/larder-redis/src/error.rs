@@ -65,7 +65,8 @@ pub enum Error {
         remedy: &'static str,
     },
 
-    /// The server replied with an error, such as `OOM`. The request changed nothing.
+    /// The server replied with an error, such as `OOM`. The request changed nothing. If it was a transaction,
+    /// and the user may write only some of its keys, the server may have made a part of it.
     #[error("the server answered: {0}")]
     Server(String),
 

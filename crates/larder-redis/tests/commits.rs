@@ -236,3 +236,34 @@ fn a_full_server_makes_a_transaction_as_a_whole_or_not_at_all() {
     assert!(commit(&tier, &[], &[put("a", b"3"), (key("b"), CommitChange::Remove)]));
     assert_eq!((bytes(&tier, "a"), bytes(&tier, "b")), (Some(b"3".to_vec()), None));
 }
+
+/// The server does not undo the writes of a script that fails.
+#[test]
+fn a_generation_of_another_type_is_found_before_the_first_write() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let tier = open(&server.url(""));
+    tier.register(keyspace(9, "other", Format::Bincode)).unwrap();
+    let other = |value: &[u8]| (key_of(9, "k"), CommitChange::Set(value.to_vec(), MINUTE));
+    assert!(commit(&tier, &[], &[put("a", b"1"), put("b", b"1"), other(b"1")]));
+    let keys = server.cli(&["KEYS", "larder::g:*:other"]);
+    assert_eq!((server.cli(&["DEL", &keys]), server.cli(&["LPUSH", &keys, "x"])), ("1".into(), "1".into()));
+    let changes = [put("a", b"2"), (key("b"), CommitChange::Remove), other(b"2")];
+    assert!(commit(&tier, &[], &changes), "the generation is replaced");
+    assert_eq!((bytes(&tier, "a"), bytes(&tier, "b")), (Some(b"2".to_vec()), None));
+    let found = ask(|reply| tier.get(key_of(9, "k"), reply)).unwrap();
+    assert_eq!(found.map(|record| record.bytes), Some(b"2".to_vec()));
+}
+
+#[test]
+fn a_transaction_that_fails_at_the_server_may_be_applied() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let tier = open(&server.url(""));
+    tier.register(keyspace(9, "other", Format::Bincode)).unwrap();
+    let other = || (key_of(9, "k"), CommitChange::Set(b"1".to_vec(), MINUTE));
+    assert!(commit(&tier, &[], &[put("a", b"1"), other()]));
+    let rights = "ACL SETUSER default resetkeys ~larder::* ~larder:1:prices:*";
+    assert_eq!(server.cli(&rights.split(' ').collect::<Vec<_>>()), "OK");
+    let failed = ask(|reply| tier.commit(vec![], vec![put("a", b"2"), other()], reply)).unwrap_err();
+    assert!(failed.may_be_applied(), "{failed}");
+    assert_eq!(bytes(&tier, "a"), Some(b"2".to_vec()), "the user may write this key, and not the other one");
+}

@@ -5,21 +5,24 @@ use std::time::Duration;
 use larder::remote::{
     CommitChange, CommitCondition, IdleLife, Life, RemoteKey, RemoteReply as Sender, WatchToken,
 };
+use larder::{RemoteError, RemoteErrorKind};
 
-use super::answers;
-use super::answers::remote_error;
+use super::answers::{self, accepted, remote_error};
 use super::requests;
 use super::requests::{RedisTier, SlotKeys, expiry, ms};
 use super::scripts::commits::COMPARED_LEN;
 use super::scripts::{COMMIT, WATCH};
 use super::session::Directory;
-use crate::connection::request::Answered;
+use crate::connection::request::{Answered, Request};
 use crate::error::Error;
 use crate::protocol::command::Command;
 use crate::random;
 
 /// Separates the parts of a watch token, which are the parts of the reply to [`WATCH`].
 const SEPARATOR: u8 = b' ';
+
+/// The first words of the errors that a server returns only before the first write of a script.
+const REFUSALS: [&str; 6] = ["NOSCRIPT ", "BUSY ", "OOM ", "READONLY ", "MISCONF ", "NOREPLICAS "];
 
 impl RedisTier {
     /// Sends a transaction.
@@ -44,11 +47,12 @@ impl RedisTier {
             push_change(&mut command, place, change);
         }
         let removes = changes.iter().any(|(_, change)| matches!(change, CommitChange::Remove));
-        let decode = |answered| answers::is_done(&answered);
-        if removes {
-            return self.send_removal(&COMMIT, command, sender, decode);
-        }
-        self.send(&COMMIT, command, sender, decode);
+        let end = if removes { self.end_of_removal(sender) } else { Box::new(move |made| sender.send(made)) };
+        let complete = move |answer| {
+            let made = accepted(answer).and_then(|answered| answers::is_done(&answered));
+            end(made.map_err(|error| commit_error(&error)));
+        };
+        self.handle.0.submit(Request::script(&COMMIT, command, complete));
     }
 
     /// Sends the watch of a key.
@@ -56,11 +60,23 @@ impl RedisTier {
         let Some((place, sender)) = self.place(key, sender) else { return };
         if place.is_plain {
             let why = "a slot of a keyspace in the format raw has no watch marks";
-            return sender.send(Err(larder::RemoteError::new(larder::RemoteErrorKind::Unsupported, why)));
+            return sender.send(Err(RemoteError::new(RemoteErrorKind::Unsupported, why)));
         }
         let token: [u8; 16] = random::bytes();
         let command = place.keys(2).arg(super::new_generation()).arg(token).number(ms(length));
         self.send(&WATCH, command, sender, watched);
+    }
+}
+
+/// Converts the error of a transaction. The server may have run a part of the script before an error that is
+/// not in [`REFUSALS`].
+fn commit_error(error: &Error) -> RemoteError {
+    let remote = remote_error(error);
+    match error {
+        Error::Server(text) if !REFUSALS.iter().any(|refusal| text.starts_with(refusal)) => {
+            remote.maybe_applied()
+        }
+        _ => remote,
     }
 }
 

@@ -5,10 +5,12 @@
 //! because Cluster is not used. The tracking of a key does not depend on these scripts.
 //!
 //! The user of the connection needs the right to write all keys of the prefix. Otherwise a transaction could
-//! fail after its first write.
+//! fail after its first write. The server does not undo the writes of a script that fails.
 //!
-//! Every write of a script comes after all of its checks. The server refuses a command within a script for
-//! lack of memory only before the first write. So a transaction is made as a whole, or not at all.
+//! Every write of a script comes after all of its checks, and after the generations are read. A read after
+//! the first write uses `redis.pcall`, because a slot of another type must not end the script. The server
+//! refuses a command within a script for lack of memory only before the first write. So a transaction is made
+//! as a whole, or not at all.
 
 use crate::connection::request::Script;
 
@@ -36,7 +38,10 @@ pub(in crate::tier) const COMPARED_LEN: usize = 48;
 pub(in crate::tier) static COMMIT: Script = Script::new(counting!(
     "local generations, at = {}, 3
 local function generation(of)
-  if generations[of] == nil then generations[of] = redis.call('GET', of) end
+  if generations[of] == nil then
+    local g = redis.pcall('GET', of)
+    generations[of] = type(g) == 'string' and g
+  end
   return generations[of]
 end
 for _ = 1, tonumber(ARGV[2]) do
@@ -64,6 +69,9 @@ for _ = 1, tonumber(ARGV[2]) do
   if (kind == 'live' or kind == 'watched-live') and slot ~= of and not is_live(slot, v) then return 0 end
 end
 for i = at, #ARGV, 6 do
+  if ARGV[i + 2] ~= 'remove' and ARGV[i] ~= ARGV[i + 1] then generation(ARGV[i + 1]) end
+end
+for i = at, #ARGV, 6 do
   if ARGV[i + 2] == 'remove' then redis.call('UNLINK', ARGV[i]) end
 end
 for i = at, #ARGV, 6 do
@@ -80,7 +88,8 @@ for i = at, #ARGV, 6 do
       if longest ~= '' then
         local t, limit = now(), tonumber(longest)
         if not limit then
-          local v, left = redis.call('GETRANGE', slot, 0, 72), redis.call('PTTL', slot)
+          local v, left = redis.pcall('GETRANGE', slot, 0, 72), redis.call('PTTL', slot)
+          if type(v) ~= 'string' then v = '' end
           if head(v) == 25 then limit = number(v, 18)
           elseif left < 0 then limit = 0
           else limit = t + left - (#v > 56 and grace(v) or 0) end

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use larder::remote::{Life, RemoteTier, SetCondition};
+use larder::remote::{CommitChange, CommitCondition, Life, RemoteTier, SetCondition};
 
 use crate::proxy::Proxy;
 use crate::server::RedisServer;
@@ -16,6 +16,26 @@ fn a_removal_waits_for_as_many_replicas_as_it_is_told() {
     let error = ask(|reply| tier.remove(vec![key("k")], reply)).unwrap_err();
     assert!(error.to_string().contains("0 of 1 replicas"), "{error}");
     assert!(error.may_be_applied(), "the master has applied it");
+}
+
+#[test]
+fn a_removal_whose_condition_does_not_hold_waits_for_no_replica() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let tier = open(&server.url("replicas=1&request_timeout=400ms"));
+    let set = ask(|reply| tier.set(key("k"), b"v".to_vec(), Life::Never, SetCondition::Always, reply));
+    assert!(set.unwrap());
+    for (record, is_same) in [(b"other".to_vec(), false), (b"v".to_vec(), true)] {
+        let condition = (key("k"), CommitCondition::Unchanged(record.clone()));
+        let change = (key("none"), CommitChange::Remove);
+        let made = ask(|reply| tier.commit(vec![condition], vec![change], reply));
+        let removed = ask(|reply| tier.remove_unchanged(key("k"), record, reply));
+        for result in [made, removed] {
+            match result {
+                Ok(is_made) => assert!(!is_made && !is_same),
+                Err(error) => assert!(is_same && error.to_string().contains("0 of 1"), "{error}"),
+            }
+        }
+    }
 }
 
 fn pair() -> Option<(RedisServer, RedisServer)> {
@@ -47,6 +67,7 @@ fn removals_of_all_kinds_wait_for_replicas_apart_from_other_requests() {
     assert_eq!(replica.cli(&["EXISTS", "larder:1:prices:a"]), "0", "the replica has it at once");
     assert_eq!(ask(|reply| tier.remove(vec![], reply)).unwrap(), 0);
     set("b");
+    set("c");
     let generation = tier.generation();
     replica.signal("STOP");
     let (mut errors, mut counts) = (Vec::new(), Vec::new());
@@ -56,7 +77,7 @@ fn removals_of_all_kinds_wait_for_replicas_apart_from_other_requests() {
         counts.push(answer);
     }
     let (sender, unchanged) = larder::remote::reply();
-    tier.remove_unchanged(key("b"), b"v".to_vec(), sender);
+    tier.remove_unchanged(key("c"), b"v".to_vec(), sender);
     let (sender, unfenced) = larder::remote::reply();
     tier.unfence(key("b"), 7, sender);
     for request in [RedisRemoval::Range, RedisRemoval::Keyspace, RedisRemoval::All] {

@@ -47,7 +47,8 @@ impl RedisTier {
             push_change(&mut command, place, change);
         }
         let removes = changes.iter().any(|(_, change)| matches!(change, CommitChange::Remove));
-        let end = if removes { self.end_of_removal(sender) } else { Box::new(move |made| sender.send(made)) };
+        let end =
+            if removes { self.end_of_removal_if(sender) } else { Box::new(move |made| sender.send(made)) };
         let complete = move |answer| {
             let made = accepted(answer).and_then(|answered| answers::is_done(&answered));
             end(made.map_err(|error| commit_error(&error)));

@@ -32,6 +32,7 @@ use larder::{Remaining, RemoteError, RemoteErrorKind};
 
 use crate::clock::{BootClock, SystemBootClock};
 use crate::connection::ConnectionHandle;
+use crate::connection::request::Request;
 use crate::error::Error;
 use crate::random;
 use crate::settings::Settings;
@@ -237,11 +238,10 @@ impl RemoteTier for RedisTier {
 
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, sender: Sender<bool>) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
-        let decode = |answered| answers::is_done(&answered);
         if place.is_plain {
-            return self.send_removal(&scripts::RELEASE, place.keys(1).arg(&record), sender, decode);
+            return self.send_removal_if(&scripts::RELEASE, place.keys(1).arg(&record), sender);
         }
-        self.send_removal(&scripts::REMOVE_UNCHANGED, place.keys(2).arg(&record), sender, decode);
+        self.send_removal_if(&scripts::REMOVE_UNCHANGED, place.keys(2).arg(&record), sender);
     }
 
     fn remove(&self, keys: Vec<RemoteKey>, sender: Sender<u64>) {
@@ -296,9 +296,12 @@ impl RemoteTier for RedisTier {
     fn unfence(&self, key: RemoteKey, token: u128, sender: Sender<()>) {
         let Some((place, sender)) = self.place_to_remove(&key, sender) else { return };
         let command = place.keys(3).arg(token.to_be_bytes());
-        self.send_removal(&scripts::UNFENCE, command, sender, |answered| {
-            answers::is_done(&answered).map(drop)
-        });
+        let end = self.end_of_removal(sender);
+        let complete = move |answer| {
+            let done = answers::accepted(answer).and_then(|answered| answers::is_done(&answered).map(drop));
+            end(done.map_err(|error| answers::remote_error(&error)));
+        };
+        self.handle.0.submit(Request::script(&scripts::UNFENCE, command, complete));
     }
 
     fn close(&self) {

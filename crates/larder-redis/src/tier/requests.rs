@@ -171,27 +171,37 @@ impl RedisTier {
         self.handle.0.submit(Request::script(script, command, completion(sender, decode)));
     }
 
-    /// Sends a script that removes entries. With replicas, the result waits for them.
-    pub(super) fn send_removal<T: Send + 'static>(
-        &self,
-        script: &'static Script,
-        command: Command,
-        sender: Sender<T>,
-        decode: impl FnOnce(Answered) -> Result<T, Error> + Send + 'static,
-    ) {
-        let end = self.end_of_removal(sender);
-        let complete =
-            move |answer| end(accepted(answer).and_then(decode).map_err(|error| remote_error(&error)));
+    /// Sends a script that removes entries if a condition holds, and returns whether it holds. With replicas,
+    /// the result of a removal waits for them.
+    pub(super) fn send_removal_if(&self, script: &'static Script, command: Command, sender: Sender<bool>) {
+        let end = self.end_of_removal_if(sender);
+        let complete = move |answer| {
+            let is_made = accepted(answer).and_then(|answered| answers::is_done(&answered));
+            end(is_made.map_err(|error| remote_error(&error)));
+        };
         self.handle.0.submit(Request::script(script, command, complete));
     }
 
     /// Returns the callback for the result of a removal.
     pub(super) fn end_of_removal<T: Send + 'static>(&self, sender: Sender<T>) -> End<T> {
+        self.end_of_change(sender, |_| true)
+    }
+
+    /// Returns the callback for the result of a removal that depends on a condition. If the condition does
+    /// not hold, nothing was removed, and the result does not wait for replicas.
+    pub(super) fn end_of_removal_if(&self, sender: Sender<bool>) -> End<bool> {
+        self.end_of_change(sender, |is_made| *is_made)
+    }
+
+    /// Returns the callback for the result of a request. If it has removed entries, the result waits for
+    /// replicas.
+    fn end_of_change<T: Send + 'static>(&self, sender: Sender<T>, has_removed: fn(&T) -> bool) -> End<T> {
         let Some(replicas) = self.replicas.as_ref().map(|handle| handle.0.clone()) else {
             return Box::new(move |answer| sender.send(answer));
         };
         Box::new(move |answer| match answer {
             Err(error) => sender.send(Err(error)),
+            Ok(answer) if !has_removed(&answer) => sender.send(Ok(answer)),
             Ok(answer) => replicas.wait(move |reached| {
                 sender.send(reached.map(|()| answer).map_err(|error| remote_error(&error)));
             }),

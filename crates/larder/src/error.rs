@@ -252,7 +252,8 @@ pub enum Error {
         remedy: Cow<'static, str>,
     },
 
-    /// One call has too many keys or values for a commit, the write buffer or memory. Nothing was changed.
+    /// One call has too many keys or values for a commit, a request to the server, the write buffer or
+    /// memory. Nothing was changed.
     #[error("{size} for keyspace {keyspace:?} are too much for one call; the most is {max}; {remedy}")]
     GroupTooLarge {
         /// The name of the keyspace.
@@ -325,7 +326,7 @@ pub enum Error {
         source: Option<io::Error>,
     },
 
-    /// The server of the remote tier did not make the change, or did not answer.
+    /// The remote tier refused the request, or its server did not make the change or did not answer.
     ///
     /// If an invalidation returns this error, the server may still have the removed value, and other machines
     /// may return it. Repeat the call.

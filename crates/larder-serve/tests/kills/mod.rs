@@ -54,7 +54,7 @@ struct Done {
     acts: u64,
 }
 
-/// What the workers know about the run.
+/// The state of the run, which the workers share.
 #[derive(Debug, Default)]
 struct Stage {
     now: Mutex<Now>,

@@ -179,8 +179,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the path of the cache file. A missing file is created, with its directories. Without a path, the
-    /// cache is only in memory.
+    /// Sets the path of the cache file. A missing file is created, with its directories. Without a path and
+    /// without a remote tier, the cache is only in memory.
     ///
     /// The cache creates two more files next to the cache file. `<path>.lock` names the owner of the cache
     /// file. `<path>.ballast` reserves a little space for deletions on a full disk. Damaged files are kept as
@@ -190,7 +190,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets the maximum weight of committed entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
+    /// Sets the maximum weight of the entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
     /// The weight of an entry is the length of its encoded key, the weight of its value, and
     /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, the weight of a value is the size of its

@@ -1,5 +1,5 @@
-//! Collects the statistics from the counters of the keyspaces, the memory tier, and the latest status of the
-//! disk tier.
+//! Collects the statistics from the counters of the keyspaces, the memory tier, the link to a remote tier,
+//! and the latest status of the disk tier.
 
 use super::keyspaces::open_keyspace::OpenKeyspace;
 use super::shared::Shared;

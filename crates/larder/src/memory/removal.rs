@@ -8,7 +8,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 impl Memory {
-    /// Removes a key of a memory-only keyspace.
+    /// Removes a key of a keyspace that has no file: a memory-only keyspace, or a keyspace in a remote tier.
     pub(crate) fn forget(
         &self,
         key: SlotKey<'_>,

@@ -4,7 +4,7 @@
 //! 2. Under the lock of the shard, compute the sum from the live value, encode it and store it. No user code
 //!    runs under the lock, because the type is an integer and the keyspace has no weigher.
 //! 3. If memory has no live value, or there is a weigher or a remote tier, change the counter in rounds, like
-//!    [`modify`](Keyspace::modify). After that, memory has the value.
+//!    [`modify`](Keyspace::modify). After that, memory usually has the value, except in a remote keyspace.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -82,7 +82,8 @@ impl InvalidationCommit {
     /// Returns [`Error::NotDurable`], as with [`Invalidation::commit`].
     ///
     /// # Cost
-    /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
+    /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread. In
+    /// a cache without a file, there is no commit to wait for.
     ///
     /// # Panics
     /// Panics if the `Drop` of a removed value has panicked.

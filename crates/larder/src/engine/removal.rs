@@ -140,7 +140,7 @@ impl Shared {
     }
 
     /// Like [`invalidate`](Self::invalidate), but requests the commit without waiting for it. The call may
-    /// still block for a lookup on disk, or for other large removals.
+    /// still block for reads of the disk, for other large removals, or for the answers of a server.
     #[cfg(feature = "async")]
     pub(crate) fn begin_invalidation<'a>(
         &self,

@@ -24,9 +24,9 @@ pub(crate) enum LeaseOutcome {
     CoolingDown,
     /// Another caller is loading the key. The caller joins this flight.
     Flight(Value),
-    /// The lease was taken. With a `miss_token`, the caller reads the lower tier next. Without it, the key
-    /// has no live value there. `replaced` is the flight of a load that this lease replaces. The caller must
-    /// complete that flight.
+    /// The lease was taken. With a `miss_token`, the caller reads the disk next. Without it, the key has no
+    /// live value on disk. In a remote tier, the caller asks the server in both cases. `replaced` is the
+    /// flight of a load that this lease replaces. The caller must complete that flight.
     Lease { id: LeaseId, miss_token: Option<MissToken>, replaced: Option<Value> },
 }
 

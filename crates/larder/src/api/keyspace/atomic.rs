@@ -238,7 +238,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// disk works again.
     ///
     /// # Cost
-    /// Costs one lookup. If there is an entry, also costs one commit, shared with other waiting callers.
+    /// Costs one lookup. If there is an entry, also costs one commit, shared with other waiting callers, or
+    /// in a remote tier one request to the server.
     pub fn take(&self, key: impl EncodeKey<K>) -> Result<Option<Arc<V>>, ModifyError<Arc<V>>> {
         self.remove_if(key, |_| true)
     }

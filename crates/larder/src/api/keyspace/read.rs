@@ -168,8 +168,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// # Cost
-    /// Costs O(entries): one lookup for each entry. The counts of [`Cache::stats`](crate::Cache::stats) need
-    /// no lookups, but include expired entries and keys that are known to be absent.
+    /// Costs the same as [`keys`](Keyspace::keys), for all entries. The counts of
+    /// [`Cache::stats`](crate::Cache::stats) need no lookups, but include expired entries and keys that are
+    /// known to be absent.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.keys().count() as u64

@@ -104,7 +104,8 @@ impl<K: Key, V> Keyspace<K, V> {
     /// # Cost
     /// Costs one commit, one read of each matching entry on disk, and one pass over the entries in memory. If
     /// more than 1,000 entries match, they are deleted after the call has returned, between the commits of
-    /// other callers.
+    /// other callers. In a remote tier, the call instead waits for one request for each page of a walk over
+    /// the keys at the server.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))
@@ -137,7 +138,8 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Cost
     /// Costs one commit, one pass over the entries in memory, and one pass over the entries on disk whose
-    /// keys start with the parts before the first `Any`.
+    /// keys start with the parts before the first `Any`. A remote tier costs the same as with
+    /// [`remove_prefix`](Keyspace::remove_prefix).
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_matching(&self, pattern: impl KeyPattern<K>) -> Result<u64, Error> {
         self.remove_scope(self.pattern_scope(&pattern)?)

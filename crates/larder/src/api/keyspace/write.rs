@@ -90,8 +90,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Stores a value with the keyspace's TTL. Replaces any previous value of the key.
     ///
     /// When the call returns, every thread sees the value. The value reaches the disk within the flush
-    /// interval. In a remote tier, the server has the value when the call returns. A crash before the commit
-    /// loses the value, and the previous value may then be back ([contract 4](crate#the-contract)).
+    /// interval. A crash before the commit loses the value, and the previous value may then be back
+    /// ([contract 4](crate#the-contract)). In a remote tier, the server has the value when the call returns.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

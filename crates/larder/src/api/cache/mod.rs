@@ -120,13 +120,8 @@ impl Cache {
     }
 
     /// Opens a cache from the URL in the environment variable `LARDER_URL`. If the variable is not set or is
-    /// blank, the cache has only a memory tier.
-    ///
-    /// Without a file, the entries are lost when the process ends. If the variable is not set or is blank,
-    /// the call logs a warning.
-    ///
-    /// This function opens no server. `larder_redis::from_env`, in the crate `larder-redis`, opens the same
-    /// URLs and also those of servers (`redis://…`).
+    /// blank, the cache has only a memory tier, and the call logs a warning. Without a file, the entries are
+    /// lost when the process ends. `larder_redis::from_env` opens the same URLs, and those of servers.
     ///
     /// ```
     /// let cache = larder::Cache::from_env()?; // LARDER_URL=file:/var/lib/shop.larder?memory=64MiB&disk=1GiB

@@ -110,7 +110,8 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// Returns [`Error::InvalidUrl`] for an unknown scheme or option, or a malformed value. The error names
-    /// what is allowed. For the URL of a server (`redis://…`), it names the crate `larder-redis`. Ranges are checked by [`open`](CacheBuilder::open), not here.
+    /// what is allowed. For the URL of a server (`redis://…`), it names the crate `larder-redis`. Ranges
+    /// are checked by [`open`](CacheBuilder::open), not here.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.trim_ascii();
         let refused = |(why, allowed): UrlRefusal| Error::InvalidUrl { url: redacted(url), why, allowed };

@@ -12,10 +12,10 @@
 //! If (3) came before (2), a change could store an entry after (3). The file has retired the number of such
 //! an entry, or memory would hold a value of another type than its keyspace.
 //!
-//! A change may run the application's code: it decodes a value, and drops values. This code may wait for the
-//! thread that waits in (2), for example because it opens a keyspace of the same name. With an unlimited wait in
-//! (2), neither of these threads would ever go on. If the code itself replaces the keyspace, (2) would wait for
-//! its own thread, so (2) gives up at once.
+//! A change may run the application's code: it decodes a value, and drops values. This code may wait for
+//! the thread that waits in (2), for example because it opens a keyspace of the same name. With an
+//! unlimited wait in (2), neither of these threads would ever go on. If the code itself replaces the
+//! keyspace, (2) would wait for its own thread, so (2) gives up at once.
 
 use crate::sys::clock::Deadline;
 use crate::sys::sync::thread::ThreadId;

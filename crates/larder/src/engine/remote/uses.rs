@@ -13,8 +13,8 @@
 //!    or replaced the record since the value of (1) was stored, or if the entry has expired, the request
 //!    changes nothing. Any answer ends the note of (2), also a refusal, and the error of a lost connection.
 //!    So the next use after a request without effect is sent again.
-//! 5. The server pushes the change. The push drops the near copies of all machines. The next lookup of the key
-//!    on each machine asks the server, and the near copy that it makes has the new life.
+//! 5. The server pushes the change. The push drops the near copies of all machines. The next lookup of the
+//!    key on each machine asks the server, and the near copy that it makes has the new life.
 //!
 //! The time of (1) may be ahead of the server's: the coarse clock is, and so is the life of a copy whose
 //! lookup took long. So the server takes a use also if up to 17/16 of the time to idle is left. Otherwise it

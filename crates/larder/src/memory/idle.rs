@@ -23,8 +23,8 @@ pub(crate) struct UsedRecord<'a> {
 pub(crate) struct RecordIsOld;
 
 impl Memory {
-    /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is
-    /// the record of the entry, if the entry was found on disk and memory had no room for it.
+    /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is the
+    /// record of the entry, if the entry was found on disk. It counts only if memory has no entry of the key.
     ///
     /// For an entry in memory, takes the exclusive lock only if the entry can live longer. After the expiry
     /// has reached the hard limit of the entry, a use takes only the shared lock.

@@ -29,7 +29,7 @@ impl Drop for RunningLoader {
     }
 }
 
-/// Runs or polls a loader, with `waiter` as its node in the wait graph.
+/// Runs or polls a loader, with `waiter` as its node in the wait graph, if it has one.
 pub(super) fn run_loader<R>(waiter: Option<Waiter>, loader: impl FnOnce() -> R) -> R {
     let _running = waiter.map(|waiter| {
         // At the end of a thread, its thread-local variables may already be dropped. Then no cycle is

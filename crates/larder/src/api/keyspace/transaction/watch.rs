@@ -78,7 +78,8 @@ enum WatchedContent {
 }
 
 impl WatchedContent {
-    /// Returns whether a new read of the key shows the same content.
+    /// Returns whether a new read of the key shows the same content. `sequence` is that of the entry that was
+    /// read, or `None` if there was no entry.
     fn holds(&self, tiers: &Tiers, key: SlotKey<'_>, sequence: Option<u64>, is_unread: bool) -> bool {
         let is_unstored =
             |epoch: u64| tiers.memory.is_unstored(key, epoch) || failpoint_is_set(Failpoint::WatchBySequence);

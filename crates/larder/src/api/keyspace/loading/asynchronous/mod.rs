@@ -240,7 +240,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.refresh_missing(slot.bytes.into()).await
     }
 
-    /// Begins a refresh of a live value. Returns whether a refresh or another load of the key is in progress.
+    /// Begins a refresh of a live value, even of a young value if `found_old` is `None`. Returns whether a
+    /// refresh or another load of the key is in progress.
     #[cold]
     fn begin_refresh(&self, slot: SlotKey<'_>, found_old: Option<FoundOld>) -> bool {
         let shared = &self.keyspace.shared;

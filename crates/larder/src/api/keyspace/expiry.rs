@@ -19,7 +19,7 @@ pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
 impl<K: Key, V> Keyspace<K, V> {
     /// Returns the time of the write, which may be one tick early, and the expiry of an entry that is written
     /// now. In a keyspace with a time to idle, the expiry is the hard limit
-    /// ([`first_expiry`](Self::first_expiry)). `read` is the entry that the write replaces, if the writer has
+    /// ([`first_expiry`](Self::first_expiry)). `read` is the entry that the write replaces, if the caller has
     /// read it.
     pub(super) fn expiry_after_write(
         &self,

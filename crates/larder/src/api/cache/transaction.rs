@@ -86,11 +86,11 @@ impl Cache {
         rounds::run(&self.shared, &mut body)
     }
 
-    /// The async form of [`transaction`](Cache::transaction). A worker thread usually calls `body`. In a
-    /// cache without a disk tier, and on a thread with [`inline_calls`](Cache::inline_calls), the calling
-    /// thread calls `body` first. If the transaction would then have to wait for other threads or for a
-    /// server, a worker thread calls `body` again. The transaction runs to its end even if the future is
-    /// dropped after its first poll.
+    /// The async form of [`transaction`](Cache::transaction). A worker thread usually calls `body`. The
+    /// calling thread calls `body` if the cache has neither a disk tier nor a remote tier, or if the thread
+    /// has [`inline_calls`](Cache::inline_calls). If the transaction then has to wait for other threads or
+    /// for a server, a worker thread calls `body` again. The transaction runs to its end even if the future
+    /// is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};

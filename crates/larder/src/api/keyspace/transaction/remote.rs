@@ -78,7 +78,7 @@ impl Transaction<'_> {
     /// nothing for other keys.
     ///
     /// # Errors
-    /// Returns an error if the server could not be read.
+    /// Returns an error if the server could not be read, or if this round must not wait.
     pub(super) fn fetch<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -95,7 +95,9 @@ impl Transaction<'_> {
         }
         if self.waits != RoundWaits::Allowed {
             self.waits = RoundWaits::Needed;
-            return Ok(());
+            // Ends the closure, which must not see a miss for a key that was not read. The round is discarded
+            // with its error.
+            return Err(Error::Changed);
         }
         let keys = unread.iter().filter_map(|at| self.keys.get(*at));
         let keys: Vec<RemoteKey> = keys.map(|key| (&*key.full).into()).collect();

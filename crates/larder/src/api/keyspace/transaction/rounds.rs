@@ -36,7 +36,7 @@ where
     R: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    let may_block = shared.tiers.has_disk() && !shared.is_forked();
+    let may_block = shared.tiers.may_block() && !shared.is_forked();
     if (!may_block || inline_calls::are_allowed())
         && let Some((answer, commit)) = complete(shared, false, &mut body)?
     {

@@ -1,6 +1,8 @@
 //! Tests of transactions at the server.
 
 use std::cell::Cell;
+#[cfg(feature = "async")]
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 use crate::api::keyspace::transaction::Transaction;
@@ -340,4 +342,25 @@ fn a_task_makes_a_transaction_at_the_server() {
         let broken = two.caches[0].transaction_async(move |tx| tx.require(&watch)).await;
         assert!(matches!(broken, Err(Error::Changed)));
     });
+}
+
+/// The closure would panic in the task for a miss that no read has found.
+#[cfg(feature = "async")]
+#[test]
+fn a_task_never_sees_a_miss_of_a_key_that_was_not_read() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    one.insert("MTNVTU", 80).unwrap();
+    for (is_inline, expected) in [(false, 1), (true, 2)] {
+        let rounds = Arc::new(AtomicU32::new(0));
+        let (of_task, counted) = (one.clone(), rounds.clone());
+        let _inline_calls = is_inline.then(|| two.caches[0].inline_calls());
+        let made = two.caches[0].transaction_async(move |tx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let seen = tx.get(&of_task, "MTNVTU")?.expect("it is always there");
+            tx.insert(&of_task, "GLO", *seen)
+        });
+        pollster::block_on(made).unwrap();
+        assert_eq!((rounds.load(Ordering::Relaxed), other.get("GLO").as_deref()), (expected, Some(&80)));
+    }
 }

@@ -59,10 +59,11 @@ impl Cache {
     /// transaction that removes an entry and stores values returns this error if the disk fails or is off,
     /// because its values would be lost in a restart.
     ///
-    /// In remote keyspaces, the limits are 1,024 keys and 32 MiB. Returns [`Error::Remote`] if the server
-    /// does not answer. If [`may_be_applied`](crate::RemoteError::may_be_applied) of its cause is set, the
-    /// server may have all changes of the transaction, but never a part of them. A further use of a
-    /// memory-only keyspace returns [`Error::NotRemote`].
+    /// In remote keyspaces, the limits are 1,024 keys, 32 MiB of values to store, and 32 MiB of values that
+    /// the transaction has read. Returns [`Error::Remote`] if the server does not answer. If
+    /// [`may_be_applied`](crate::RemoteError::may_be_applied) of its cause is set, the server may have all
+    /// changes of the transaction. It never has a part of them, unless its user may write only some of the
+    /// keys. A further use of a memory-only keyspace returns [`Error::NotRemote`].
     ///
     /// # Panics
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from

@@ -49,7 +49,8 @@ use crate::remote::tier::{CommitChange, CommitCondition, RemoteKey, RemoteRecord
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::{ByteSize, Timestamp};
 
-/// The maximum length of all values of a request with several values.
+/// The maximum length of all values that a request stores, and of all values that a transaction has read, if
+/// there are several.
 const MAX_LEN: ByteSize = ByteSize::mib(32);
 
 type Conditions = Vec<(RemoteKey, CommitCondition)>;
@@ -78,7 +79,8 @@ impl Transaction<'_> {
     /// nothing for other keys.
     ///
     /// # Errors
-    /// Returns an error if the server could not be read, or if this round must not wait.
+    /// Returns an error if the server could not be read, if this round must not wait, or if the values that
+    /// the transaction has read are too long.
     pub(super) fn fetch<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -102,7 +104,11 @@ impl Transaction<'_> {
         let keys = unread.iter().filter_map(|at| self.keys.get(*at));
         let keys: Vec<RemoteKey> = keys.map(|key| (&*key.full).into()).collect();
         let asked_at = keyspace.now();
-        for (at, record) in unread.into_iter().zip(read(link, keys)?) {
+        let records = read(link, keys)?;
+        let before = self.keys.iter().filter_map(TransactionKey::record).map(<[u8]>::len);
+        let found = records.iter().flatten().map(|record| record.bytes.len());
+        self.refuse_lens(before.chain(found), "of values that were read")?;
+        for (at, record) in unread.into_iter().zip(records) {
             if let Some(key) = self.keys.get_mut(at) {
                 key.note_record(keyspace, record, asked_at);
             }
@@ -200,14 +206,18 @@ impl Transaction<'_> {
             CommitChange::Remove => None,
         });
         let compared = self.keys.iter().filter(|key| key.is_plain()).filter_map(|key| key.record());
-        let lens: Vec<_> = stored.chain(compared.map(<[u8]>::len)).collect();
-        let len: u64 = lens.iter().map(|len| *len as u64).sum();
-        if lens.len() < 2 || len <= MAX_LEN.as_u64() {
+        self.refuse_lens(stored.chain(compared.map(<[u8]>::len)), "of values")
+    }
+
+    /// Refuses several values that are together too long. A single value may be as long as in an insert.
+    fn refuse_lens(&self, lens: impl Iterator<Item = usize>, what: &str) -> Result<(), Error> {
+        let (count, len) = lens.fold((0, 0), |(count, sum), len| (count + 1, sum + len as u64));
+        if count < 2 || len <= MAX_LEN.as_u64() {
             return Ok(());
         }
         Err(Error::GroupTooLarge {
             keyspace: self.keys.last().map(TransactionKey::name).unwrap_or_default(),
-            size: format!("{} of values", ByteSize::bytes(len)),
+            size: format!("{} {what}", ByteSize::bytes(len)),
             max: MAX_LEN.to_string(),
             remedy: "use fewer keys at once",
         })

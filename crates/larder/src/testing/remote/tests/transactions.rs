@@ -255,6 +255,28 @@ fn a_transaction_that_is_too_large_changes_nothing() {
 }
 
 #[test]
+fn a_transaction_that_reads_too_many_bytes_is_refused() {
+    let two = two_nodes();
+    let long = two.caches[0].keyspace(LONG).unwrap();
+    let len = usize::try_from(ByteSize::mib(17).as_u64()).unwrap();
+    long.insert(&0, "7".repeat(len)).unwrap();
+    long.insert(&1, "7".repeat(len)).unwrap();
+    let refused = [
+        two.caches[0].transaction(|tx| tx.get_many(&long, [&0, &1]).map(drop)),
+        two.caches[0].transaction(|tx| (0..2).try_for_each(|key| tx.get(&long, &key).map(drop))),
+        two.caches[0].transaction(|tx| (0..2).try_for_each(|key| tx.remove(&long, &key).map(drop))),
+    ];
+    for refused in refused {
+        let Err(Error::GroupTooLarge { size, max, .. }) = &refused else { panic!("{refused:?}") };
+        assert_eq!((size.as_str(), max.as_str()), ("34 MiB of values that were read", "32 MiB"));
+    }
+    assert_eq!(two.server.records(), 2);
+    long.insert(&1, "7".repeat(2 * len)).unwrap();
+    let read = two.caches[0].transaction(|tx| tx.get(&long, &1)).unwrap();
+    assert_eq!(read.map(|text| text.len()), Some(2 * len), "a single value, as for a lookup");
+}
+
+#[test]
 fn a_value_whose_grace_begins_during_the_round_is_no_longer_read() {
     let two = two_nodes();
     let kept = two.caches[0].keyspace(KEPT).unwrap();

@@ -15,6 +15,7 @@ mod cache_judge;
 mod commits;
 mod django;
 mod endless;
+mod errors;
 mod failover;
 mod faults;
 mod foreign;

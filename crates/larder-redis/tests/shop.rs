@@ -3,7 +3,7 @@
 use larder::{Cache, KeyspaceDefinition};
 use larder_product::doc::{AirtimeShop, Product};
 use larder_product::{
-    CategoryCode, DataCode, Families, MerchantCode, ProductCache, ProductCode, SCHEMA, UserId,
+    CategoryCode, Change, DataCode, Families, MerchantCode, ProductCache, ProductCode, SCHEMA, UserId,
 };
 
 use crate::server::RedisServer;
@@ -92,6 +92,37 @@ fn a_range_of_spelled_keys_is_removed_and_nothing_beside_it() {
     assert!(one.get_categories().is_some() && two.get_categories().is_some());
     one.cache().clear().unwrap();
     assert_eq!(slots(&server), Vec::<String>::new());
+}
+
+#[test]
+fn the_cascade_of_a_removed_product_reaches_all_dependants_on_every_node() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let ((_a, one), (_b, two)) = (open(&server), open(&server));
+    fill(&one);
+    let (gone, user) = (product("MTNDATA"), UserId::new(123).unwrap());
+    let found = |shop: &ProductCache<AirtimeShop>| {
+        [
+            shop.get_product(&gone).is_some(),
+            shop.get_data_package(&gone, &data("DATA_1GB")).is_some(),
+            shop.data_bundles().get(&gone).is_some(),
+            shop.merchant_discounts().get(&(user, gone.clone())).is_some(),
+            shop.product_lists().get(&CategoryCode::new("AIRTIME").unwrap()).is_some(),
+        ]
+    };
+    assert_eq!(found(&two), [true; 5]);
+    // The sixth entry is the discount on the other product: the server removes all keys of the keyspace for a
+    // pattern that begins with `Any`.
+    assert_eq!(one.invalidate(&Change::ProductRemoved(gone.clone())).unwrap(), 6);
+    let remaining = [
+        "shop:0:data_bundles_MTN_DATA",
+        "shop:0:data_package_MTN%5FDATA_DATA_1GB",
+        "shop:0:merchant_auth_M1",
+        "shop:0:product_MTN_DATA",
+        "shop:0:product_categories_active",
+    ];
+    assert_eq!(slots(&server), remaining);
+    assert_eq!(found(&one), [false; 5]);
+    eventually("the other node has no copy", || found(&two) == [false; 5]);
 }
 
 #[test]

@@ -88,8 +88,7 @@ impl TypedChanges {
     }
 }
 
-#[cfg(test)]
-#[cfg(not(shuttle))]
+#[cfg(all(test, feature = "untyped", not(shuttle)))]
 mod tests {
     use std::time::Duration;
 

@@ -280,7 +280,6 @@ fn a_load_gives_an_entry_a_time_to_idle_and_an_absence_none() {
 }
 
 #[test]
-#[ignore = "fails now and then: the use of the other node sometimes extends nothing"]
 fn a_refresh_goes_by_the_age_of_a_value_and_a_use_meanwhile_does_not_void_it() {
     let two = two_nodes();
     let [one, other] = open(&two, USERS);
@@ -299,13 +298,19 @@ fn a_refresh_goes_by_the_age_of_a_value_and_a_use_meanwhile_does_not_void_it() {
     two.clock.advance(7 * MINUTE);
     let (using, clock) = (other.clone(), two.clock.clone());
     // The refresh has read the record. The use extends its life before the new record is set.
+    let (used, is_used) = std::sync::mpsc::channel();
     two.nodes[0].before_set(move || {
+        assert_eq!(using.get(&1).as_deref(), Some(&9), "a near copy, which is not due");
         clock.advance(2 * MINUTE);
+        assert_eq!(left(&using), Some(LIFE.saturating_sub(2 * MINUTE)));
         assert_eq!(using.get(&1).as_deref(), Some(&9));
-        assert_eq!(left(&using), Some(LIFE));
+        used.send(left(&using)).unwrap();
     });
     // Here, the push of a use comes at once, and drops the copy that a refresh would begin with.
     until(|| refreshed.get(&1).unwrap().value.is_some() && one.stats().refreshes == 1);
+    // The refresh has begun, and has not ended. Until the use is over, this thread must not use the entry:
+    // its request would be on its way, and the use above would send none.
+    assert_eq!(is_used.recv_timeout(20 * SECOND), Ok(Some(LIFE)));
     until(|| other.get(&1).as_deref() == Some(&10));
     assert_eq!(loads.load(Ordering::SeqCst), 1);
     assert_eq!(left(&other), Some(LIFE));

@@ -25,8 +25,8 @@ pub(crate) fn a_transfer_of_two_machines_keeps_the_sum() {
     let caches = &machines.caches;
     one.insert_many([(1, 10), (2, 10)]).unwrap();
     let wrong = Mutex::new(Vec::new());
-    let check = |machine: usize, versions: &Keyspace<u64, u64>| {
-        let sum = sum(&caches[machine], versions);
+    let check = |cache: &Cache, versions: &Keyspace<u64, u64>| {
+        let sum = sum(cache, versions);
         if sum != 20 {
             wrong.lock().unwrap().push(sum);
         }
@@ -34,19 +34,19 @@ pub(crate) fn a_transfer_of_two_machines_keeps_the_sum() {
     contest([
         &|| {
             transfer(&caches[0], &one, (1, 2), 3);
-            check(0, &one);
+            check(&caches[0], &one);
         },
         &|| {
             transfer(&caches[1], &other, (2, 1), 5);
             delay(&machines.nodes[0]);
         },
         &|| {
-            check(1, &other);
+            check(&caches[1], &other);
             delay(&machines.nodes[1]);
         },
     ]);
-    check(0, &one);
-    check(1, &other);
+    check(&caches[0], &one);
+    check(&caches[1], &other);
     let found = one.get_many([1, 2]);
     let found: Vec<_> = found.iter().map(|value| value.as_deref().copied()).collect();
     drop((one, other));

@@ -130,7 +130,7 @@ pub(crate) fn read_words(input: &mut impl BufRead) -> Option<Vec<String>> {
             let mut bytes = vec![0; number(input)? + 2];
             input.read_exact(&mut bytes).ok()?;
             bytes.truncate(bytes.len() - 2);
-            String::from_utf8(bytes).ok()
+            Some(String::from_utf8_lossy(&bytes).into_owned())
         })
         .collect()
 }

@@ -1,9 +1,11 @@
 //! A server whose answers a test chooses, in the protocol of Redis.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use crate::scripted_sentinels::read_words;
 
 /// The answer of a server to a request.
 pub(crate) enum Scripted {
@@ -84,22 +86,4 @@ fn usual(words: &[String]) -> String {
         "EVAL" if is_identity => bulk("world1"),
         _ => ":1\r\n".to_owned(),
     }
-}
-
-/// Reads a request: an array of strings.
-fn read_words(input: &mut impl BufRead) -> Option<Vec<String>> {
-    let number = |input: &mut dyn BufRead| {
-        let mut line = String::new();
-        input.read_line(&mut line).ok()?;
-        line.trim_end().get(1..)?.parse::<usize>().ok()
-    };
-    let count = number(input)?;
-    (0..count)
-        .map(|_| {
-            let mut bytes = vec![0; number(input)? + 2];
-            input.read_exact(&mut bytes).ok()?;
-            bytes.truncate(bytes.len() - 2);
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        })
-        .collect()
 }

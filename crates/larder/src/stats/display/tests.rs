@@ -70,6 +70,16 @@ fn one_word_stands_for_invalidations_and_loads_are_not_inserts() {
 }
 
 #[test]
+fn counts_of_lookups_and_reads_are_not_shown_as_numbers_of_records() {
+    let mut stats = stats();
+    stats.disk.as_mut().unwrap().damaged_records = 2;
+    stats.keyspaces[0].undecodable = 5;
+    let text = stats.to_string();
+    assert!(text.contains("2 reads found a damaged record, 0 reads failed"), "{text}");
+    assert!(text.contains("5 lookups of product_recommendations"), "{text}");
+}
+
+#[test]
 fn paths_and_causes_reach_the_terminal_without_control_characters() {
     let mut stats = stats();
     if let Some(disk) = &mut stats.disk {

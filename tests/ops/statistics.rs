@@ -46,6 +46,55 @@ fn everything_is_counted_by_keyspace_and_by_tier() {
     assert!(swept(|space| space.disk_expirations) > 0 && swept(|space| space.memory_expirations) > 0);
 }
 
+/// The counts of a name go on when the keyspace is opened with another version.
+#[test]
+fn no_count_falls_when_a_keyspace_is_opened_with_another_version() {
+    let place = Place::new();
+    let cache = place.builder().memory_capacity(64 << 10).disk_capacity(4 << 20).open().unwrap();
+    let mut before = cache.stats();
+    for version in 1..=2 {
+        let blobs = cache.keyspace(BLOBS.version(version)).unwrap();
+        let begun = blobs.stats();
+        for key in 0..400 {
+            blobs.insert(&key, vec![0; 10_000]).unwrap();
+        }
+        cache.flush().unwrap();
+        for key in 0..400 {
+            drop(blobs.get_or_load(&key, || Ok::<_, Error>(vec![0; 10_000])).unwrap());
+        }
+        blobs.remove(&0).unwrap();
+        place.clock.advance(2 * HOUR);
+        cache.sweep().unwrap();
+        drop(blobs);
+        let after = cache.stats();
+        let [blob] = &after.keyspaces[..] else { panic!("{after}") };
+        let counts = |of: &larder::KeyspaceStats| {
+            let loads = of.load_latency.count();
+            let departed =
+                [of.memory_evictions, of.memory_expirations, of.disk_evictions, of.disk_expirations];
+            (
+                [of.memory_hits + of.disk_hits, of.misses, of.loads, loads, of.inserts, of.invalidations],
+                departed,
+            )
+        };
+        let earlier = before.keyspaces.first().map(counts).unwrap_or_default();
+        let (all, departed) = counts(&begun);
+        assert_eq!(all, earlier.0, "version {version} begins with the counts of the version before");
+        assert!(
+            departed.iter().zip(earlier.1).all(|(now, then)| *now == then && (version == 1 || then > 0)),
+            "{begun:?}"
+        );
+        assert!(counts(blob).0.iter().zip(all).all(|(now, then)| *now > then), "{blob:?}, {begun:?}");
+        assert_eq!(counts(blob).0[4..], [400 * u64::from(version), u64::from(version)]);
+        assert_eq!((after.misses, after.loads, after.inserts), (blob.misses, blob.loads, blob.inserts));
+        assert_eq!(after.disk.as_ref().unwrap().evictions, blob.disk_evictions);
+        assert_eq!(after.memory.evictions, blob.memory_evictions);
+        let lifetime = after.lifetime.as_ref().unwrap();
+        assert_eq!((lifetime.misses, lifetime.inserts), (after.misses, after.inserts), "counted once");
+        before = after;
+    }
+}
+
 /// Entries in a full write buffer do not count as memory in use.
 #[test]
 fn contract_7_what_waits_in_the_write_buffer_stands_beside_the_memory_capacity() {

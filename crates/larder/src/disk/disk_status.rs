@@ -121,8 +121,11 @@ impl Store {
                 for (row, name) in rows {
                     let id = row.id;
                     let old = status.keyspaces.insert(name, row);
-                    if let Some(old) = old.filter(|old| old.id != id) {
-                        status.gone.remove(&old.id);
+                    // The keyspace that replaces another one continues its counts.
+                    if let Some(old) = old.filter(|old| old.id != id)
+                        && let Some(gone) = status.gone.remove(&old.id)
+                    {
+                        status.gone.insert(id, gone);
                     }
                 }
             }

@@ -114,11 +114,24 @@ impl KeyspaceUsages {
         place.and_then(|&place| self.usages.get(place)).map(|(_, usage)| *usage).unwrap_or_default()
     }
 
-    /// Removes the counters of a retired keyspace, unless the keyspace still has entries.
-    pub(super) fn forget(&mut self, id: KeyspaceId) {
-        if self.get(id).entries > 0 {
-            return;
+    /// Adds the evictions and expirations of a retired keyspace to those of its successor. Removes the
+    /// counters of the retired keyspace, unless it still has entries. The id of both may be the same.
+    pub(super) fn pass_on(&mut self, retired: KeyspaceId, successor: KeyspaceId) {
+        let Some(&place) = self.places.get(&retired).filter(|_| retired != successor) else { return };
+        let Some((_, usage)) = self.usages.get_mut(place) else { return };
+        let evictions = std::mem::take(&mut usage.evictions);
+        let expirations = std::mem::take(&mut usage.expirations);
+        if usage.entries == 0 {
+            self.forget(retired);
         }
+        if evictions + expirations > 0 {
+            let place = self.place_of(successor);
+            let departed = KeyspaceUsage { evictions, expirations, ..KeyspaceUsage::default() };
+            self.usages.get_mut(place).into_iter().for_each(|(_, usage)| usage.add(departed));
+        }
+    }
+
+    fn forget(&mut self, id: KeyspaceId) {
         if let Some(place) = self.places.remove(&id) {
             self.usages.swap_remove(place);
             if let Some((moved, _)) = self.usages.get(place) {
@@ -144,18 +157,26 @@ mod tests {
             usages.add_clean(&key(number), Weight::of(u64::from(number)));
         }
         usages.subtract_clean(&key(1), Weight::of(1));
-        usages.forget(KeyspaceId::on_disk(1));
-        assert_eq!(usages.get(KeyspaceId::on_disk(1)).entries, 1, "it still has an entry");
+        usages.evicted(&key(1));
+        let [first, third, fourth] = [1, 3, 4].map(KeyspaceId::on_disk);
+        usages.pass_on(first, first);
+        assert_eq!(usages.get(first).evictions, 1, "it is its own successor");
+        usages.pass_on(first, fourth);
+        assert_eq!(usages.get(first).entries, 1, "it still has an entry");
         usages.subtract_clean(&key(1), Weight::of(1));
-        usages.forget(KeyspaceId::on_disk(1));
-        usages.forget(KeyspaceId::on_disk(1));
+        usages.expired(&key(1));
+        usages.pass_on(first, fourth);
+        usages.pass_on(first, fourth);
+        let departed = usages.get(fourth);
+        assert_eq!((departed.evictions, departed.expirations), (1, 1), "each is passed on once");
+        usages.pass_on(fourth, third);
         usages.evicted(&key(3));
         usages.add_clean(&key(2), Weight::of(5));
         let of = |number| {
             let usage = usages.get(KeyspaceId::on_disk(number));
             (usage.entries, usage.weight, usage.evictions)
         };
-        assert_eq!((of(1), of(2), of(3)), ((0, 0, 0), (3, 9, 0), (2, 6, 1)));
-        assert_eq!((usages.iter().count(), usages.removed()), (2, (1, 0)));
+        assert_eq!((of(1), of(2), of(3)), ((0, 0, 0), (3, 9, 0), (2, 6, 2)));
+        assert_eq!((usages.iter().count(), usages.removed()), (2, (2, 1)));
     }
 }

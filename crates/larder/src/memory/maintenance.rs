@@ -167,10 +167,11 @@ impl Memory {
         sum
     }
 
-    /// Removes the counters of a keyspace that was retired and purged.
-    pub(crate) fn forget_keyspace(&self, id: KeyspaceId) {
+    /// Adds the evictions and expirations of a keyspace that was retired and purged to those of the keyspace
+    /// that replaces it. Removes the counters of the retired keyspace.
+    pub(crate) fn pass_counts_on(&self, retired: KeyspaceId, successor: KeyspaceId) {
         for shard in &self.shards {
-            shard.write().usages.forget(id);
+            shard.write().usages.pass_on(retired, successor);
         }
     }
 }

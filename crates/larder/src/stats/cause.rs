@@ -30,6 +30,11 @@ impl Default for LatestCause {
 }
 
 impl LatestCause {
+    /// Returns a copy with the same cause.
+    pub(super) fn copy(&self) -> Self {
+        Self(AtomicSnapshot::new(self.0.load().clone()))
+    }
+
     pub(crate) fn note(&self, cause: &dyn Display, may_quote: bool) {
         let mut text = cause.to_string();
         text.truncate(text.floor_char_boundary(MAX_LEN));

@@ -38,6 +38,23 @@ pub(crate) struct Counters {
 struct Stripe([StatisticU64; COUNTS]);
 
 impl Counters {
+    /// Returns counters that continue from `earlier`. No thread may still add to `earlier`. A warning is
+    /// logged again, because it may have another cause now.
+    pub(crate) fn continuing(earlier: &Self) -> Self {
+        let shared = Stripe::default();
+        for (counter, sum) in shared.0.iter().zip(earlier.sums().0) {
+            counter.store(sum, Ordering::Relaxed);
+        }
+        Self {
+            shared,
+            load_times: earlier.load_times.copy(),
+            uncacheable_cause: earlier.uncacheable_cause.copy(),
+            too_large_cause: earlier.too_large_cause.copy(),
+            undecodable_cause: earlier.undecodable_cause.copy(),
+            ..Self::default()
+        }
+    }
+
     #[inline]
     pub(crate) fn add(&self, count: Count) {
         self.number(count);

@@ -42,6 +42,16 @@ impl Histogram {
         }
     }
 
+    /// Returns a copy. The copy is exact if no thread records a duration meanwhile.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self::default();
+        for (to, from) in copy.buckets.iter().zip(&self.buckets) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        copy.sum_us.store(self.sum_us.load(Ordering::Relaxed), Ordering::Relaxed);
+        copy
+    }
+
     pub(crate) fn latencies(&self) -> Latencies {
         let counts = self.buckets.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets = counts.enumerate().filter(|(_, count)| *count > 0);

@@ -99,7 +99,7 @@ pub struct Stats {
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
     pub write_buffer: ByteSize,
     /// The statistics of each keyspace that was opened, sorted by name. If a keyspace was opened again with
-    /// another version, these statistics and the sums above include only the latest version.
+    /// another version, its counts go on from those of the earlier version.
     pub keyspaces: Vec<KeyspaceStats>,
     /// Counts since the file was created, including the counts above. `None` in a cache without a file.
     pub lifetime: Option<CumulativeStats>,

@@ -41,9 +41,11 @@ impl KeyspaceCounters {
 }
 
 impl CounterRegistry {
+    /// Adds a keyspace. The sum already has the counts with which the keyspace begins: those of the keyspace
+    /// that it replaces.
     pub(super) fn add(&self, open_keyspace: Arc<OpenKeyspace>) {
-        let id = open_keyspace.id;
-        let counters = KeyspaceCounters { open_keyspace, noted: CumulativeStats::default() };
+        let (id, noted) = (open_keyspace.id, counted(&open_keyspace));
+        let counters = KeyspaceCounters { open_keyspace, noted };
         self.0.lock().open.insert(id, counters);
     }
 

@@ -78,6 +78,8 @@ impl KeyspaceRegistry {
             Some(old) => self.replace(tiers, old, &request, &mut evicted_values)?,
             None => self.number(tiers, &request)?,
         };
+        // The counts of a name go on, whatever versions are opened.
+        let counters = replaced.map_or_else(Counters::default, |old| Counters::continuing(&old.counters));
         let open_keyspace = Arc::new(OpenKeyspace {
             name: request.name.to_owned(),
             id,
@@ -86,7 +88,7 @@ impl KeyspaceRegistry {
             shape: request.shape,
             schema: request.schema,
             typed_calls: request.typed_calls,
-            counters: Counters::default(),
+            counters,
             checks: ValueChecks::new(request.checks_every_value),
             has_told_undecodable: AtomicBool::new(false),
             slow_load: request.slow_load,
@@ -123,7 +125,7 @@ impl KeyspaceRegistry {
         self.counters.remove(old);
         let (scope, now) = (Scope::prefix(old.id.to_bytes()), tiers.time.now());
         tiers.memory.purge(scope, false, now, 0, evicted_values);
-        tiers.memory.forget_keyspace(old.id);
+        tiers.memory.pass_counts_on(old.id, id);
         tiers.wake_writer();
         Ok(id)
     }

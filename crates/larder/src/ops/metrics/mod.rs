@@ -146,9 +146,7 @@ impl Publisher {
         let recorded = self.recorded.entry((name, keyspace.unwrap_or_default().to_owned())).or_default();
         for bucket in &latencies.buckets {
             let before = recorded.insert(bucket.up_to, bucket.count).unwrap_or(0);
-            // If the keyspace has been opened with another version since the last call, its counts have
-            // restarted at zero.
-            let new = bucket.count.checked_sub(before).unwrap_or(bucket.count);
+            let new = bucket.count.saturating_sub(before);
             histogram.record_many(bucket.up_to.as_secs_f64(), usize::try_from(new).unwrap_or(usize::MAX));
         }
     }

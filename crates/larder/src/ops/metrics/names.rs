@@ -28,8 +28,7 @@ pub struct Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
-    /// A value that only grows. The counters of a keyspace restart at zero if the process opens the
-    /// keyspace with another version.
+    /// A value that only grows while the cache is open.
     Counter,
     /// A value that rises and falls.
     Gauge,

@@ -43,6 +43,11 @@ impl Memory {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
+    #[cfg(feature = "untyped")]
+    pub(crate) fn peek_expiry(&self, key: SlotKey<'_>, now: Timestamp) -> Result<Timestamp, Lookup> {
+        self.read(key.hash).map_or(Err(Lookup::Negative), |shard| shard.peek_expiry(key, now))
+    }
+
     /// Returns the value of a key, live or expired. Does not count a use.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {
         self.read(key.hash).map_or(StaleLookup::NoValue, |shard| shard.stale(key))

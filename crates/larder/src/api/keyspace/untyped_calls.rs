@@ -5,6 +5,8 @@
 //! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So it is no
 //! exception to this rule.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -22,7 +24,7 @@ use crate::format::codec::format::Format;
 use crate::format::key::bytes::{KeyReader, KeyWriter};
 use crate::format::key::error::KeyError;
 use crate::format::key::{EncodeKey, Key};
-use crate::memory::entry::Value;
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::Lookup;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -83,30 +85,45 @@ impl BytesKeyspace {
 
     /// Returns the expiry of a full key, if memory has the entry.
     pub(crate) fn expiry_in_memory(&self, full: &[u8]) -> MemoryLookup<Timestamp> {
-        self.peek_in_memory(full, |_, expires_at| MemoryLookup::Found(expires_at))
+        self.peek_expiry(full).map_or_else(|found| self.without_value(&found), MemoryLookup::Found)
     }
 
     /// Returns whether memory knows that a full key is absent, for a keyspace that only the file has. If
     /// memory has a value, the application has opened the keyspace meanwhile, and only its types can encode
     /// the value.
     pub(crate) fn presence_in_memory(&self, full: &[u8]) -> MemoryLookup<Vec<u8>> {
-        self.peek_in_memory(full, |_, _| MemoryLookup::Unknown)
+        self.peek_expiry(full).map_or_else(|found| self.without_value(&found), |_| MemoryLookup::Unknown)
+    }
+
+    /// Takes no handle of the value: it could become the last one, and only the value's type could hand it
+    /// to another thread.
+    fn peek_expiry(&self, full: &[u8]) -> Result<Timestamp, Lookup> {
+        let memory = &self.shared.tiers.memory;
+        memory.peek_expiry(memory.key(full), self.now())
     }
 }
 
 impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
-    /// Looks up a full key in memory only, without recording a use.
-    fn peek_in_memory<R>(
-        &self,
-        full: &[u8],
-        found: impl FnOnce(Value, Timestamp) -> MemoryLookup<R>,
-    ) -> MemoryLookup<R> {
-        let tiers = &self.shared.tiers;
-        match tiers.memory.peek(tiers.memory.key(full), self.now()) {
-            Lookup::Value(value, expires_at) => found(value, expires_at),
-            Lookup::Unknown(_) if self.is_in_file() && tiers.has_disk() => MemoryLookup::Unknown,
+    /// Returns what a lookup in memory means that has found no value of this type.
+    fn without_value<R>(&self, found: &Lookup) -> MemoryLookup<R> {
+        match found {
+            Lookup::Unknown(_) if self.is_in_file() && self.shared.tiers.has_disk() => MemoryLookup::Unknown,
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => MemoryLookup::Absent,
+            Lookup::Value(..) => MemoryLookup::Unknown,
         }
+    }
+
+    /// Calls `read` with a value, on an event loop. If memory has dropped its handle meanwhile, this one is
+    /// the last. Then the sweeper thread drops the value, because the user's `Drop` may wait for the disk.
+    fn read_lent<R>(&self, value: Arc<V>, read: impl FnOnce(&V) -> R) -> R {
+        let result = catch_unwind(AssertUnwindSafe(|| read(&value)));
+        // Of two threads that drop their handles at the same time, exactly one drops the value.
+        if let Some(value) = Arc::into_inner(value) {
+            let mut dropped = EvictedValues::default();
+            dropped.push(Arc::new(value));
+            self.shared.tiers.sweeper.drop_values(dropped);
+        }
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -134,14 +151,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
         max_len: usize,
     ) -> Result<MemoryLookup<Vec<u8>>, Error> {
         let keyspace = self.keyspace(detached)?;
-        let looked_up = keyspace.peek_in_memory(full, |value, _| MemoryLookup::Found(value));
-        let value = match looked_up {
-            MemoryLookup::Found(value) => Keyspace::<K, V>::typed(value),
-            MemoryLookup::Absent => return Ok(MemoryLookup::Absent),
-            MemoryLookup::Unknown | MemoryLookup::TooLong => return Ok(MemoryLookup::Unknown),
+        let memory = &keyspace.shared.tiers.memory;
+        let value = match memory.peek(memory.key(full), keyspace.now()) {
+            Lookup::Value(value, _) => Keyspace::<K, V>::typed(value),
+            found => return Ok(keyspace.without_value(&found)),
         };
         let Some(value) = value else { return Ok(MemoryLookup::Unknown) };
-        let encoded = codec::encode_up_to(detached.kind.format, &*value, max_len);
+        let encode = |value: &V| codec::encode_up_to(detached.kind.format, value, max_len);
+        let encoded = keyspace.read_lent(value, encode);
         let encoded = encoded.map_err(|cause| Error::Encode { keyspace: detached.name.clone(), cause })?;
         Ok(encoded.map_or(MemoryLookup::TooLong, MemoryLookup::Found))
     }

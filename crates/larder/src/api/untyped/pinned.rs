@@ -177,7 +177,7 @@ impl PinnedKeyspace {
 
     /// Like [`get`](Self::get), but reads memory only, and encodes a value only up to `max_len` bytes. So the
     /// call never waits for the disk, and an event loop can make it. The value's `Serialize` runs on the
-    /// calling thread, and so may its `Drop`, if the value is replaced meanwhile. Neither may block.
+    /// calling thread, so it must not block. The value's `Drop` never runs there.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -1,3 +1,4 @@
+mod drops;
 mod replaced;
 
 use std::cell::Cell;

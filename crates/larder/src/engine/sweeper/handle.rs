@@ -125,9 +125,9 @@ impl SweeperHandle {
         }
     }
 
-    /// Sends values to the sweeper thread, which drops them. The writer thread must not drop them, because a
-    /// user's `Drop` may wait for the writer thread.
-    pub(in crate::engine) fn drop_values(&self, evicted_values: EvictedValues) {
+    /// Sends values to the sweeper thread, which drops them. The writer thread and an event loop must not
+    /// drop them, because a user's `Drop` may wait for the writer thread.
+    pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =
                 self.messages.send(SweeperMessage::DropValues(evicted_values))

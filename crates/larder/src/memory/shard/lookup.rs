@@ -99,6 +99,17 @@ impl Shard {
         }
     }
 
+    /// Returns the expiry of a key that has a live value, and in any other case what [`peek`](Self::peek)
+    /// returns. No handle of the value is taken.
+    #[cfg(feature = "untyped")]
+    pub(crate) fn peek_expiry(&self, key: SlotKey<'_>, now: Timestamp) -> Result<Timestamp, Lookup> {
+        let Some((_, slot)) = self.find(key) else {
+            return Err(Lookup::Unknown(self.miss_token(key)));
+        };
+        let is_live = slot.value.is_some() && slot.expires_at > now;
+        if is_live { Ok(slot.expires_at) } else { Err(without_value(slot, now)) }
+    }
+
     /// Returns the value of a key, live or expired. A removed key has no value, so a caller never gets an
     /// invalidated value. A key with an absence has no value either.
     pub(crate) fn stale(&self, key: SlotKey<'_>) -> StaleLookup {

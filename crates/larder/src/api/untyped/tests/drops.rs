@@ -1,0 +1,70 @@
+//! Tests of the thread on which a value is dropped that the application replaces during a lookup.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{ThreadId, current};
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::*;
+
+thread_local! {
+    /// Runs in the next `Serialize` of a value on this thread.
+    static WHILE_ENCODING: RefCell<Option<Box<dyn FnOnce()>>> = RefCell::default();
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(from = "u64")]
+struct TellsDrop {
+    number: u64,
+    /// Receives the thread on which the value is dropped.
+    dropped: Option<Sender<ThreadId>>,
+}
+
+impl From<u64> for TellsDrop {
+    fn from(number: u64) -> Self {
+        Self { number, dropped: None }
+    }
+}
+
+impl Serialize for TellsDrop {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(run) = WHILE_ENCODING.take() {
+            run();
+        }
+        serializer.serialize_u64(self.number)
+    }
+}
+
+impl Drop for TellsDrop {
+    fn drop(&mut self) {
+        if let Some(dropped) = self.dropped.take() {
+            dropped.send(current().id()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_event_loop_that_has_the_last_handle_of_a_value_does_not_drop_it() {
+    const TOLD: KeyspaceDefinition<String, TellsDrop> =
+        KeyspaceDefinition::new("told").memory_only().never_expires();
+    let cache = Cache::builder().open().unwrap();
+    let told = cache.keyspace(TOLD).unwrap();
+    let untyped = pinned(&cache, "told");
+    for panics in [false, true] {
+        let (sender, dropped) = channel();
+        told.insert("MTN", TellsDrop { number: 7, dropped: Some(sender) }).unwrap();
+        let replacing = told.clone();
+        let replace = move || {
+            replacing.insert("MTN", TellsDrop::from(8)).unwrap();
+            assert!(!panics, "planned");
+        };
+        WHILE_ENCODING.set(Some(Box::new(replace)));
+        let found = catch_unwind(AssertUnwindSafe(|| untyped.try_get(&text("MTN"), 9).unwrap()));
+        assert_eq!(found.ok(), (!panics).then(|| MemoryLookup::Found(vec![7])));
+        let dropped_by = dropped.recv_timeout(Duration::from_mins(1)).expect("it is dropped");
+        assert_ne!(dropped_by, current().id());
+    }
+    assert_eq!(untyped.try_get(&text("MTN"), 9).unwrap(), MemoryLookup::Found(vec![8]));
+}

@@ -1,4 +1,4 @@
-//! The clock. Only this module of the crate reads the time.
+//! The clocks: for measurements within a process image, between images, and between processes.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

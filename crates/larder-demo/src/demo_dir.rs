@@ -27,8 +27,7 @@ impl DemoDir {
         }
         let created = tempfile::Builder::new().prefix("larder-demo-").tempdir();
         let created = created.map_err(Error::file("create a directory in", std::env::temp_dir()))?;
-        // The restart must not remove the directory, so `keep` disables the removal by `tempfile`. The second
-        // process image removes the directory when it drops its `DemoDir`.
+        // Without `keep`, `tempfile` would remove the directory at the end of this function.
         Ok(Self { dir: created.keep(), temporary: true })
     }
 

@@ -18,12 +18,13 @@
 //! 7. Send the request.
 //! 8. Compare: an answer with a revision below the minimum is stale.
 //!
-//! **No false alarms.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published,
-//! because the publishing store (Release) pairs with the load (Acquire). An entry that step 7 then finds in
-//! the cache was cached by a load that began after step 4. Step 1 revoked earlier loads. A load that began
-//! between steps 1 and 4 caches nothing, and no later request joins it. So the load that cached the entry
-//! read the database after step 2, and saw r. The same holds for a load that step 7 starts itself. If step 5
-//! came earlier, an answer could be reported as stale before the cache has promised the removal.
+//! **No false alarms.** Let r be a minimum that step 6 reads. Steps 1 to 4 returned before r was published.
+//! The publishing store (Release) pairs with the load (Acquire), so these steps happened before step 7. An
+//! entry that step 7 then finds in the cache was cached by a load that began after step 4. Step 1 revoked
+//! earlier loads. A load that began between steps 1 and 4 caches nothing, and no later request joins it. So
+//! the load that cached the entry read the database after step 2, and saw r. The same holds for a load that
+//! step 7 starts itself. If step 5 came earlier, an answer could be reported as stale before the cache has
+//! promised the removal.
 //!
 //! **No missed stale answers.** Step 5 follows step 4 immediately, so the check misses only requests that
 //! begin in the few instructions between the invalidation and the publication. Minimums never fall, and the

@@ -1,9 +1,9 @@
-//! One phase of the demo: client threads send requests while one thread changes the shop. Their results are
-//! added up.
+//! One phase of the demo: client threads send requests while one thread changes the shop. The results of
+//! the client threads are added up.
 //!
 //! The pace of changes depends on the number of requests, not on time. After every [`REQUESTS_PER_CHANGE`]
 //! requests, a client passes a ticket to the update thread, and waits if that thread is busy. The measured
-//! time does not include this wait. So every machine makes the same number of changes in a phase, while
+//! latencies do not include this wait. So every machine makes the same number of changes in a phase, while
 //! requests are being answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,7 +26,7 @@ use crate::workload::Workload;
 
 /// Number of requests from one change to the next.
 pub(crate) const REQUESTS_PER_CHANGE: u64 = 2_000;
-/// Number of requests at the start of a phase whose hits are counted separately too.
+/// Number of requests at the start of a phase. Their hits are also counted separately.
 pub(crate) const FIRST: u64 = 1_000;
 /// Number of requests in one step of the progress bar.
 const BAR_STEP: u64 = 500;

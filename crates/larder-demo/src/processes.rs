@@ -55,7 +55,7 @@ impl Members {
 impl Drop for Members {
     fn drop(&mut self) {
         for member in &mut self.0 {
-            // `kill` fails if the member has already ended.
+            // Errors are ignored, because `drop` cannot return them.
             drop(member.kill());
             drop(member.wait());
         }

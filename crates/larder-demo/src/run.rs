@@ -1,8 +1,8 @@
 //! Runs the demo, in two images of one process.
 //!
 //! The first image ([`until_restart`]) fills the database, answers requests without and with larder, closes
-//! the cache, and restarts the process. The second image ([`after_restart`]) opens the file again, answers
-//! requests from it, and prints the report. Nothing is simulated: rusqlite executes every query, and larder
+//! the cache, and restarts the process. The second image ([`after_restart`]) opens the cache again, answers
+//! requests with it, and prints the report. Nothing is simulated: rusqlite executes every query, and larder
 //! serves every hit.
 
 #![expect(clippy::print_stdout, reason = "the program prints its results")]

@@ -10,8 +10,7 @@ use crate::types;
 
 /// The implementations for a key type, and its forms.
 pub(crate) struct KeyType {
-    /// The implementations of `Key` and `EncodeKey` for the type itself, and other code that belongs to no
-    /// form.
+    /// The implementations for the type itself, and other code that belongs to no form.
     pub(crate) own: TokenStream,
     pub(crate) forms: Vec<Form>,
 }

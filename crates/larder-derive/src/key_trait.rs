@@ -1,4 +1,4 @@
-//! Implements the trait `Key`, and the trait `EncodeKey`, so that a key can look up itself.
+//! Implements the trait `Key`, and the traits with which a key looks up itself.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -26,7 +26,7 @@ use forms::KeyType;
 ///
 /// | type | encoded as | looked up by, besides itself |
 /// |---|---|---|
-/// | a struct with one field | its field | the field's type, and `str` and `String` if the field is text, or `[u8]` and byte arrays if it is bytes |
+/// | a struct with one field | its field | the field's type, unless it mentions a type parameter; also `str` and `String` if the field is text, or `[u8]` and byte arrays if it is bytes. If the field is a tuple, a tuple with a form of each part |
 /// | a struct with several fields | the tuple of its fields | a tuple with a form of each field |
 /// | a struct without fields | `()` | – |
 /// | an enum whose variants have no fields | the name of its variant, as text | – |

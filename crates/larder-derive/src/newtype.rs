@@ -1,5 +1,5 @@
-//! Structs with one field, which are encoded as this field. The forms that look up the field also look up the
-//! struct, as far as a macro can implement this in Rust.
+//! Structs with one field, which are encoded as this field. Without `try_from`, the forms that look up the
+//! field also look up the struct, as far as a macro can implement this in Rust.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};

@@ -9,7 +9,7 @@ use crate::shop::values::Answer;
 use crate::shop::writer::Writer;
 use crate::workload::Stream;
 
-/// Enough requests for dozens of changes to the most popular subjects.
+/// Enough requests for 30 changes.
 const REQUESTS: u64 = 60_000;
 
 fn world(dir: &tempfile::TempDir) -> World {

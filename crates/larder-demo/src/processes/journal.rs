@@ -8,8 +8,8 @@
 //! invalidates the stale entries, finishes the update, and then reads the clock. That time is the
 //! *acknowledgement* of the revision. For a request, a process reads the clock, and then asks the service.
 //!
-//! An answer is *stale* if it has an older revision than one that was acknowledged at least the bound before
-//! its request began.
+//! An answer is *stale* if a newer revision was acknowledged before its request began, by at least the
+//! bound.
 //!
 //! **No false alarms.** The clock of an acknowledgement is read after the removal has returned.
 //!

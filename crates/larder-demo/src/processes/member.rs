@@ -23,8 +23,8 @@ use crate::shop::database::Database;
 use crate::shop::service::{CachedService, DirectService, Service};
 use crate::workload::{Stream, Workload};
 
-/// Number of requests of a process from one change to the next. This number is small, so that many answers
-/// race changes.
+/// Number of requests of a process from one change to the next. This number is small, so that many requests
+/// run at the same time as a change.
 const REQUESTS_PER_CHANGE: u64 = 50;
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! The catalog of the shop: categories, products, merchants, users and their codes, and the dependencies
 //! between them.
 //!
-//! Requests and changes name rows by number, because numbers can be drawn from a distribution. Lower numbers
-//! are more popular. Codes do not follow the order of the numbers, so popular rows are scattered over the
-//! database, as in a real shop.
+//! Requests and changes name rows by number, because numbers can be drawn from a distribution. Lower
+//! numbers are more popular. The codes of products do not follow the order of the numbers, so popular
+//! products are scattered over the database, as in a real shop.
 
 use larder_product::{CategoryCode, CodeError, DataCode, MerchantCode, ProductCode, UserId};
 use serde::{Deserialize, Serialize};

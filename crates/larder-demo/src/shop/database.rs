@@ -1,8 +1,8 @@
 //! The database of the shop: an `SQLite` file that is filled once.
 //!
 //! One transaction fills the file, and marks it as a file of the demo. So the file is either empty or
-//! complete, and a later run in the same directory can use it. A database without the mark belongs to another
-//! program, and is not changed.
+//! complete, and a later run in the same directory can use it. A database that is not empty and lacks the
+//! mark belongs to another program, and is not changed.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use super::reader::Reader;
 use super::writer::Writer;
 use crate::error::Error;
 
-/// Number of rows that fill the database, for the progress bar.
+/// Number of rows that fill the database.
 pub(crate) const ROWS: u64 = (CATEGORIES + PRODUCTS + DATA_PACKAGES + MERCHANTS + DISCOUNTS) as u64;
 
 /// The mark of the demo's files (`application_id`): the bytes of "lard".
@@ -70,7 +70,7 @@ impl Database {
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Returns the shop's database at `path`, which an earlier image of this process has filled.
+    /// Returns the shop's database at `path`, which is already filled.
     pub(crate) fn filled(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }

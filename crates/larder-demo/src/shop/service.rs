@@ -54,7 +54,7 @@ impl Service for DirectService<'_> {
     }
 }
 
-/// The service with larder: a request is a query only if neither tier has the answer.
+/// The service with larder: a request is a query only if the cache does not have the answer.
 #[derive(Debug)]
 pub(crate) struct CachedService<'a> {
     shop: ProductCache<DemoShop>,

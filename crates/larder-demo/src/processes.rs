@@ -117,7 +117,6 @@ pub(crate) fn run(options: &DemoOptions, processes: u64) -> Result<ExitCode, Err
 /// Empties the cache at the server, because an earlier run may have used another database.
 fn clear(url: &str, catalog: &Catalog) -> Result<(), Error> {
     let cache = open_shared(url)?;
-    // `clear` empties only keyspaces that are open.
     let service = CachedService::open_shared(&cache, catalog)?;
     cache.clear()?;
     drop(service);

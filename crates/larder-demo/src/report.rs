@@ -110,7 +110,7 @@ impl fmt::Display for Target {
 }
 
 impl Report {
-    /// The fraction that the guide promises, for the hit rate and for the saved queries.
+    /// Minimum hit rate, and minimum fraction of saved queries.
     const PROMISED: f64 = 0.90;
     /// Maximum drop in the hit rate at the restart.
     const RESTART_TOLERANCE: f64 = 0.03;

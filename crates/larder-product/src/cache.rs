@@ -107,7 +107,7 @@ impl<S: Shop> ProductCache<S> {
         &self.data_packages
     }
 
-    /// Returns the keyspace of the lists of a product's data packages.
+    /// Returns the keyspace of data bundles: the list of the data packages of each product.
     #[must_use]
     pub const fn data_bundles(&self) -> &Keyspace<ProductCode, S::DataBundles> {
         &self.data_bundles

@@ -7,8 +7,9 @@
 //! 1. It removes the entries of [`Change::plan`], in the order of the plan: sources before the entries
 //!    derived from them. So a list that is built from an old product during the invalidation is removed too.
 //! 2. All removals are made in one commit. They are durable when the call returns `Ok`.
-//! 3. If the call returns [`Error::NotDurable`], the entries are removed from memory, but may still be on
-//!    disk. The caller must repeat the call. Otherwise the entries might reappear after a restart.
+//! 3. If the call returns [`Error::NotDurable`] or [`Error::Remote`], the entries are removed from memory,
+//!    but may still be on disk or at the server. The caller must repeat the call. Otherwise the entries
+//!    might reappear.
 
 use larder::{Error, Invalidation};
 
@@ -31,12 +32,12 @@ impl<S: Shop> ProductCache<S> {
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put
-    /// out of service. Even then, the entries are removed from memory. Returns [`Error::Closed`],
+    /// out of service. Returns [`Error::Remote`] if the server of a remote tier does not confirm its
+    /// removals. Even then, the entries are removed from memory. Returns [`Error::Closed`],
     /// [`Error::Forked`] or [`Error::Reentrant`] if nothing was removed.
     ///
     /// # Cost
-    /// Costs one commit, shared with other waiting callers. A selection with a `*` also costs one pass over
-    /// the entries in memory.
+    /// Costs the same as [`Invalidation::commit`] with a removal for each step of the plan.
     ///
     /// # Examples
     /// ```
@@ -106,7 +107,8 @@ impl<S: Shop> ProductCache<S> {
     /// plan. The keys of one family are in key order. Removes nothing.
     ///
     /// # Cost
-    /// Costs one lookup for each live entry of the families in the plan. These lookups do not count as uses.
+    /// Costs the same as [`keys`](Self::keys) of each family in the plan. These lookups do not count as
+    /// uses.
     ///
     /// # Examples
     /// ```
@@ -131,7 +133,7 @@ impl<S: Shop> ProductCache<S> {
     /// Returns the keys of a family's live entries, in key order.
     ///
     /// # Cost
-    /// Costs one lookup for each entry.
+    /// Costs the same as [`Keyspace::keys`](larder::Keyspace::keys).
     ///
     /// # Examples
     /// ```

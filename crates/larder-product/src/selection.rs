@@ -89,7 +89,7 @@ impl Selection {
         let product_text = shown(product.as_ref());
         match self.family {
             Family::Categories => spelled::CATEGORIES.to_owned(),
-            // If the complete key is known, this is its text, which may be escaped.
+            // The text of a complete key may be escaped.
             Family::Products => match product {
                 Some(product) => escape_stars(&SpelledKey::Product(product).to_string()),
                 None => format!("{}*", spelled::PRODUCT),
@@ -99,7 +99,7 @@ impl Selection {
                 (Some(product), Some(data)) => {
                     escape_stars(&SpelledKey::DataPackage(product, data).to_string())
                 }
-                // In the text of these keys, the underscores of the product code are escaped.
+                // The text of most of these keys has the underscores of the product code escaped.
                 (Some(product), None) if product.as_str().contains('_') => {
                     format!("{}{}_*", spelled::DATA_PACKAGE, escape_stars(&escape(product.as_str())))
                 }

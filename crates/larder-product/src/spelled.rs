@@ -41,8 +41,7 @@ const CATEGORIES_AS_PRODUCT: &str = "categories_active";
 /// Maximum length of the text of a key: a data package with every byte of the product's code escaped.
 const MAX_SPELLED_LENGTH: usize = DATA_PACKAGE.len() + 3 * MAX_CODE_LENGTH + "_".len() + MAX_CODE_LENGTH;
 
-/// A key of any family of the shop, which is displayed as and parsed from the key string of the Django
-/// application.
+/// A key of any family of the shop. Its text is the key string of the Django application.
 ///
 /// Use it in logs, on the command line, and for a cache server that is shared with the Django application.
 /// In that application, two keys may have the same string. Here, one of them keeps the string, and the

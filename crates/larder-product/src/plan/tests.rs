@@ -11,8 +11,8 @@ fn code<T: std::str::FromStr<Err: fmt::Debug>>(code: &str) -> T {
     code.parse().unwrap()
 }
 
-/// Returns every kind of change, for one row and for all rows, with the selections that it removes. Written
-/// by hand, independently of the table.
+/// Returns every kind of change, for one row and for all rows, with the selections that it removes. The
+/// selections are written by hand, independently of the table.
 fn changes() -> Vec<(Change, Vec<&'static str>)> {
     let (p, d, u) = (code("MTNDATA"), code("DATA_1GB"), UserId::new(123).unwrap());
     vec![

@@ -27,8 +27,8 @@ async fn yield_twice() {
     .await;
 }
 
-/// Async calls of the main kinds, with names for messages. Key 1 is in both tiers, and key 2 is in neither
-/// tier. With a file, key 3 is on disk only.
+/// Async calls of the main kinds, with names for messages. Key 1 is in memory, and key 2 is in neither tier.
+/// With a file, key 1 is also on disk, and key 3 is on disk only.
 const CALLS: [(&str, Begin); 18] = [
     ("a lookup", |_, versions| Box::pin(async move { drop(versions.get_async(&1).await) })),
     ("a lookup on disk", |_, versions| Box::pin(async move { drop(versions.get_async(&3).await) })),

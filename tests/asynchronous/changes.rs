@@ -111,7 +111,8 @@ fn a_removal_that_is_dropped_after_its_first_poll_is_made() {
     }
 }
 
-/// Polls `blocked` several times on one thread while the disk is stalled. Checks that the polls do not block.
+/// Polls `blocked` ten times while the disk is stalled. Then resumes the disk, and returns the output. The
+/// test would hang if a poll blocked.
 async fn goes_on_beside<T>(disk: &StallingDisk, blocked: impl Future<Output = T>) -> T {
     let mut blocked = Box::pin(blocked);
     let mut polls = 0;

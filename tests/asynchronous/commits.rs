@@ -23,8 +23,8 @@ fn waiting<'a>(future: impl Future<Output = ()> + 'a) -> Waiting<'a> {
     HandPolled::new(Box::pin(future))
 }
 
-/// Begins four changes: a durable insert, a durable insert of a group, a durable atomic change, and an atomic
-/// change that removes.
+/// Returns four changes that are not polled yet: a durable insert, a durable insert of a group, a durable
+/// atomic change, and an atomic change that removes.
 fn begin(versions: &Keyspace<u64, u64>, key: u64) -> [Waiting<'_>; 4] {
     let base = key * 10;
     let change = |_: Option<&u64>, _| Change::insert(2);

@@ -179,7 +179,7 @@ struct Acts {
 
 const ACTS: KeyspaceDefinition<u64, Acts> = KeyspaceDefinition::new("acts").ttl(HOUR);
 
-/// Returns a value whose drop closes the cache. Only the first drop does so.
+/// Returns a value whose drop closes the cache.
 fn closing(cache: &Cache, is_begun: &Arc<AtomicBool>) -> Acts {
     let (cache, is_begun) = (Mutex::new(Some(cache.clone())), is_begun.clone());
     let close = move || {

@@ -289,7 +289,7 @@ fn a_drop_may_call_every_verb_wherever_a_value_is_let_go_of() {
     }
 }
 
-/// A value whose `Drop` panics, even during another panic.
+/// A value whose `Drop` panics while `is_armed` is set, even during another panic.
 #[derive(Serialize, Deserialize)]
 struct PanicsOnDrop {
     filler: Vec<u8>,
@@ -353,7 +353,7 @@ fn drops_that_panic_leave_the_cache_usable() {
     }
 }
 
-/// A value whose drop inserts it again, if its key has no entry.
+/// A value whose drop inserts it again, unless its key has an entry or the test is over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Returning(u32);
 

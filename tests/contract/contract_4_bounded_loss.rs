@@ -13,7 +13,7 @@ use crate::support::{HOUR, LOCK_WAIT, NAMES, Place, VERSIONS};
 #[test]
 fn contract_4_what_was_acknowledged_survives_kill_9() {
     let place = Place::new();
-    // All rounds use the same file: each run starts from what the previous crash left.
+    // All rounds use the same file. Each round ends with a clear.
     for round in 0..4 {
         let mut worker = Worker::start("churn", &place.path());
         let mut said = Vec::new();

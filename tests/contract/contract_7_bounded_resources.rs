@@ -131,8 +131,8 @@ fn contract_7_one_value_may_take_the_whole_memory_and_a_heavier_one_is_served_fr
     assert!(stats.memory.bypassed >= 1);
 }
 
-/// A value of many short strings, such as the product codes of a category. In memory it takes five times as
-/// much as its encoding.
+/// A value of many short strings, such as the product codes of a category. In memory it takes several times
+/// as much as its encoding.
 type Codes = Vec<String>;
 
 fn codes(first: u64) -> Codes {

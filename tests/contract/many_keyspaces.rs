@@ -152,8 +152,8 @@ fn a_version_that_was_opened_has_taken_the_others_place_for_good() {
             cache.flush().unwrap();
         }
         drop((one, two));
-        // It is possible that keyspace 2 is not in the file yet. It must be first, because a commit for
-        // keyspace 1 would store it.
+        // Keyspace 2 may not be in the file yet. It must come first, because a commit for keyspace 1 would
+        // store it.
         for number in [2, 1] {
             let newer = cache.keyspace(numbered(number).version(1)).unwrap();
             assert!(!newer.remove(&1).unwrap());

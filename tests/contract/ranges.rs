@@ -184,8 +184,7 @@ fn contract_3_power_lost_while_removals_are_made_brings_nothing_back() {
 fn contract_3_a_pattern_takes_the_keys_that_it_covers_and_no_other() {
     let place = Place::new();
     filled(&place);
-    // A text can't be matched by a pattern of any three letters, because that is not a whole encoded field.
-    // But a field of any width may precede an exact field.
+    // The pattern covers the names that begin with "0", have any second byte, and end with "7".
     let pattern = [prefix(1, b"0"), vec![1, 0, 0, 0, 1], vec![0, 0, 0, 0, 3], b"7\0\0".to_vec()].concat();
     plant(&place.path(), &[(50, pattern)]);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

@@ -123,8 +123,8 @@ pub(crate) fn make(path: &Path) {
     cache.close().unwrap();
 }
 
-/// Removes the counters and a third of the prices from a golden file. The cache treats two keys as a large
-/// removal, so it stores these removals as rows. The first removal is already partly executed.
+/// Removes the counters and a third of the prices from a golden file. The cache treats a removal of more than
+/// two keys as large, so it stores these removals as rows. The first removal is already partly executed.
 pub(crate) fn remove_many(path: &Path) {
     let cache = builder(path, &clock()).range_rows(2).open().unwrap();
     let (prices, counters) = (cache.keyspace(PRICES).unwrap(), cache.keyspace(COUNTERS).unwrap());

@@ -97,8 +97,8 @@ fn live(snapshot: &Snapshot) -> u64 {
     pages.map(count).sum()
 }
 
-/// Returns the rows of all tables except that of the removals, as readable text. Text is kept, and other
-/// bytes are printed as hexadecimal digits.
+/// Returns the rows of all tables except that of the removals, as text. Bytes are printed as hexadecimal
+/// digits.
 fn dumped(path: &Path) -> Vec<String> {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap();
     let hex =

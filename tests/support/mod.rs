@@ -43,7 +43,8 @@ const FILLER: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("filler
 /// A key of [`Written`]: a group, and a number in that group.
 pub(crate) type Key = (u64, u64);
 
-/// A value that detects whether it is damaged, and under which key it was written.
+/// A value that contains its key and its version. A test can check whether the value is damaged, and whether
+/// it was written under another key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     key: Key,

@@ -80,7 +80,7 @@ fn usual(words: &[String]) -> String {
         "PING" => "+PONG\r\n".to_owned(),
         "GET" => "_\r\n".to_owned(),
         "INFO" => bulk("run_id:run1\r\nmaster_replid:replication1\r\nrole:master\r\n"),
-        // The client then sends the texts of its scripts, and no digests of this server.
+        // After this answer, the client sends the text of each script instead of its digest.
         "SCRIPT" => "-NOPERM this user has no permissions to run the 'script' command\r\n".to_owned(),
         "EVALSHA" => "-NOSCRIPT No matching script\r\n".to_owned(),
         "EVAL" if is_identity => bulk("world1"),

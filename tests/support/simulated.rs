@@ -104,7 +104,7 @@ pub(crate) fn state_of(cache: &Cache) -> DiskState {
 
 pub(crate) fn open_swept(builder: CacheBuilder) -> Cache {
     let cache = builder.open().unwrap();
-    // On a failing disk there is no first sweep, so the result is ignored.
+    // On a failing disk, the sweep may return an error.
     drop(await_first_sweep(&cache));
     cache
 }

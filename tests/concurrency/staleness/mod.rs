@@ -15,11 +15,11 @@ use crate::support::child::Worker;
 use crate::support::harness::Harness;
 use crate::support::{Place, Random};
 
-/// Five counts of a round: the disk hits, evictions from memory, voided fills and requests of the closed
-/// caches, and the kills.
+/// Five sums over all rounds: the disk hits, evictions from memory, voided fills and requests of the caches
+/// that were closed, and the kills.
 type Seen = [u64; 5];
 
-/// Starts several children on one file, one after another, and kills each of them.
+/// Starts one to four children on one file, one after another, and kills each of them.
 fn work_and_kill(seed: u64, plant: &str, totals: &mut Seen) -> Result<(), String> {
     let mut random = Random::of_round(seed);
     // A file system in memory allows many more steps per second.

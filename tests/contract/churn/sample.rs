@@ -9,7 +9,7 @@ use larder::ByteSize;
 pub(super) const DISK_CAPACITY: ByteSize = ByteSize::mib(4);
 
 /// Maximum disk space of the file between commits. During a commit, the file may take more for a moment,
-/// because redb doubles it.
+/// because redb lengthens it.
 pub(super) const FILE_BOUND: u64 = DISK_CAPACITY.as_u64();
 
 /// Maximum growth of resident memory after the warm-up, when both tiers are full and the allocator has its

@@ -93,7 +93,8 @@ pub fn write_record(key: &[u8], record: &RecordFields) -> Vec<u8> {
     bytes
 }
 
-/// Decodes a record that was written for `key`. Returns `None` if it is damaged.
+/// Decodes a record that was written for `key`. Returns `None` if the record is damaged, or was written for
+/// another key.
 #[must_use]
 pub fn read_record(key: &[u8], bytes: &[u8]) -> Option<RecordFields> {
     let (header, extension, payload) = record::read(key, bytes).ok()?;

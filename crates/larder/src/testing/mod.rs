@@ -32,7 +32,8 @@ impl CacheBuilder {
     /// Hashes are seeded with `seed`, so each run has the same shards and the same evictions. The intervals
     /// of the writer and the sweeper are set to an hour, and opening starts no sweep. Instead,
     /// [`flush`](crate::Cache::flush) runs a step of the writer, and [`sweep`](crate::Cache::sweep) a step of
-    /// the sweeper. The writer still commits by itself for a removal, and when the write buffer is half full.
+    /// the sweeper. The writer still commits by itself for a call that waits for its commit, such as a
+    /// removal, and when the write buffer is half full.
     ///
     /// With a [`ManualClock`](crate::clock::ManualClock) and a [`SimulatedVolume`], the test also controls
     /// time and the disk.
@@ -81,9 +82,9 @@ impl CacheBuilder {
     }
 }
 
-/// Waits until the first sweep of a cache has ended. The first sweep starts when the cache is opened, unless
-/// the cache is [stepped](CacheBuilder::stepped). Entries that expire later stay on disk until the next
-/// sweep.
+/// Waits until the first sweep of a cache has begun, and then runs a sweep. The first sweep begins when the
+/// cache is opened. A [stepped](CacheBuilder::stepped) cache has none, so only the second sweep runs. Entries
+/// that expire later stay on disk until the next sweep.
 ///
 /// # Errors
 /// Returns the same errors as [`Cache::sweep`](crate::Cache::sweep).

@@ -1,7 +1,7 @@
 //! A disk that can stall: it stores its files in the operating system, and delays their syncs and reads.
 //!
-//! A stalled disk neither finishes an operation nor returns an error, so entries wait for their commit. A
-//! test cannot make a real disk stall, but it can stall this one.
+//! A stalled sync or read neither ends nor returns an error. While syncs are stalled, entries wait for their
+//! commit.
 
 use std::io;
 use std::ops::Range;
@@ -101,7 +101,7 @@ impl StallingDisk {
         self.gate.syncs.lock().are_stalled = true;
     }
 
-    /// Waits until a sync is stalled. From then on, a commit is in progress and cannot end before
+    /// Waits until a sync is stalled. The commit that needs this sync cannot end before
     /// [`resume`](Self::resume).
     pub fn await_sync(&self) {
         let mut syncs = self.gate.syncs.lock();

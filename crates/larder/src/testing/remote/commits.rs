@@ -62,7 +62,7 @@ impl ServerState {
         }
     }
 
-    /// Returns the content of a slot, after marking it if it is empty.
+    /// Marks the slot if it is empty, or extends its mark. Returns the content of the slot.
     pub(super) fn watch(
         &mut self,
         name: &SlotName,

@@ -62,7 +62,7 @@ pub(super) struct ServerFaults {
     pub(super) refuses_changes: bool,
 }
 
-/// The PING whose send time starts the validity after an answer.
+/// When a PING is answered, the validity of values in memory is counted from the send time of this PING.
 #[derive(Default)]
 enum VouchedPing {
     #[default]
@@ -138,7 +138,8 @@ impl RemoteNode {
         self.state.lock().faults.walks_in_a_circle = true;
     }
 
-    /// From now on, the server answers this node that a record which it is to replace has changed.
+    /// From now on, the server refuses each record that this node sets, as if the record to replace had
+    /// changed.
     pub fn refuse_changes(&self) {
         self.state.lock().faults.refuses_changes = true;
     }
@@ -165,8 +166,8 @@ impl RemoteNode {
     }
 
     /// After this call, the answer to a PING starts the validity at the PING before it. Use this for a server
-    /// that sends its pushes at the end of a turn ([`RemoteServer::hold_pushes`]). Send the next PING after
-    /// the turn of this answer.
+    /// that sends its pushes at the end of a turn ([`RemoteServer::hold_pushes`]). Send each PING in a later
+    /// turn than the answer to the PING before it.
     pub fn vouch_for_the_ping_before(&self) {
         self.state.lock().vouched = VouchedPing::Before(None);
     }

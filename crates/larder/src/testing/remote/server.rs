@@ -153,8 +153,8 @@ impl ServerState {
         self.slot(name, now).record.as_ref()
     }
 
-    /// Returns the record, or takes the lease. Taking the lease changes the slot, so that change is pushed
-    /// too.
+    /// Returns the record if there is one. Otherwise takes the lease, unless the slot has a fence or another
+    /// lease. A lease changes the slot, so it is pushed like other changes.
     pub(super) fn lease(
         &mut self,
         name: &SlotName,

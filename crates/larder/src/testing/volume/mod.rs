@@ -104,8 +104,8 @@ impl SimulatedVolume {
         self.disk.lock().nodes.used()
     }
 
-    /// Makes the disk report syncs as done without doing them, like a faulty disk. Tests use this to check
-    /// that they detect lost data.
+    /// Sets whether the disk reports syncs as done without doing them, like a faulty disk. Tests use this to
+    /// check that they detect lost data.
     pub fn lose_syncs(&self, loses: bool) {
         self.disk.lock().loses_syncs = loses;
     }

@@ -93,8 +93,8 @@ impl JournalEntry {
         }
     }
 
-    /// Returns the file whose sync makes the change certain to survive. Returns `None` for a change of a
-    /// name.
+    /// Returns the file whose sync makes the change certain to survive. Returns `None` if no sync of a file
+    /// does so.
     fn node(&self) -> Option<u64> {
         match self {
             Self::Write { id, .. }

@@ -306,10 +306,11 @@ fn a_refresh_goes_by_the_age_of_a_value_and_a_use_meanwhile_does_not_void_it() {
         assert_eq!(using.get(&1).as_deref(), Some(&9));
         used.send(left(&using)).unwrap();
     });
-    // Here, the push of a use comes at once, and drops the copy that a refresh would begin with.
+    // In the simulation, the push of a use arrives at once, and drops the copy that a refresh would begin
+    // with.
     until(|| refreshed.get(&1).unwrap().value.is_some() && one.stats().refreshes == 1);
-    // The refresh has begun, and has not ended. Until the use is over, this thread must not use the entry:
-    // its request would be on its way, and the use above would send none.
+    // The refresh has begun, and has not ended. Until the use above is over, this thread must not use the
+    // entry. Otherwise a request of this thread would be on its way, and the use above would send none.
     assert_eq!(is_used.recv_timeout(20 * SECOND), Ok(Some(LIFE)));
     until(|| other.get(&1).as_deref() == Some(&10));
     assert_eq!(loads.load(Ordering::SeqCst), 1);

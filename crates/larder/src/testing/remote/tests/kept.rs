@@ -93,8 +93,9 @@ fn removals_count_live_values_as_on_one_machine() {
     assert_eq!(two.server.records(), 0);
 }
 
-/// Runs two callers of a key whose value is kept for its grace. The loader of the first caller calls
-/// `change`, waits for the second caller, and declines. Returns the value that the second caller gets.
+/// Loads a key from two threads while its value is kept for its grace. The loader of the first caller calls
+/// `change`, waits for the second caller, and returns a value that must not be cached. Returns the value that
+/// the second caller gets.
 fn second_of_two_callers(
     two: &TwoNodes,
     one: &Keyspace<String, u64>,

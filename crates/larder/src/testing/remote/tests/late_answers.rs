@@ -8,9 +8,9 @@ const LATE_KEPT: KeyspaceDefinition<String, u64> =
     KeyspaceDefinition::new("late_kept").ttl(Duration::from_secs(1)).grace(Duration::from_secs(9));
 const KEYS: [&str; 2] = ["AIRTEL", "MTNVTU"];
 
-/// Inserts two records, and waits until the server keeps each of them for only 2 s more. Then calls `ask`
-/// on the other machine. The first `timely` items of the stream arrive at once. The later items arrive
-/// after 5 s.
+/// Inserts two records, and advances the clock until the server keeps each of them for only 2 s more. Then
+/// calls `ask` on the other machine. The first `timely` items of the stream arrive at once. The later items
+/// arrive after 5 s.
 fn ask_late<R: Send>(
     definition: KeyspaceDefinition<String, u64>,
     timely: usize,

@@ -366,7 +366,7 @@ fn a_task_makes_a_transaction_at_the_server() {
     });
 }
 
-/// The closure would panic in the task for a miss that no read has found.
+/// The closure panics if it gets a miss that no read has found.
 #[cfg(feature = "async")]
 #[test]
 fn a_task_never_sees_a_miss_of_a_key_that_was_not_read() {

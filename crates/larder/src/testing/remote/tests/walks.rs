@@ -1,4 +1,4 @@
-//! Tests of walks over the entries of a server, and of a server that lets a call go on without end.
+//! Tests of walks over the entries of a server, and of server answers that would make a call go on forever.
 
 use super::*;
 

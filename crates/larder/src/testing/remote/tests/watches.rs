@@ -3,7 +3,7 @@
 use super::transactions::{KEPT, TEXTS, in_rounds};
 use super::*;
 
-/// A change of a key by the second machine.
+/// A change of a key by the second machine, or at the server.
 type KeyChange = fn(&TwoNodes, &Keyspace<String, u64>);
 
 #[test]
@@ -102,7 +102,7 @@ fn a_watch_in_the_raw_format_is_refused() {
     assert!(matches!(two.prices()[0].watch("MTNVTU"), Err(Error::Remote { .. })));
 }
 
-/// A use is no change: it breaks no watch, and loses no round. A transaction uses what it gets.
+/// A use is no change: it breaks no watch, and loses no round. A transaction uses the entries that it gets.
 #[test]
 fn a_transaction_uses_entries_with_a_time_to_idle() {
     const IDLE: KeyspaceDefinition<String, u64> =

@@ -81,7 +81,8 @@ fn is_quarantined(place: &Place, what: &str) {
     assert_eq!(open(place).unwrap().keyspace(BLOBS).unwrap().count(), 1, "{what}");
 }
 
-/// Returns whether the file can still be read, because it lost only free pages.
+/// Returns whether an inspector can open the file. If so, checks that a cache moves the file aside, or finds
+/// every value.
 fn is_whole(place: &Place) -> bool {
     if Inspector::open(place.path()).is_err() {
         return false;

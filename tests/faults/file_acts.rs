@@ -25,7 +25,7 @@ use crate::support::{Place, Random, VERSIONS, spin};
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
 
-/// Number of different acts. Some acts need the result of an act with a lower number.
+/// Number of different acts. Some acts need a file that another act makes.
 const ACTS: u64 = 10;
 
 /// Performs one act of another program. Does nothing if a file that the act needs is missing.

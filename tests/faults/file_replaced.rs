@@ -356,7 +356,7 @@ fn a_follower_goes_on_when_the_file_was_moved_away_and_is_back() {
     assert!(watched.names.remove("kept").unwrap());
     assert_eq!(seen.get("kept").unwrap(), None);
     assert_eq!(seen.get("old").unwrap().as_deref(), Some("old 1"));
-    // After the other file is removed, the cache uses a new file.
+    // After the cache file is removed, the cache makes a new file, and the follower reads it.
     fs::remove_file(watched.path()).unwrap();
     watched.insert_now("new", "new 1").unwrap();
     assert_eq!(seen.get("new").unwrap().as_deref(), Some("new 1"));

@@ -228,7 +228,7 @@ fn a_compaction_without_room_for_the_copy_says_how_much_it_takes_and_changes_not
     cache.close().unwrap();
     fs::remove_file(place.dir().join("shop.larder.ballast")).unwrap();
     let (path, there) = (place.path().display().to_string(), place.dir().display().to_string());
-    // The file system has room for this file and 200 KiB. Opening the cache needs some of that room.
+    // The file system has room for this file and 200 KiB. Opening the file needs some of that room.
     let size = (fs::metadata(place.path()).unwrap().len() >> 10) + 200;
     let mount = format!(
         "mkdir {there}/full && mount -t tmpfs -o size={size}k none {there}/full && cp {path} {there}/full"

@@ -127,8 +127,8 @@ pub(crate) fn a_close_beside_refreshes_ends() {
 }
 
 /// Loads of two keys share a pool of one thread, and the loader of key 1 requests key 2. The load of key 2
-/// may be queued behind that loader, and the loader waits for it. No caller waits forever, and a load that
-/// a caller has taken over is not run by the pool.
+/// may be in the queue behind that loader. No caller waits forever, and the pool does not run a load that a
+/// caller has taken over.
 pub(crate) fn a_load_in_the_queue_is_taken_over() {
     let place = Place::new();
     let cache = place.builder().load_threads(1).open().unwrap();

@@ -22,7 +22,7 @@ const LIFE: Duration = Duration::from_millis(IDLE.as_secs() * 1_125);
 /// Just before the expiry of every entry that was inserted at the start.
 const EVE: Duration = LIFE.saturating_sub(Duration::from_millis(1));
 
-/// Returns the machines just before an entry expires that both have in memory.
+/// Returns two machines with the same entry in memory, just before the entry expires.
 fn on_the_eve() -> (Machines, [Keyspace<u64, u64>; 2]) {
     let machines = Machines::new();
     let shared = machines.caches.each_ref().map(|cache| cache.keyspace(SHARED).unwrap());

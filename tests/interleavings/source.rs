@@ -81,7 +81,7 @@ impl Source {
         self.least.load(Ordering::SeqCst)
     }
 
-    /// Records an answer that is lower than the lowest correct one.
+    /// Records the answer if it is lower than the lowest correct one.
     pub(crate) fn judge(&self, how: &str, seen: Option<u64>, least: u64) {
         if seen.is_some_and(|seen| seen < least) {
             self.stale.lock().unwrap().push(format!("{how} {seen:?}, when the least was {least}"));

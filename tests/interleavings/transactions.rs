@@ -86,8 +86,8 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     assert!(half.is_empty(), "{half:?}");
 }
 
-/// Two transfers, and lookups of both accounts that do not wait. A lookup that has a result finds no half
-/// of a transfer. The last lookup has a result, because no other thread changes the accounts during the
+/// Runs two transfers beside lookups of both accounts that do not wait. A lookup that has a result finds no
+/// half of a transfer. The last lookup has a result, because no other thread changes the accounts during the
 /// lookup.
 fn no_group_lookup_sees_half_of_a_transfer(cache: &Cache) {
     let versions = accounts(cache);

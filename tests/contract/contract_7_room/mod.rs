@@ -248,8 +248,8 @@ fn contract_7_a_value_too_large_for_the_file_is_no_durable_insert_and_names_what
     assert!(error.contains("raise memory_capacity or disk_capacity"), "{error}");
 }
 
-/// The maximum page size of a file depends on the capacity for which the file was made. If the regions are
-/// too small for a raised capacity, larder makes a new file.
+/// The maximum page size of a file depends on the capacity for which the file was made. If its regions are
+/// too small for a raised capacity, larder replaces the file with a copy.
 #[test]
 fn contract_7_a_file_takes_larger_values_when_its_capacity_is_raised() {
     let place = Place::new();

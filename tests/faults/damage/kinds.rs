@@ -134,8 +134,8 @@ fn every_kind_of_damage_does_what_it_says() {
     let image = Image { now: filled(0), earlier: filled(1), lock: vec![] };
     let mut random = Random::of_round(1);
     for kind in KINDS.into_iter().filter(|kind| *kind != DamageKind::HalfCreated) {
-        // One call may change nothing, for example if it swaps a page with itself. One of twelve calls must
-        // change the bytes.
+        // One call may change nothing, for example if it swaps a page with itself. At least one of twelve
+        // calls must change the bytes.
         let left: Vec<_> = (0..12).map(|_| kind.harm(&image, &mut random)).collect();
         assert!(left.iter().any(|bytes| *bytes != image.now), "{kind:?} changed nothing");
         let changed_pages = |bytes: &Vec<u8>| {

@@ -29,7 +29,7 @@ const CHAIN: u64 = 6;
 /// Maximum number of versions that a child uses.
 const VERSIONS_OF_A_RUN: u64 = 1_000_000;
 
-/// Maximum number of lines that a child may print before it is killed.
+/// After this number of lines, a child is killed even if it has not printed the word.
 const MAX_LINES: usize = 400;
 
 /// The moment at which the child is killed.

@@ -86,10 +86,9 @@ impl History {
         self.groups.push((group, removed));
     }
 
-    /// Checks that a restart finds each group completely or not at all. If one key has a value of the
-    /// group, each other key has a value that is not older, or was removed later, or has expired. With
-    /// `may_forget`, a key may also be missing. The key that the group removed then has no older value
-    /// either.
+    /// Checks that a restart finds each group completely or not at all. If one key has a value of the group,
+    /// each other key has a value that is not older, or was removed later, or has expired, and the key that
+    /// the group removed has no older value. With `may_forget`, a key may also be missing.
     ///
     /// # Panics
     /// Panics if only a part of a group is found.

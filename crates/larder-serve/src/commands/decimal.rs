@@ -3,9 +3,10 @@
 //!
 //! Redis adds 80-bit floating-point numbers of an Intel processor, and prints 17 digits after the decimal
 //! point. So the sum of `10.5` and `0.1` is `10.6` in Redis and here. An 80-bit number has 64 significant
-//! bits, which are 19 decimal digits. Redis rounds each term and each sum to such a number, and no digit is
-//! lost here: the sum of `1e30` and `1` ends with `1`. The range is that of Redis, up to 4,933 digits
-//! before the decimal point. Redis also reads hexadecimal numbers, and they are an error here.
+//! bits, which are 19 decimal digits. Redis rounds each term and each sum to such a number. Here, no digit
+//! before the decimal point is lost: the sum of `1e30` and `1` ends with `1`. The range is that of Redis,
+//! up to 4,933 digits before the decimal point. Redis also reads hexadecimal numbers, and they are an error
+//! here.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -97,8 +98,8 @@ impl Number {
         Some(Self { is_negative, digits, scale: usize::try_from(scale).ok()? })
     }
 
-    /// Returns the position of the decimal point behind the first digit. It is negative if zeros are between
-    /// the decimal point and the first digit.
+    /// Returns the number of digits before the decimal point. It is negative if zeros are between the
+    /// decimal point and the first digit.
     fn whole(&self) -> i64 {
         let signed = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
         signed(self.digits.len()) - signed(self.scale)
@@ -155,7 +156,7 @@ impl Number {
     }
 }
 
-/// Parses an exponent. An exponent that an `i64` can't hold becomes its nearest value.
+/// Parses an exponent. An exponent that is too large for an `i64` saturates.
 fn exponent(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -276,7 +277,7 @@ mod tests {
         assert_eq!(Decimal::parse("1".repeat(MAX_TEXT + 1).as_bytes()), None);
     }
 
-    /// Multiples of 10⁻¹⁷, and their text with some of the digits as an exponent.
+    /// Multiples of 10⁻¹⁷, as whole numbers, and their text with an exponent.
     fn multiple() -> impl Strategy<Value = (i128, String)> {
         let number =
             (-10_i128.pow(36)..10_i128.pow(36), 0..120_u32).prop_map(|(number, bits)| number >> bits);

@@ -150,8 +150,8 @@ async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Runs `LATENCY LATEST`, `HISTORY event`, `RESET [event ...]`, `DOCTOR` or `HELP`. `LATENCY HISTOGRAM` is
-/// always empty.
+/// Runs `LATENCY LATEST`, `HISTORY event`, `RESET [event ...]`, `DOCTOR` or `HELP`. The reply to `LATENCY
+/// HISTOGRAM` is always empty.
 async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let latencies = &session.served.latencies;
     if args.is(1, "reset") {

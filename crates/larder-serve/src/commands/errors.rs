@@ -20,7 +20,8 @@ pub(super) const NO_MULTI: &str = "ERR Command not allowed inside a transaction"
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
-/// Maximum number of bytes of a request that an error reply quotes, as in Redis.
+/// Maximum number of bytes that an error reply quotes of an unknown command, and of its arguments, as in
+/// Redis.
 const MAX_REPEATED: usize = 128;
 
 pub(crate) fn of(error: &Error) -> String {

@@ -5,11 +5,11 @@
 //! durable. Any other change of an expiry is a write, even if the change shortens the entry's life. By
 //! default, a write is on disk within the flush interval.
 //!
-//! An absolute expiry is a Unix time, and the cache compares it with its own time, which never goes back. So
-//! after the system's clock was set back, an absolute expiry may have passed although the clock has not
-//! reached it yet. Such an expiry removes the entry too. Until the clock has caught up, `GT` and `LT` compare
-//! an absolute expiry with the present one by the clock, and a transaction that sets such an expiry finds the
-//! entry until it ends. A relative expiry depends on the cache's time alone.
+//! An absolute expiry is a Unix time, and the cache compares it with its own time, which never goes back.
+//! So after the system's clock was set back, an absolute expiry may have passed although the clock has not
+//! reached it yet. Such an expiry removes the entry too. Until the clock has caught up, `GT` and `LT`
+//! compare an absolute expiry with the present one by the clock, and a transaction that sets such an expiry
+//! finds the entry until the transaction ends. A relative expiry depends on the cache's time alone.
 
 use std::time::Duration;
 

@@ -6,9 +6,9 @@
 //! - A run of `*` is one `*`, and a class is a set of bytes.
 //! - Each `*` ends a part. The parts are found one after another, each at the first place after the previous
 //!   part. A later place would not match more texts, so no part is searched again.
-//! - A short part is compared at each place. A long part is searched with one bit for each item, so that one
-//!   step advances 64 possible places. So a match takes at most 64 steps for each byte of the text, or one
-//!   step for each 64 items if a part has more than 4,096 items.
+//! - A short part is compared at each place. A long part is searched with one bit for each item, so that
+//!   one step advances 64 possible places. So a match takes at most 64 steps for each byte of the text.
+//!   With a part of more than 4,096 items, a match takes one step for each byte and each 64 items.
 
 /// Maximum number of items of a pattern, not counting `*`. A pattern with more items matches no key of raw
 /// bytes, because such a key has up to 4,096 bytes. The literal form of an application's key has less than
@@ -30,7 +30,8 @@ enum Item {
 #[derive(Debug, Clone, Default)]
 struct Part {
     items: Vec<Item>,
-    /// For each byte, the items that match it, as a row of bits. Empty if the part is short.
+    /// For each byte, the items that match it, as a row of bits. Empty if the part is short, or is not
+    /// searched.
     masks: Vec<u64>,
 }
 
@@ -136,7 +137,7 @@ impl Part {
         equal == self.items.len()
     }
 
-    /// Searches the first place of this part in a text. Returns its end.
+    /// Returns the end of the first place of this part in a text.
     fn find(&self, text: &[u8], steps: &mut usize) -> Option<usize> {
         let len = self.items.len();
         if self.masks.is_empty() {
@@ -147,7 +148,7 @@ impl Part {
         }
         let row = len.div_ceil(64);
         let last = 1_u64 << ((len - 1) % 64);
-        // Bit `n` says that the items up to `n` match the text up to the current byte.
+        // Bit `n` is set if the items up to `n` match the bytes that end with the current byte.
         let mut states = vec![0_u64; row];
         for (at, byte) in text.iter().enumerate() {
             let mask = self.masks.chunks_exact(row).nth(usize::from(*byte)).unwrap_or_default();

@@ -62,8 +62,8 @@ async fn info(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     out.reply().verbatim(&text);
 }
 
-/// Returns the totals of all databases since the cache was opened: hits, misses, expirations and evictions.
-/// `CONFIG RESETSTAT` makes these totals the new baseline.
+/// Returns the totals of all databases of raw bytes since the cache was opened: hits, misses, expirations
+/// and evictions. `CONFIG RESETSTAT` makes these totals the new baseline.
 pub(super) fn cumulative(served: &Served, stats: &Stats) -> [u64; 4] {
     let of = |count: fn(&KeyspaceStats) -> u64| {
         databases(served, stats).map(|(_, keyspace)| count(keyspace)).sum()

@@ -45,7 +45,7 @@ const MAX_INLINE: usize = 64 << 10;
 /// A lookup on the event loop counts as this number of bytes.
 const LOOKUP_COST: usize = 256;
 
-/// What runs on the threads: a command without its arguments.
+/// A command without its arguments, which each stage runs.
 #[derive(Clone)]
 struct NamedRun {
     version: Arc<NamedVersion>,
@@ -170,7 +170,7 @@ impl NamedEntries<'_> {
         Ok(())
     }
 
-    /// Whether this stage reads memory alone.
+    /// Returns whether this stage reads memory alone.
     fn is_in_memory(&self) -> bool {
         self.stage < Stage::Read
     }

@@ -1,5 +1,5 @@
-//! Tests of commands whose replies are not compared with Redis: walks, transactions of two clients, scripts,
-//! durability, and unsupported commands.
+//! Tests of commands whose replies are not compared with Redis: walks, transactions of two clients,
+//! scripts, durability, `INFO`, and unsupported commands.
 
 use std::collections::BTreeSet;
 

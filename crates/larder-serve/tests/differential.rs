@@ -187,7 +187,7 @@ fn expire(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     words
 }
 
-/// Returns a request with a wrong number of words, or with an unknown subcommand.
+/// Returns a request that both servers refuse, such as one with a wrong number of words.
 fn malformed(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     let names = [
         "GET",

@@ -43,7 +43,7 @@ fn attack(socket: &Path, random: &mut Random) {
         // A length without the bytes that it announces.
         2 => b"*1048576\r\n$67108864\r\n".to_vec(),
         3 => b"*2\r\n$3\r\nGET\r\n$99999999999\r\n".to_vec(),
-        // Many requests. The peer reads at most the first reply.
+        // Many requests. The peer reads at most 64 bytes of the replies.
         4 => request(&["ECHO", &"y".repeat(1000)]).repeat(50),
         _ => [request(&["MULTI"]), random.bytes(len), b"\r\n".to_vec()].concat(),
     };
@@ -148,7 +148,7 @@ fn one_reply_beyond_the_limit_ends_the_connection() {
 
 #[test]
 fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
-    // Long enough that the busy connection is not idle for as long on a machine that stalls.
+    // The timeout is long, so that the busy connection does not reach it on a machine that stalls.
     let served = Served::with(|builder| builder.idle_timeout(Some(Duration::from_secs(1))));
     let (mut idle, mut busy) = (served.connect(), served.connect());
     idle.expect(&["PING"], "+PONG\r\n");

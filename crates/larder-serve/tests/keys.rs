@@ -1,5 +1,5 @@
-//! Tests what commands report about keys and connections: exact expiries, frequencies of use, and words that
-//! are safe to show.
+//! Tests what commands report about keys and connections: exact expiries, frequencies of use, words that
+//! are safe to show, and values on disk.
 
 use larder::{ByteSize, Cache};
 use larder_serve::Server;

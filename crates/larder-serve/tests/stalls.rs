@@ -1,4 +1,5 @@
-//! Tests of peers that try to delay the server, its shutdown, or other connections.
+//! Tests of peers, walks and disks that could delay the server, its shutdown, or other connections, and of
+//! settings against such peers.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -4,8 +4,8 @@
 //! fast command without entries, the measurement begins only when the command begins to wait. Without a
 //! wait, the dispatcher thus saves two reads of the clock. So a `GET` that reads the disk on this thread is
 //! not measured. After a slow read, other threads read the disk, so a `GET` waits for them and is measured.
-//! The time of a removal does not include the wait for its commit, because the connection executes its next
-//! requests meanwhile.
+//! The time of a durable change does not include the wait for its commit, because the connection executes
+//! its next requests meanwhile.
 
 use std::future::poll_fn;
 use std::pin::pin;

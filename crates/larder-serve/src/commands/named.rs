@@ -101,7 +101,7 @@ async fn in_stages(session: &Session, run: &NamedRun, args: Arguments<'_>) -> Op
         let ran = match work_of(stage) {
             None => run_inline(|| run.in_stage(stage, args))?,
             Some(work) => {
-                // A request that waits for a place has one copy, which is in the memory of the buffers.
+                // Copies the request only when the job has a place.
                 let job = || {
                     let (run, requested) = (run.clone(), args.to_owned());
                     move || run.in_stage(stage, requested.as_arguments())

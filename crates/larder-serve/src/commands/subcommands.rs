@@ -7,7 +7,8 @@ use super::errors;
 use crate::protocol::arguments::Arguments;
 use crate::session::Command;
 
-/// Each container with its subcommands and their number of words. A negative number is a minimum.
+/// Each container with its subcommands and their number of words. With a negative number `-n`, a request
+/// has at least `n` words.
 const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
     (
         "client",

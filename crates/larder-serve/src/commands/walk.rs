@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::session::Session;
 use crate::session::threads::{BlockingThreads, Work};
 
-/// Why a walk must end early.
+/// The flags that end a walk early.
 #[derive(Debug)]
 pub(super) struct WalkEnd {
     /// Whether the command was dropped with its connection.

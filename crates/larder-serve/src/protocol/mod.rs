@@ -5,7 +5,7 @@
 //! - [`arguments`]: the words of a request, without a copy.
 //! - [`limits`]: the maximum size of a request.
 //! - [`number`]: integers in the only form that Redis accepts.
-//! - [`reply`]: writes replies for RESP2 or RESP3.
+//! - [`reply`]: writes replies for RESP2 or RESP3. [`sha1`]: the hashes of scripts.
 
 pub(crate) mod arguments;
 mod inline;

@@ -13,7 +13,8 @@ use super::number::integer;
 /// Maximum length of a line that announces a length, as in Redis.
 const MAX_HEADER: usize = 64 << 10;
 
-/// A violation of the protocol by the peer. The text is the same as in Redis.
+/// A violation of the protocol by the peer. Except for a request that is too long, the text is the same as
+/// in Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ProtocolError(pub(crate) String);
 

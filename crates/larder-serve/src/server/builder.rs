@@ -117,7 +117,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the number of databases, from 1 to 256. Default 16.
+    /// Sets the number of databases of raw bytes, from 1 to 256. Default 16.
     pub fn databases(mut self, databases: usize) -> Self {
         self.databases = databases;
         self
@@ -167,7 +167,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets when the server replies to writes in all databases. Default: when they are in memory.
+    /// Sets when the server replies to writes in all databases of raw bytes. Default: when they are in
+    /// memory.
     pub fn writes(mut self, mode: WriteMode) -> Self {
         self.modes.push((None, DatabaseModeChange::Writes(mode)));
         self

@@ -112,8 +112,8 @@ pub(super) struct Connection<S, P> {
     is_stopping: bool,
     /// When the connection checks for requests for the last time during a shutdown.
     last_look: Option<Instant>,
-    /// When the peer last sent a byte, the connection last executed a request, or a late reply was last
-    /// written.
+    /// When the peer last sent a byte, the connection last executed a request, or a late reply or a line
+    /// for a monitor was last written.
     last_used: Instant,
     /// Since when the peer has not been authenticated. `None` if it is authenticated.
     guest_since: Option<Instant>,

@@ -1,8 +1,8 @@
 //! Listening sockets. A Unix socket gets its permissions before any process can connect.
 //!
 //! The server sets the mode of the socket before it binds the socket, and Linux applies this mode to the
-//! file. A socket with a group is bound with mode 0600, then gets its group, and then its mode. So at no time
-//! can a process outside of the group connect.
+//! file. A socket with a group is bound with mode 0600, then gets its group, and then its mode. So at no
+//! time can a process connect that the mode and the group exclude.
 
 use std::fs;
 use std::io::{self, ErrorKind};

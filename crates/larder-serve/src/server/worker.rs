@@ -1,5 +1,5 @@
 //! The threads that serve connections. Each thread has its own event loop, so its connections share the
-//! caches of a core, and a request never moves between threads.
+//! caches of a core, and a connection never moves to another event loop.
 //!
 //! A thread itself makes short calls to the cache ([`Cache::inline_calls`](larder::Cache::inline_calls)):
 //! lookups on disk while the disk is fast, and changes that wait for no other thread. So one read of a disk

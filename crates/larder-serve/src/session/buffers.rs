@@ -1,7 +1,8 @@
 //! The memory of the buffers of all connections: received requests, the requests of a `MULTI`, and unsent
 //! replies.
 //!
-//! The limits of one connection do not bound the memory of all of them. So the connections share one bound:
+//! The limits of one connection do not bound the memory of all connections. So the connections share one
+//! bound:
 //!
 //! 1. A connection counts its buffers when it has executed requests, and before it waits.
 //! 2. If all buffers together then exceed the bound, this connection ends the connections with the largest

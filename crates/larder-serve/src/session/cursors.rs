@@ -79,7 +79,7 @@ struct CursorTable {
 
 impl Default for Cursors {
     fn default() -> Self {
-        // The first cursor consists of 31 random bits, followed by a 32-bit counter. It is positive.
+        // A cursor consists of 31 random bits and a 32-bit counter, so that it is positive as an `i64` too.
         let random = RandomState::new().hash_one("cursor") & 0x7FFF_FFFF;
         Self(Mutex::new(CursorTable {
             places: HashMap::new(),

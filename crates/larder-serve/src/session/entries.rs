@@ -19,7 +19,7 @@ pub(crate) enum Stop {
     Cache(Error),
     /// The replies, or the values that a transaction reads, exceed the memory limit of a connection.
     TooLarge,
-    /// The command must run again, where this stage runs. It has changed nothing.
+    /// The command must run again, in this stage. It has changed nothing.
     Continue(Stage),
 }
 

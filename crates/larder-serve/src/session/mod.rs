@@ -45,7 +45,7 @@ pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub(crate) struct Command {
     /// Name of the command, in lower case.
     pub(crate) name: &'static str,
-    /// Number of words, including the name. A negative number is a minimum.
+    /// Number of words, including the name. With a negative number `-n`, a request has at least `n` words.
     pub(crate) arity: i32,
     /// Properties of the command, as a union of constants in [`flags`].
     pub(crate) flags: u16,

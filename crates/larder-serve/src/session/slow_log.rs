@@ -17,7 +17,7 @@ const DEFAULT_THRESHOLD: i64 = 10_000;
 /// Default number of requests in the log, as in Redis.
 const DEFAULT_LEN: usize = 128;
 
-/// Maximum number of requests in the log. A full log takes up to 5 MiB.
+/// Maximum number of requests in the log. A full log takes about 5 MiB.
 pub(crate) const MAX_LEN: i64 = 1024;
 
 /// Maximum number of words per logged request, and of bytes per word.

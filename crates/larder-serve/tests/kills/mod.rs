@@ -151,7 +151,7 @@ fn lead(
     for life in 1.. {
         let mut process = Process::start(dir, flush_interval, fault);
         if life > 1 && choices.below(8) == 0 {
-            // Kills the process while it opens the file.
+            // Kills the process within 30 ms of its start, so that it may still be opening the file.
             let _ = process.run_for(Duration::from_millis(choices.below(30)));
             process.kill();
             done.kills += 1;

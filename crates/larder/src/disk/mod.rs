@@ -1,4 +1,4 @@
-//! The disk tier: one redb file, its lock and its ballast. All I/O on entries is here.
+//! The disk tier: one redb file, its lock and its ballast. Only this module reads and writes entries on disk.
 //!
 //! - [`store`]: the content of the file, and the transactions that change it.
 //! - [`mod@file`]: the file itself: its opening, the owner's lock, and the handling of a failed disk.

@@ -45,8 +45,8 @@ impl Ballast {
         self.is_held
     }
 
-    /// Writes the ballast, unless it exists. Best effort: without a ballast, a full disk may force the cache
-    /// to discard its file, but no promise is broken.
+    /// Writes the ballast, unless a ballast of the right length exists. Best effort: without a ballast, a
+    /// full disk may force the cache to discard its file, but no promise is broken.
     pub(crate) fn take(&mut self, volume: &dyn Volume) {
         if !self.is_held {
             self.is_held = self.try_take(volume).unwrap_or(false);

@@ -4,7 +4,7 @@
 //! lost these names. So once an owner has accepted a file, it writes two pieces of evidence:
 //!
 //! - The **mark**, in the file: a word, the file's identity and their checksum. The mark is in a part of the
-//!   first page that redb does not use. So the mark survives when the file is truncated.
+//!   first page that redb does not use. So the mark survives a truncation behind it.
 //! - **Lines in the lock file** (`<path>.lock`): the identity of the file that was accepted at this path,
 //!   and its place in the file system. The lines stay when the cache is closed.
 //!

@@ -12,9 +12,7 @@ use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Suffix of the lock file.
 pub(super) const LOCK: &str = ".lock";
-/// Suffix of the ballast.
 pub(super) const BALLAST: &str = ".ballast";
 /// Suffix of a file that is not complete yet.
 pub(super) const UNFINISHED: &str = ".larder-new";

@@ -63,7 +63,7 @@ fn read_info(path: &Path) -> Option<OwnerInfo> {
     OwnerInfo::read(&OsVolume::read_beside(&beside(path, LOCK), MAX_LEN as u64 + 1).ok()?)
 }
 
-/// Returns the number of this process's PID namespace, or `None` if the system has no PID namespaces.
+/// Returns the number of this process's PID namespace, or `None` if the number is unknown.
 pub(super) fn namespace() -> Option<String> {
     let target = rustix::fs::readlink("/proc/self/ns/pid", Vec::new()).ok()?;
     let number = target.to_str().ok()?.strip_prefix("pid:[")?.strip_suffix(']')?;

@@ -1,5 +1,5 @@
-//! An offline edit: changes a closed file without a cache. It needs no memory tier, no threads, and no types
-//! of the application.
+//! An offline edit: changes a file that no process has open, without a cache. The edit needs no memory tier,
+//! no threads, and no types of the application.
 //!
 //! Each change is a batch for [`Store::commit`], as in the writer of a cache. So entries, expiry rows,
 //! counts, the sequence and the clock watermark agree as after a cache's commit. A removal is durable when
@@ -101,7 +101,8 @@ impl OfflineEdit {
         self.sequence
     }
 
-    /// Finds or creates a keyspace. A keyspace of this name with a different version or shape is retired.
+    /// Finds or creates a keyspace. A keyspace of this name with a different version, shape or format of
+    /// values is retired.
     pub(crate) fn register(&mut self, wanted: Registration) -> Result<KeyspaceInfo, Error> {
         let name = wanted.name.clone();
         self.commit(&[], &[], &[wanted], 0)?;

@@ -1,7 +1,7 @@
 //! The file of an offline edit: open, compacted or failed.
 //!
-//! A change takes the store out, and puts it back when it has succeeded. So a store that has failed is never
-//! used again.
+//! A change takes the store out, and puts the store back only after success. So a store that has failed is
+//! never used again.
 
 use std::path::Path;
 
@@ -38,8 +38,8 @@ pub(super) struct EditedFile {
 #[expect(clippy::large_enum_variant, reason = "there is one for each edit, and it is open nearly always")]
 pub(super) enum EditState {
     Open(Store),
-    /// The file was compacted and closed. The next change opens it again. A commit would find no free page
-    /// in a compacted file and double the file, so closing this edit makes no commit.
+    /// The file was compacted and closed. The next read or change opens it again. A commit would find no
+    /// free page in a compacted file and lengthen the file, so closing this edit makes no commit.
     Compacted(Catalog),
     /// A change has failed, so the file is no longer used. Every later call returns the same error.
     Failed(StoreError),

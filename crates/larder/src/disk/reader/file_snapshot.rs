@@ -207,7 +207,7 @@ impl FileSnapshot {
         self.believed(guarded(|| Ok(self.entries.get_owned(key)?.map(|record| record.value().to_vec()))))
     }
 
-    /// Returns the number of entries that the sweeper may delete at `now`, by keyspace.
+    /// Returns the number of expiry rows whose time has passed at `now`, by keyspace.
     pub(crate) fn due(&self, now: Timestamp) -> Result<Vec<(KeyspaceId, u64)>, Error> {
         self.refuse_if_forked()?;
         let counted = guarded(|| {

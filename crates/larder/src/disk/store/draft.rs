@@ -37,7 +37,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) ranges: Vec<RangeTombstone>,
     rows: BTreeMap<String, KeyspaceRow>,
     names: BTreeMap<KeyspaceId, String>,
-    /// The difference between the sums with and without the changed rows.
+    /// How much the changed rows change the sums of the catalog.
     usage: Usage,
 }
 

@@ -17,9 +17,10 @@
 //! then has the time of the row as its time of writing.
 //!
 //! A version without classes wrote delete-after in 8 bytes. The first byte is 0 for the next two million
-//! years, so these rows are of class 0. These rows stay until their entries are overwritten or deleted. A
-//! deletion or an overwrite first looks for the row with a class, then for the row without a class. A
-//! feature of the file records that it has rows with classes ([`super::file_format`]).
+//! years, so these rows are of class 0. The row of an entry that never expires begins with 255. The rows of
+//! that version stay until their entries are overwritten or deleted. A deletion or an overwrite first looks
+//! for the row with a class, then for the row without a class. A feature of the file records that it has
+//! rows with classes ([`super::file_format`]).
 
 use redb::{ReadableTable, StorageError};
 

@@ -21,8 +21,8 @@
 //! again under a new number, its unknown fields are dropped, because they may no longer apply.
 //!
 //! Tags begin at 0x8001 because a reader of format 1 may have the file open while the file is upgraded. That
-//! reader expects UTF-8 text at this offset. The tag is not valid UTF-8, so the reader reports an error.
-//! Valid text would look like a shape that no keyspace has.
+//! reader expects UTF-8 text from offset 32 to the end. The tag 0x8002 of the second field is not valid
+//! UTF-8, so the reader reports an error. Valid text would look like a shape that no keyspace has.
 //!
 //! In format 1, a row had the fingerprint at offset 24, and the shape of its keys from offset 32 to the end.
 

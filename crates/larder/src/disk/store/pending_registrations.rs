@@ -22,9 +22,9 @@ use crate::units::Timestamp;
 /// So no file contains an entry under a number without a row. Otherwise the next owner would give the number
 /// to a different keyspace. After a crash before (3), only a keyspace without entries is missing.
 ///
-/// If a keyspace replaces a different version or shape, its row is committed before the opening call
-/// returns. Otherwise a removal of a missing key in the new keyspace would commit nothing. An owner with the
-/// earlier version would then still find the old entry.
+/// If a keyspace replaces a different version or shape while the file is in service, its row is committed
+/// before the opening call returns. Otherwise a removal of a missing key in the new keyspace would commit
+/// nothing. An owner with the earlier version would then still find the old entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PendingRegistrations {
     /// The latest registration of each name, with its number and its time. The numbers of earlier versions

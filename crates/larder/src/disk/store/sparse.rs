@@ -66,8 +66,8 @@ impl Reserve {
         self.is_allowed.store(allows, Ordering::Relaxed);
     }
 
-    /// Lifts the bound, or restores it. The bound is lifted if no room can be made, for example while
-    /// another process reads the file.
+    /// Lifts the bound, or restores it. The bound is lifted while the store is compacted or closed. It is
+    /// also lifted for a transaction for which no room can be made, because another process reads the file.
     pub(crate) fn lift(&self, lifts: bool) {
         self.is_lifted.store(lifts, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! The delay between a failure of the disk and the next attempt to use it.
 //!
-//! The delay doubles with each failure. The delay returns to its initial value once the disk has worked for
-//! as long as the last delay.
+//! The delay doubles with each failure, up to a maximum. It starts again at its initial value if the disk
+//! has worked for at least as long as the last delay.
 
 use std::time::Duration;
 

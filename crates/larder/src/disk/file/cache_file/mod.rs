@@ -4,7 +4,7 @@
 //!              failed                      opened again
 //! in service ─────────▶ suspended ─────────────────────────▶ in service
 //!     │                     │
-//!     │ damaged             │ damaged; or a caller cannot wait for the disk to recover
+//!     │ damaged, removed    │ damaged, removed; or a caller cannot wait for the disk to recover
 //!     ▼                     ▼
 //!     discarded: renamed aside ─▶ directory synced ─▶ (a healthy one) removed
 //!                           │ a new file was created
@@ -12,11 +12,11 @@
 //!                      in service
 //! ```
 //!
-//! A suspended file contains no invalidated entries. An invalidation cannot wait, so either the removal of
-//! its entries is committed or the file is discarded. This process never opens a discarded file again. A
-//! discarded file is *gone* once its rename is durable. Only then is an invalidation of its entries reported
-//! as successful. Handles of the file are numbered (`generation`), so that an error of an older handle is
-//! ignored (invariant 7 of `docs/design.md`).
+//! A suspended file contains every acknowledged invalidation. An invalidation cannot wait, so either it is
+//! committed or the file is discarded. This process never opens a discarded file again. A discarded file is
+//! *gone* once its rename is durable. Only then is an invalidation of its entries reported as successful.
+//! Handles of the file are numbered (`generation`), so that an error of an older handle is ignored
+//! (invariant 7 of `docs/design.md`).
 //!
 //! This module handles only the file. The writer decides what lookups and writes see during an outage.
 

@@ -10,11 +10,11 @@
 //! 3. After the last change of the step: the content of the file is recorded for the next step
 //!    ([`CacheFile::note_content`]).
 //!
-//! **The lock file** may also be removed or replaced. Then the lock is taken again immediately. If another
-//! process already holds it, the cache file stays in service nevertheless. redb's own lock on the cache file
-//! keeps the other process out, and closing the cache file would release redb's lock. But this process
-//! renames, opens or creates no file until it holds the owner's lock again. Until then, a file that is out of
-//! service may belong to the other process.
+//! **The lock file** may also be removed or replaced. Then the next check of the place takes the lock again.
+//! If another process already holds the lock, the cache file stays in service nevertheless. redb's own lock
+//! on the cache file keeps the other process out, and closing the cache file would release redb's lock. But
+//! this process renames, opens or creates no file until it holds the owner's lock again. Until then, a file
+//! that is out of service may belong to the other process.
 
 use super::place::{PathPlace, WrittenBytes};
 use super::{CacheFile, FilePhase, ServiceState};

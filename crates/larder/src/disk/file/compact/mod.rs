@@ -12,7 +12,7 @@
 //! 3. The copy is compacted and closed. Then it is durable, and marked as closed cleanly.
 //! 4. The file is closed.
 //! 5. If the copy is no longer than the file, it is atomically renamed over the file. Otherwise it is
-//!    removed. A copy that changes the size of the regions may be longer.
+//!    removed. A copy that changes the size of the regions replaces the file even if the copy is longer.
 //! 6. The directory is synced before anything is committed to the file at the path. Otherwise a crash could
 //!    bring the old file back and undo a removal in that commit.
 //!
@@ -137,9 +137,9 @@ pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Sto
     Store::open(options, 0)
 }
 
-/// Rewrites a file that an earlier version of larder wrote, if the regions of the file are too large for its
-/// capacity. A file with a single region doubles when it must grow, and would then exceed its capacity. So
-/// not even a deletion could be committed. If the copy cannot be written, the file stays as it is.
+/// Rewrites a file whose regions are too large for its capacity, such as a file of an earlier version of
+/// larder. A file with a single region doubles when it must grow, and would then exceed its capacity. So not
+/// even a deletion could be committed. If the copy cannot be written, the file stays as it is.
 ///
 /// # Errors
 /// Returns an error if the file cannot be replaced, or if the new file cannot be opened.
@@ -317,9 +317,9 @@ impl FileCopy<'_> {
         Ok(End::Whole)
     }
 
-    /// Returns whether an entry is copied. A retired or removed entry is not, nor is an entry whose grace
-    /// has ended. An entry without a readable header is kept as evidence of damage, until the sweeper
-    /// deletes it.
+    /// Returns whether an entry is copied. Entries of retired keyspaces, removed entries, and entries whose
+    /// grace has ended are not copied. An entry without a readable header is kept as evidence of damage,
+    /// until the sweeper deletes it.
     fn is_kept(&mut self, key: &[u8], record: &[u8]) -> bool {
         let id = KeyspaceId::of(key);
         if self.catalog.retired.contains_key(&id) {

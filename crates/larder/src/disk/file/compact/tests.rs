@@ -268,7 +268,7 @@ fn what_no_lookup_may_find_is_left_out_and_the_counts_agree() {
     let options = options(Arc::new(OsVolume), &path);
     let mut store = Store::open(&options, u64::MAX).unwrap();
     let id = store.catalog.keyspaces["name"].id;
-    // A pending range removal that covers every name, and a retired keyspace.
+    // Adds a pending range removal that covers every name, and a retired keyspace.
     let scope = Scope::prefix([&id.to_bytes()[..], &[0; 7]].concat());
     let retired = KeyspaceId::on_disk(store.catalog.state.next_keyspace);
     let txn = store.db.begin_write().unwrap();

@@ -1,12 +1,11 @@
 //! Changes the table of entries and the expiry table in one transaction.
 //!
 //! Each change of an entry also changes its expiry row and the counts of its keyspace, in the same
-//! transaction. The highest sequence wins, in the tables and in the batch: a range removal never deletes an
-//! entry with a higher sequence.
+//! transaction. A range removal never deletes an entry with a higher sequence, in the tables or in the batch.
 //!
 //! An entry that never expires keeps its expiry row for [`ROW_STAYS`] while it is overwritten. Otherwise each
 //! write of a few bytes would replace two more pages, one with the old row and one with the new row. The
-//! record then has the time of its row in its header, and the time of writing in a field
+//! record of such an entry has the time of its row in its header, and the time of writing in a field
 //! ([`crate::format::record`]). So every version finds the row by the header.
 
 use std::time::Duration;
@@ -180,8 +179,8 @@ impl<'txn> Entries<'txn> {
     }
 
     /// Examines up to `limit` expiry rows whose time has passed. Deletes the entries that are due, and their
-    /// rows. Rows of entries for which `spares` returns true are skipped and not counted, because they could
-    /// use up the limit of every sweep. Returns the number of deleted rows and the number of deleted
+    /// rows. Rows of entries for which `spares` returns true are skipped and not counted. Otherwise they
+    /// could use up the limit of every sweep. Returns the number of deleted rows and the number of deleted
     /// entries.
     pub(crate) fn sweep(
         &mut self,

@@ -10,8 +10,7 @@
 //!   lifetime is that of the first entry in the row's group of [`ROWS`] rows. The entry of each row is not
 //!   read, because its page may not be in memory.
 //! - A *turn* covers the entries that were written before the turn began. Then the hand returns to the first
-//!   rows. So an entry is deleted only after all older entries were examined, even if few of them are
-//!   unused.
+//!   rows. So an entry is deleted only after all older entries were examined.
 //! - Entries that memory holds are also spared, because lookups in memory are not recorded as uses of the
 //!   disk. After [`MAX_LOOKS`] rows, or a full turn, used entries and entries in memory are no longer
 //!   spared. Otherwise a memory tier that holds nearly all entries would make each eviction scan the whole

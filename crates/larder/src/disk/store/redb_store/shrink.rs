@@ -70,7 +70,7 @@ impl Store {
         let moved = self.move_pages();
         self.open_again()?;
         match moved {
-            // The file is open again, but is longer than its capacity.
+            // The file is open again, but may still exceed its capacity.
             Err(error) if error.kind != StoreErrorKind::Damage => Ok(false),
             moved => moved,
         }
@@ -94,7 +94,7 @@ impl Store {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
         if let Some(db) = self.db.take() {
-            // If closing fails, opening also fails and reports the error.
+            // An error of closing is ignored. If it persists, opening the file fails and reports it.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
         let OpenDatabase { db, seal, reserve, largest_page } = open_database(options, false)?;

@@ -67,7 +67,8 @@ impl CacheLocation {
         Ok(Self { file: settings.path, socket: settings.control_socket })
     }
 
-    /// Returns the socket if a process answers there, unless it owns another file than this URL names.
+    /// Returns the socket if a process answers there, unless this process owns another file than the URL
+    /// names.
     ///
     /// After a crash, the socket remains although no process serves it. A URL may also name the socket of
     /// another service by mistake.

@@ -1,4 +1,4 @@
-//! The commands that show which keys of a live cache are in use.
+//! The commands that show the use of a live cache: its hot keys, its slow loads and its operations.
 
 pub(crate) mod hot;
 pub(crate) mod monitor;

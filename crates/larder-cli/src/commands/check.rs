@@ -120,7 +120,8 @@ fn check_memory(cache: &Cache, findings: &mut Findings) -> Result<(), larder::Er
     Ok(())
 }
 
-/// Writes, reads, expires and removes a probe in the file. Closes and reopens the cache between these steps.
+/// Writes, reads, expires and removes a probe in the file. Closes and reopens the cache before the read and
+/// after the removal.
 fn check_disk(
     cache: Cache,
     open: &dyn Fn() -> Result<Cache, larder::Error>,

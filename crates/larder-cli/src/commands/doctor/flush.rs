@@ -1,6 +1,6 @@
 //! Checks whether the disk keeps up with the writes.
 //!
-//! The flush lag rises until a commit and then falls, so a single sample proves nothing. The minimum of
+//! The flush lag rises until a commit and then falls, so a single sample proves little. The minimum of
 //! several samples is the lag just after a commit. On a disk that keeps up, this minimum is almost zero.
 
 use std::time::Duration;

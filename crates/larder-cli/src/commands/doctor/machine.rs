@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the memory that a process may use: the memory of the machine, or the lower limit of one of the
-/// process's control groups.
+/// Returns the memory that a process may use: the memory of the machine, or the lowest limit of the
+/// process's control groups if that is less.
 pub(super) fn memory_of(pid: Option<u32>) -> Option<u64> {
     let groups = cgroup_limits(pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string()).as_str());
     total_memory().into_iter().chain(groups).min()

@@ -103,10 +103,10 @@ impl StatsSeries {
 
     /// Returns the interval that shows whether an event still happens.
     ///
-    /// Returns the watched interval if the event happened in it. Otherwise returns the last minute, or the
-    /// last ten minutes if the last minute had few lookups, because two seconds without a rare event prove
-    /// nothing. Returns `None` if the interval has neither lookups nor the event, because then nothing can be
-    /// concluded.
+    /// Returns the watched interval if the event happened in it. Otherwise returns the shortest recorded
+    /// interval with enough lookups, or the longest one if none has enough, because two seconds without a
+    /// rare event prove nothing. Returns `None` if the interval has neither lookups nor the event, because
+    /// then nothing can be concluded.
     pub(super) fn recent(&self, count: impl Fn(&CumulativeStats) -> u64) -> Option<Window> {
         let watched = self.watched();
         if let Some(window) = watched.clone().filter(|window| count(&window.counts) > 0) {

@@ -1,8 +1,8 @@
 //! The checks of a cache at a Redis or Valkey server: the checklist of the guide.
 //!
-//! The facts come from `INFO`, from `CONFIG GET` if the server allows it to this user, from an attempt to
-//! track keys, and from the Sentinels. The guide also lists checks of the application (its invalidations,
-//! its fallback), which this command can't make.
+//! The facts come from the URL, from `INFO`, from `CONFIG GET` if the server allows it to this user, from
+//! an attempt to track keys, and from the Sentinels. The guide also lists checks of the application (its
+//! invalidations, its fallback), which this command can't make.
 
 use std::time::Duration;
 

@@ -259,8 +259,8 @@ fn disk_tier(stats: &Stats) -> CheckResult {
         .with("degraded_seconds", disk.degraded.as_secs_f64())
 }
 
-/// Checks whether the service has ever invalidated entries. Removals through the control socket do not
-/// count.
+/// Checks whether the service has invalidated entries since its start. Removals through the control socket
+/// do not count.
 fn invalidation(stats: &Stats) -> CheckResult {
     let check = "invalidation";
     let line = match stats.invalidations {

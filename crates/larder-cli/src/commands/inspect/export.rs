@@ -64,7 +64,8 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
 
 /// Returns the path to write to.
 ///
-/// An existing regular file will be replaced. Refuses a device and the cache file itself.
+/// An existing regular file will be replaced. Refuses the cache file itself, and anything that is not a
+/// regular file.
 fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
     let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
     let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));

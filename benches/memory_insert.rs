@@ -4,8 +4,8 @@
 //! Keys come in order from a key space four times as large as the cache. When a key repeats, its entry has
 //! been evicted long before. A cache could win by refusing new entries, so the report shows how many of the
 //! latest inserts are in the cache afterwards. For that, the bench looks up as many of the latest keys as a
-//! tenth of the capacity. The bench also reports the processor time per insert over all threads, because
-//! larder drops evicted values on another thread.
+//! tenth of the capacity. The bench also reports the processor time per insert over all threads, because a
+//! contestant may do a part of its work on other threads.
 //!
 //! In most settings, the values come from a pool, so no value is freed. In the setting "own values", each
 //! insert brings its own value, and the eviction of an entry frees its value.

@@ -1,4 +1,4 @@
-//! The peers of larder's disk tier, behind two traits. Each peer is set up as its documentation recommends.
+//! The peers of larder's disk tier, behind two traits. The module of each peer says how the peer is set up.
 //!
 //! The durability of writes differs between peers, so every table shows [`Peer::terms`] beside the figure.
 

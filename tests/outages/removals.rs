@@ -281,7 +281,8 @@ fn what_cannot_be_read_is_not_told_to_be_gone() {
     let told = |told: &Result<bool, Error>| matches!(told, Ok(true) | Err(Error::NotDurable { .. }));
     assert!(expired.iter().all(told), "an entry is not told to be missing");
     assert!(expired.iter().any(Result::is_err) && cache.stats().disk.unwrap().read_faults > 0);
-    // The writer may suspend the disk tier only now. Its next attempt may then be one interval later.
+    // The writer may react to the failed reads only now. The delay of the retry begins with the suspension,
+    // so the test waits for it.
     wait_until("the disk is off", || state_of(&cache) == DiskState::Suspended);
     recover(&place, &cache);
     for (key, told) in (0..).zip(expired) {

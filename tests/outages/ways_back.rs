@@ -1,6 +1,6 @@
 //! Tests of how the disk tier comes back into service. Neither the remains of a failure nor an action of the
-//! operator prevents this. If a disk fails again soon after each recovery, the cache waits longer before each
-//! retry.
+//! operator prevents its return. If a disk fails again soon after each recovery, the cache waits longer
+//! before each retry.
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, INITIAL_RETRY_DELAY, Keyspace, MAX_RETRY_DELAY};

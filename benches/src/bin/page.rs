@@ -3,8 +3,8 @@
 //! `cargo run --release -p larder-benches --bin page` first builds the benches. It starts no further bench
 //! after 45 minutes, or after `N` minutes with `--minutes N`. Outcomes of earlier runs are moved to a
 //! directory beside the new ones, so no section of the page is older than another. `--quick` makes a quick
-//! run, and writes its page to `target/larder-bench/quick`. `--only NAME` runs a single program, and `--to
-//! DIR` writes the page to another directory.
+//! run, and writes its page to `target/larder-bench/quick`. `--only NAME` runs a single program, and keeps
+//! the outcomes and sections of earlier runs. `--to DIR` writes the page to another directory.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of the program")]

@@ -1,5 +1,5 @@
-//! The peers of the memory tier. Each is set up as its documentation recommends, with a TTL if it supports
-//! one.
+//! The peers of the memory tier. Each has its default settings, unless its comment says otherwise, and a TTL
+//! if it supports one.
 
 use std::hint::black_box;
 use std::sync::Arc;

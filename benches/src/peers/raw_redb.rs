@@ -182,7 +182,7 @@ fn expiry_row(record: &[u8], full: &[u8]) -> Option<Vec<u8>> {
     record.get(DELETE_AFTER..DELETE_AFTER + 8).map(|until| [until, full].concat())
 }
 
-/// Returns a record in larder's format (`format/record.rs`).
+/// Returns a record in format 1 of larder (`format/record.rs`), which has no fields after the header.
 fn record(full: &[u8], page: &Page, until: u64) -> Vec<u8> {
     let payload = bincode::serde::encode_to_vec(page, bincode::config::standard());
     let payload = payload.expect("a page can be encoded");

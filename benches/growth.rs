@@ -2,14 +2,12 @@
 //! bookkeeping, and operations that change or describe many entries.
 //!
 //! For lookups, a child process opens a file with the entries and looks up keys. So the memory of the process
-//! is the memory of one cache. Values are small, because there are up to ten million of them. A full run
-//! includes ten million entries only with `LARDER_BENCH_LARGEST=1`, because filling that file takes minutes.
-//! The operations on many entries are measured once per size, because they remove the entries.
+//! is the memory of one cache. Values are small, because there are up to ten million of them. The operations on
+//! many entries are measured once per size, because they remove the entries.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]
 
-use std::env;
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -48,8 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return sample(&file);
     }
     let Some(pace) = Pace::of_program("growth") else { return Ok(()) };
-    let is_largest = env::var_os("LARDER_BENCH_LARGEST").is_some_and(|value| value == "1");
-    let most = if is_largest { 10_000_000 } else { pace.pick(1_000_000, 100_000) };
+    let most = pace.pick(10_000_000, 100_000);
     let pace = pace.rounds(ROUNDS);
     for (entries, setting) in SIZES {
         let rows = ["growth-lookup", "growth-open", "growth-memory", "growth-work"];

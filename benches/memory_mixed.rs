@@ -3,6 +3,9 @@
 //! Keys come from a key space twice as large as the cache, so inserts evict entries, and some lookups miss.
 //! How many lookups miss depends on the eviction policy of the cache. The report shows the hit ratio, because
 //! misses are fast, and a cache with a bad policy would otherwise look good.
+//!
+//! *Independent* requests follow each other in a loop. The key of a *dependent* request depends on the result
+//! of the previous lookup.
 
 #![forbid(unsafe_code)]
 
@@ -47,8 +50,10 @@ fn main() {
             }
             for threads in [1, 2] {
                 let said_threads = if threads == 1 { "1 thread" } else { "2 threads" };
-                let setting = format!("room for {said}, {}, {said_threads}", spread.name());
-                run(&field, &keys, &values, (threads, setting), &pace);
+                for (is_dependent, order) in [(false, "independent"), (true, "dependent")] {
+                    let setting = format!("room for {said}, {}, {said_threads}, {order}", spread.name());
+                    run(&field, &keys, &values, (threads, is_dependent, setting), &pace);
+                }
             }
         }
     }
@@ -58,7 +63,7 @@ fn run(
     field: &[Box<dyn Contender>],
     keys: &Keys,
     values: &[Arc<Page>],
-    (threads, setting): (usize, String),
+    (threads, is_dependent, setting): (usize, bool, String),
     pace: &Pace,
 ) {
     let operations = pace.pick(OPERATIONS, QUICK_OPERATIONS);
@@ -67,13 +72,20 @@ fn run(
     for (place, contender) in field.iter().enumerate() {
         let mut from = place * REQUESTS / field.len();
         contest.contestant(contender.name(), "memory only", move || {
-            let start = |thread: usize| from + thread * REQUESTS / threads;
+            let ask = |thread: usize, from: usize, count: usize| {
+                let from = from + thread * REQUESTS / threads;
+                if is_dependent {
+                    contender.dependent_mixed(keys, from, count, values)
+                } else {
+                    contender.mixed(keys, from, count, values)
+                }
+            };
             in_threads(threads, |thread| {
-                contender.mixed(keys, start(thread), operations / 5, values);
+                ask(thread, from, operations / 5);
             });
             let (hits, used) = (AtomicUsize::new(0), processor_nanos());
             let elapsed = in_threads(threads, |thread| {
-                let hit = contender.mixed(keys, start(thread) + operations / 5, operations, values);
+                let hit = ask(thread, from + operations / 5, operations);
                 hits.fetch_add(hit, Ordering::Relaxed);
             });
             let used = processor_nanos() - used;

@@ -11,8 +11,9 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use larder::Cache;
+use larder::{Cache, Keyspace};
 use larder_benches::clients::{DJANGO, Django, Fred};
+use larder_benches::memory::index_after;
 use larder_benches::nodes::{Change, Node, Nodes, Plan, Way, run_if_child};
 use larder_benches::peers::pinned::Pinned;
 use larder_benches::redis_info::{InfoReader, RedisCounters};
@@ -76,27 +77,52 @@ fn near_hits(pace: &Pace, server: &RespServer) -> Result<(), Failed> {
             drop(pages.get(key));
         }
     }
-    for (threads, said) in [(1, "1 thread"), (2, "2 threads")] {
-        if !pace.wants(ROW, said) {
-            continue;
-        }
-        let mut contest = Contest::new(ROW, "Over Redis: a hit in memory", said, Unit::NanosPerOperation);
-        for (name, pages) in ["larder", "larder, memory only"].into_iter().zip(&both) {
-            let requests = &requests;
-            contest.contestant(name, "memory only", move || {
-                let each = pace.pick(HITS, HITS / 10);
-                let elapsed = in_threads(threads, |thread| {
-                    let own = requests.iter().cycle().skip(thread * 1_000).take(each);
-                    assert_eq!(own.filter(|key| pages.get(*key).is_some()).count(), each, "a miss");
+    for (threads, said_threads) in [(1, "1 thread"), (2, "2 threads")] {
+        for (is_dependent, order) in [(false, "independent"), (true, "dependent")] {
+            let said = format!("{said_threads}, {order}");
+            if !pace.wants(ROW, &said) {
+                continue;
+            }
+            let mut contest = Contest::new(ROW, "Over Redis: a hit in memory", said, Unit::NanosPerOperation);
+            for (name, pages) in ["larder", "larder, memory only"].into_iter().zip(&both) {
+                let requests = &requests;
+                contest.contestant(name, "memory only", move || {
+                    let each = pace.pick(HITS, HITS / 10);
+                    let elapsed = in_threads(threads, |thread| {
+                        let hits = hits(pages, requests, (thread * 1_000, each), is_dependent);
+                        assert_eq!(hits, each, "a miss");
+                    });
+                    nanos_each(elapsed, each)
                 });
-                nanos_each(elapsed, each)
-            });
+            }
+            contest.target(Against::peer("larder, memory only"), 1.0, "1.0 × a cache in memory alone");
+            contest.run(pace);
         }
-        contest.target(Against::peer("larder, memory only"), 1.0, "1.0 × a cache in memory alone");
-        contest.run(pace);
     }
     over.close()?;
     Ok(alone.close()?)
+}
+
+/// Looks up `count` keys of a cyclic stream from index `from` on. Returns the number of hits. The key of a
+/// dependent lookup depends on the value of the previous one.
+fn hits(
+    pages: &Keyspace<String, Page>,
+    requests: &[String],
+    (from, count): (usize, usize),
+    is_dependent: bool,
+) -> usize {
+    if !is_dependent {
+        let own = requests.iter().cycle().skip(from).take(count);
+        return own.filter(|key| pages.get(*key).is_some()).count();
+    }
+    let (mut at, mut hits) = (from % requests.len(), 0);
+    for _ in 0..count {
+        let Some(key) = requests.get(at) else { break };
+        let read = pages.get(key).map_or(0, |page| page.text.len());
+        hits += usize::from(read > 0);
+        at = index_after(at, read, requests.len());
+    }
+    hits
 }
 
 fn at_the_server(pace: &Pace, server: &RespServer) -> Result<(), Failed> {

@@ -37,6 +37,9 @@ const TERMS: &str = "deletions committed (two-phase, quick repair)";
 const HOT: usize = 1_000;
 /// Number of lookups before the first timed lookup.
 const WARM_UP: usize = 1 << 16;
+/// Maximum number of lookups in a run without a sweep. A run with a sweep makes many more, because the sweeper
+/// pauses for most of the time.
+const MAX_UNDISTURBED: usize = 2_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(pace) = Pace::of_program("sweeping") else { return Ok(()) };
@@ -199,7 +202,7 @@ fn proportional<'a>(pace: &Pace, setting: &str, large: &'a SweptCache, small: &'
 }
 
 fn undisturbed(pace: &Pace, setting: &str, (swept, by): (&SweptCache, By), most: usize, keys: &[String]) {
-    // The run without a sweep makes as many lookups as the last run with a sweep.
+    // The run without a sweep makes as many lookups as the last run with a sweep, up to a maximum.
     let asked = Cell::new(WARM_UP);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {
@@ -213,7 +216,7 @@ fn undisturbed(pace: &Pace, setting: &str, (swept, by): (&SweptCache, By), most:
             is_over.store(true, Ordering::Relaxed);
             (looking.join().expect("lookups do not panic"), took)
         });
-        asked.set(times.len());
+        asked.set(times.len().min(MAX_UNDISTURBED));
         measured(&times, took)
     });
     contest.contestant("larder, nothing expired", TERMS, || {
@@ -222,6 +225,11 @@ fn undisturbed(pace: &Pace, setting: &str, (swept, by): (&SweptCache, By), most:
     });
     if by == By::Sweeper {
         contest.target(Against::peer("larder, nothing expired"), 0.5, "p99.9 at most 2 × without");
+    } else {
+        contest.note(
+            "This setting has no target. A caller of `Cache::sweep` waits for the deletions, so the sweeper makes \
+             no pauses between its transactions, and more of the lookups meet one.",
+        );
     }
     contest.run(pace);
 }

@@ -95,6 +95,12 @@ pub fn resident_bytes() -> u64 {
     kib(&field("/proc/self/status", "VmRSS")) * 1024
 }
 
+/// Returns the load average of the last minute, or `None` if the system does not report it.
+#[must_use]
+pub fn load_average() -> Option<f64> {
+    first_word("/proc/loadavg").parse().ok()
+}
+
 fn filesystem(of: &Path, mounts: &str) -> String {
     let of = of.canonicalize().unwrap_or_else(|_| of.to_owned());
     let mounted = mounts.lines().filter_map(|line| {

@@ -76,6 +76,10 @@ pub trait Contender: Sync {
     /// the number of lookups that hit.
     fn mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
 
+    /// Like [`mixed`](Contender::mixed), but the position of each key depends on the result of the previous
+    /// lookup.
+    fn dependent_mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize;
+
     /// Returns how many of the next `count` keys have an entry.
     fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize;
 
@@ -101,12 +105,7 @@ impl<C: MemoryCache> Contender for C {
             let Some(key) = keys.at(at) else { break };
             let read = self.read(black_box(key));
             hits += usize::from(read == VALUE_LEN);
-            // After a hit, the position increases by one. The sum depends on the value, so the processor
-            // can't compute the position before the lookup has ended.
-            at += 1 + read - VALUE_LEN.min(read);
-            if at >= keys.len() {
-                at = 0;
-            }
+            at = index_after(at, read, keys.len());
         }
         hits
     }
@@ -134,6 +133,25 @@ impl<C: MemoryCache> Contender for C {
         hits
     }
 
+    fn dependent_mixed(&self, keys: &Keys, from: usize, count: usize, values: &[Arc<Page>]) -> usize {
+        let mut values = values.iter().cycle().skip(from % values.len().max(1));
+        let (mut at, mut hits, mut until_insert) = (from % keys.len(), 0, ONE_INSERT_IN);
+        for _ in 0..count {
+            let Some(key) = keys.at(at) else { break };
+            let mut read = 0;
+            until_insert -= 1;
+            if until_insert > 0 {
+                read = self.read(black_box(key));
+                hits += usize::from(read == VALUE_LEN);
+            } else if let Some(value) = values.next() {
+                until_insert = ONE_INSERT_IN;
+                self.insert(black_box(key), value.clone());
+            }
+            at = index_after(at, read, keys.len());
+        }
+        hits
+    }
+
     fn resident(&self, keys: &Keys, from: usize, count: usize) -> usize {
         keys.range(from, count).filter(|key| self.contains(key)).count()
     }
@@ -141,6 +159,16 @@ impl<C: MemoryCache> Contender for C {
     fn settle(&self) {
         MemoryCache::settle(self);
     }
+}
+
+/// Returns the index after `at`, where the first index follows the last one. `read` is the length of a value's
+/// text, or 0.
+///
+/// The sum depends on the value, so the processor can't compute the index before the lookup has ended.
+#[must_use]
+pub fn index_after(at: usize, read: usize, len: usize) -> usize {
+    let next = at + 1 + read - VALUE_LEN.min(read);
+    if next >= len { 0 } else { next }
 }
 
 /// Returns all contestants, each empty and with room for `entries`. `LARDER_BENCH_PEERS` can name the peers
@@ -195,6 +223,7 @@ mod tests {
             assert_eq!(contender.dependent_hits(&keys, 500, 1_000), 500, "{}", contender.name());
             assert_eq!(contender.resident(&keys, 500, 1_000), 500, "{}", contender.name());
             assert_eq!(contender.mixed(&keys, 0, 1_000, &values), 950, "{}", contender.name());
+            assert_eq!(contender.dependent_mixed(&keys, 0, 1_000, &values), 950, "{}", contender.name());
         }
     }
 

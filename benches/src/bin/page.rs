@@ -1,7 +1,7 @@
 //! Runs every bench of `docs/benchmarks.md` once, and then rewrites the page.
 //!
-//! `cargo run --release -p larder-benches --bin page` first builds the benches. It starts no further bench
-//! after 45 minutes, or after `N` minutes with `--minutes N`. Outcomes of earlier runs are moved to a
+//! `cargo run --release -p larder-benches --bin page` first builds the benches, and waits until the load average
+//! of the machine is below a half, for five minutes at most. It starts no further bench after 45 minutes, or after `N` minutes with `--minutes N`. Outcomes of earlier runs are moved to a
 //! directory beside the new ones, so no section of the page is older than another. `--quick` makes a quick
 //! run, and writes its page to `target/larder-bench/quick`. `--only NAME` runs a single program, and keeps
 //! the outcomes and sections of earlier runs. `--to DIR` writes the page to another directory.
@@ -14,14 +14,15 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use larder_benches::Outcome;
-use larder_benches::machine::Circumstances;
+use larder_benches::machine::{Circumstances, load_average};
 use larder_benches::pace::{MOST_ROUNDS, outcomes_dir};
 use larder_benches::plan::{self, MINUTES, STEPS, Step};
 use larder_benches::report;
 use larder_benches::report::reasons::Reasons;
-use larder_benches::stopwatch::Stopwatch;
+use larder_benches::stopwatch::{Stopwatch, pause};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -40,6 +41,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if after("--only").is_none() {
         set_aside(&outcomes)?;
     }
+    wait_for_quiet();
     let Circumstances { commit, load, .. } = Circumstances::now();
     println!("commit {commit}, load average {load}, at most {minutes} minutes");
     let failed = run(&steps, minutes * 60, is_quick);
@@ -73,6 +75,15 @@ fn build(steps: &[Step]) -> Result<(), Box<dyn Error>> {
     let mut command = cargo_bench();
     command.arg("--no-run").args(steps.iter().flat_map(|step| ["--bench", step.program]));
     if command.status()?.success() { Ok(()) } else { Err("the benches do not build".into()) }
+}
+
+/// Waits until nothing else runs on the machine, for five minutes at most. The page states the load average.
+fn wait_for_quiet() {
+    const LIMIT: f64 = 0.5;
+    let watch = Stopwatch::start();
+    while load_average().is_some_and(|load| load >= LIMIT) && watch.elapsed() < Duration::from_mins(5) {
+        pause(Duration::from_secs(5));
+    }
 }
 
 /// Moves the outcomes of earlier runs to a new directory beside them.

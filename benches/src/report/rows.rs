@@ -60,7 +60,7 @@ pub const ROWS: [Row; 36] = [
         "memory-mixed",
         "memory_mixed",
         "Memory, 95 % lookups and 5 % inserts",
-        "a key space twice the capacity; otherwise as for the memory hit",
+        "a key space twice the capacity; room for 100k and 1M; independent and dependent lookups; otherwise as for the memory hit",
         "1.0 × quick_cache, and 1.0 × the best peer that offers TTL",
     ),
     row(
@@ -177,7 +177,7 @@ pub const ROWS: [Row; 36] = [
         "near-hit",
         "several_machines",
         "Over Redis: a hit in memory",
-        "larder over Redis beside larder without a server; 256 B values, Zipf 0.99; 1 and 2 threads",
+        "larder over Redis beside larder without a server; 256 B values, Zipf 0.99; 1 and 2 threads; independent and dependent lookups",
         "1.0 × a cache in memory alone",
     ),
     row(
@@ -214,7 +214,7 @@ pub const ROWS: [Row; 36] = [
         "growth-lookup",
         "growth",
         "Growth: lookups",
-        "10k, 100k, 1M entries on disk; 10M on request (`LARDER_BENCH_LARGEST=1`)",
+        "10k, 100k, 1M and 10M entries on disk",
         "no faster than the tree's height",
     ),
     row("growth-open", "growth", "Growth: open time", "the same", "flat"),

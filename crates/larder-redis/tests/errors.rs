@@ -1,7 +1,7 @@
 //! Tests of servers that answer requests with errors.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder::remote::{Life, RemoteTier, SetCondition};
@@ -134,4 +134,22 @@ fn a_server_that_answers_everything_with_an_error_counts_as_away_until_it_stops(
         eventually("the server is left", || tier.why_down().is_some());
         is_away();
     }
+}
+
+#[test]
+fn a_server_that_cannot_save_its_data_is_kept() {
+    let pings = Arc::new(AtomicUsize::new(0));
+    let counts = pings.clone();
+    let server = ScriptedServer::start(move |words| match words[0].as_str() {
+        "PING" => {
+            counts.fetch_add(1, Ordering::SeqCst);
+            Scripted::Reply("-MISCONF Errors writing to the AOF file\r\n".to_owned())
+        }
+        _ => Scripted::Usual,
+    });
+    let tier = open(&server.url("staleness=100ms&tracking=broadcast"));
+    let generation = tier.generation();
+    eventually("heartbeats are answered", || pings.load(Ordering::SeqCst) >= 4);
+    assert_eq!((tier.generation(), tier.why_down()), (generation, None));
+    assert!(!tier.is_current(tier.validity()), "the answer does not say that no script runs");
 }

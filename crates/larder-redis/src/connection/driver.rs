@@ -229,7 +229,11 @@ impl Connection {
             },
             Purpose::Ping => match &reply {
                 Reply::Status(_) => heartbeat.answered(&self.deadline, vouched()),
-                Reply::Error(text) if text.starts_with(b"BUSY") => heartbeat.refused(),
+                // A server that can't save its data refuses a PING before it checks for a script, and goes
+                // on answering lookups.
+                Reply::Error(text) if text.starts_with(b"BUSY") || text.starts_with(b"MISCONF") => {
+                    heartbeat.refused();
+                }
                 _ => return Err(io::Error::other(format!("the answer to a PING is {}", reply.brief()))),
             },
             Purpose::Request(request) if request.is_unknown_script(&reply) => {
@@ -237,6 +241,10 @@ impl Connection {
                 self.flush();
             }
             Purpose::Request(request) => {
+                // A server answers `INFO` also while it serves nobody.
+                if !request.is_of_client() {
+                    self.outbox.breaker.note_reply(&reply, self.clock.now(), random::number);
+                }
                 let is_demoted = matches!(&reply, Reply::Error(text) if text.starts_with(b"READONLY"));
                 request.complete(Ok(Answered { reply, generation: self.generation() }));
                 if is_demoted {
@@ -252,7 +260,7 @@ impl Connection {
         // Step 1. Release: pairs with the Acquire in `generation`.
         self.deadline.clear();
         self.generation.fetch_add(1, Ordering::Release);
-        let awaited = self.outbox.disconnect(why.clone());
+        let awaited = self.outbox.disconnect(why.clone(), self.clock.now(), random::number());
         // Step 2.
         self.session.is_lost();
         // Step 3. If the client was closed, these requests may already have been sent, so the server may

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::breaker::Breaker;
 use super::greeting::Greeting;
 use super::outbox::Outbox;
 use super::request::Request;
@@ -66,12 +67,13 @@ impl Connection {
         let waker = Arc::new(PollWaker::new()?);
         let sentinels = SentinelsHandle::start(&settings, clock.clone(), waker.clone())?;
         let server = settings.server.place.to_string();
+        let breaker = Breaker::new(settings.timing, server.clone());
         let waits = Error::Unavailable { server, cause: "not connected yet".to_owned() };
         Ok(Self {
             settings,
             clock,
             session,
-            outbox: Outbox::new(waits),
+            outbox: Outbox::new(waits, breaker),
             waker,
             sentinels,
             deadline: Deadline::default(),
@@ -110,10 +112,12 @@ impl Connection {
         if std::process::id() != self.process {
             return request.complete(Err(Error::Closed));
         }
-        let until = self.clock.now() + self.settings.timing.request;
-        match self.outbox.append(request, until) {
+        match self.outbox.append(request, self.clock.now(), self.settings.timing.request) {
             Ok(()) => self.flush(),
-            Err((request, why)) => request.complete(Err(why)),
+            Err(refused) => {
+                let (request, why) = *refused;
+                request.complete(Err(why));
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! - [`link`]: the interface for callers.
 //! - [`driver`]: the only thread that reads from the server. It handles replies and pushes in the order of
 //!   the stream, sends PINGs, checks time limits, and reconnects.
+//! - [`breaker`]: when requests fail at once, because the server serves none.
 //! - [`reply_timer`]: when a reply is late.
 //! - [`connect`]: connects a socket. [`resolve`]: resolves the name of its host.
 //! - [`greeting`]: the first requests of a connection.
@@ -14,9 +15,11 @@
 //! A server that has failed usually does not respond for some time. So while there is no connection, requests
 //! fail immediately, like with an open circuit breaker. The driver's attempts to connect are the probes. An
 //! attempt succeeds when the server has replied to the whole greeting, which ends with requests for data. So
-//! a server that accepts connections but sends no replies counts as failed.
+//! a server that accepts connections but sends no replies counts as failed. A server that accepts connections
+//! but serves no requests opens the circuit of the [`breaker`].
 
 mod backoff;
+mod breaker;
 pub(crate) mod connect;
 mod driver;
 pub(crate) mod greeting;

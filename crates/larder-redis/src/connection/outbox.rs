@@ -14,6 +14,7 @@
 //!    written a few batches also leaves the rest to the driver. Otherwise the caller might never return.
 //!
 //! The requests that wait for their replies are bounded in bytes, because each request is kept until then.
+//! The [`Breaker`] decides before (1) whether a request may be sent.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::breaker::Breaker;
 use super::request::{Awaited, Purpose, Request};
 use super::stream::Socket;
 use crate::error::Error;
@@ -85,6 +87,7 @@ enum Wrote {
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     writer: Mutex<WriteHalf>,
+    pub(super) breaker: Breaker,
     /// Whether the driver must write the rest when the socket has room.
     is_blocked: AtomicBool,
     has_failed: AtomicBool,
@@ -98,12 +101,13 @@ const MAX_KEPT: usize = 1 << 20;
 
 impl Outbox {
     /// Returns an outbox without a connection. `why` is the reason.
-    pub(crate) fn new(why: Error) -> Self {
+    pub(super) fn new(why: Error, breaker: Breaker) -> Self {
         let state = LinkState::Down(why);
         let queue = Queue { state, output: Vec::new(), awaited: VecDeque::new(), awaited_len: 0 };
         Self {
             queue: Mutex::new(queue),
             writer: Mutex::default(),
+            breaker,
             is_blocked: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
         }
@@ -120,11 +124,12 @@ impl Outbox {
         self.queue.lock().state = LinkState::Up;
     }
 
-    /// Stops sending. Returns the requests that wait for a reply.
-    pub(crate) fn disconnect(&self, why: Error) -> VecDeque<Awaited> {
+    /// Stops sending. Returns the requests that wait for a reply. `random` is for the breaker.
+    pub(crate) fn disconnect(&self, why: Error, now: Duration, random: u64) -> VecDeque<Awaited> {
         let mut writer = self.writer.lock();
         *writer = WriteHalf::default();
         let mut queue = self.queue.lock();
+        self.breaker.note_loss(&why, now, random);
         queue.state = LinkState::Down(why);
         queue.output = Vec::new();
         queue.awaited_len = 0;
@@ -147,21 +152,32 @@ impl Outbox {
         }
     }
 
-    /// Runs step 1: appends a request. Returns the request if it can't be sent.
-    pub(crate) fn append(&self, request: Request, until: Duration) -> Result<(), (Request, Error)> {
+    /// Runs step 1: appends a request with a time limit. Returns the request if it can't be sent.
+    pub(crate) fn append(
+        &self,
+        request: Request,
+        now: Duration,
+        limit: Duration,
+    ) -> Result<(), Box<(Request, Error)>> {
         let mut queue = self.queue.lock();
-        if let LinkState::Down(why) = &queue.state {
-            let why = why.clone();
+        if let Err(why) = self.admit(&queue, &request, now) {
             drop(queue);
-            return Err((request, why));
-        }
-        if queue.awaited_len > MAX_AWAITED {
-            drop(queue);
-            return Err((request, Error::Full(MAX_AWAITED)));
+            return Err(Box::new((request, why)));
         }
         request.write(&mut queue.output, false);
-        queue.wait_for(Purpose::Request(request), until);
+        queue.wait_for(Purpose::Request(request), now + limit);
         Ok(())
+    }
+
+    fn admit(&self, queue: &Queue, request: &Request, now: Duration) -> Result<(), Error> {
+        if let LinkState::Down(why) = &queue.state {
+            return Err(why.clone());
+        }
+        if queue.awaited_len > MAX_AWAITED {
+            return Err(Error::Full(MAX_AWAITED));
+        }
+        // The last check, because a request that is admitted may be the probe, and must be sent.
+        if request.is_of_client() { Ok(()) } else { self.breaker.admit(now) }
     }
 
     /// Appends a request again, this time with the text of its script.
@@ -286,13 +302,15 @@ mod tests {
 
     use super::*;
     use crate::protocol::command::Command;
+    use crate::settings::Timing;
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "threads keep real time")]
     fn a_caller_does_not_write_for_others_without_end() {
         let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
         ours.set_nonblocking(true).expect("a socket that never blocks");
-        let outbox = Outbox::new(Error::Closed);
+        let breaker = Breaker::new(Timing::default(), "a server".to_owned());
+        let outbox = Outbox::new(Error::Closed, breaker);
         outbox.connect(Arc::new(Socket::Unix(ours)));
         let (is_done, appended) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
@@ -302,7 +320,7 @@ mod tests {
             let appends = move || {
                 while !is_done.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(30) {
                     let request = Request::new(Command::new("GET"), drop);
-                    drop(outbox.append(request, Duration::MAX));
+                    drop(outbox.append(request, Duration::ZERO, Duration::MAX));
                     drop(outbox.next_awaited());
                     appended.fetch_add(1, Ordering::Relaxed);
                 }
@@ -314,7 +332,7 @@ mod tests {
             }
             is_done.store(true, Ordering::Relaxed);
             let have_ended = others.map(|other| other.join().expect("no thread panics"));
-            drop(outbox.disconnect(Error::Closed));
+            drop(outbox.disconnect(Error::Closed, Duration::ZERO, 0));
             assert_eq!(have_ended, [true, true], "the caller wrote until the others appended no more");
         });
     }

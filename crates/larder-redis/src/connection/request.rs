@@ -41,6 +41,7 @@ type Complete = Box<dyn FnOnce(Result<Answered, Error>) + Send>;
 pub(crate) struct Request {
     command: Command,
     script: Option<&'static Script>,
+    is_of_client: bool,
     complete: Complete,
 }
 
@@ -56,7 +57,7 @@ impl Request {
         command: Command,
         complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
     ) -> Self {
-        Self { command, script: None, complete: Box::new(complete) }
+        Self { command, script: None, is_of_client: false, complete: Box::new(complete) }
     }
 
     /// Returns a request that runs a script. The command contains the number of keys, the keys, and the
@@ -66,7 +67,16 @@ impl Request {
         command: Command,
         complete: impl FnOnce(Result<Answered, Error>) + Send + 'static,
     ) -> Self {
-        Self { command, script: Some(script), complete: Box::new(complete) }
+        Self { command, script: Some(script), is_of_client: false, complete: Box::new(complete) }
+    }
+
+    /// Marks the request: no caller waits for it, and it passes an open circuit.
+    pub(crate) fn of_client(self) -> Self {
+        Self { is_of_client: true, ..self }
+    }
+
+    pub(crate) fn is_of_client(&self) -> bool {
+        self.is_of_client
     }
 
     pub(crate) fn len(&self) -> usize {

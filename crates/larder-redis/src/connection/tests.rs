@@ -1,5 +1,7 @@
 //! Tests of a connection whose thread waits for each reply, to a server that answers anything.
 
+mod circuit;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicBool;

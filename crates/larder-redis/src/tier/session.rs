@@ -156,21 +156,23 @@ impl TierState {
     /// Identifies the data again on an open connection.
     fn identify_again(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (state, again) = (self.clone(), connection.clone());
-        connection.submit(Request::new(Command::new("INFO"), move |answer| {
+        let info = Request::new(Command::new("INFO"), move |answer| {
             let identity = answer.and_then(|answered| identity_of(&answered.reply));
             let Ok(identity) = identity else {
                 return again.fail("the server does not say which data it has");
             };
             let (command, of_answer) = (state.identify(&identity), again.clone());
-            again.submit(Request::script(&IDENTIFY, command, move |answer| {
+            let request = Request::script(&IDENTIFY, command, move |answer| {
                 let is_other = answer.and_then(|answered| state.is_world(identity, &answered.reply));
                 match is_other {
                     Ok(true) => state.void_all(),
                     Ok(false) => {}
                     Err(_) => of_answer.fail("the server does not say which data it has"),
                 }
-            }));
-        }));
+            });
+            again.submit(request.of_client());
+        });
+        connection.submit(info.of_client());
     }
 }
 

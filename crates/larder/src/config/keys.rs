@@ -23,10 +23,10 @@ impl CacheBuilder {
         self
     }
 
-    /// Sets whether warnings in the log contain the affected keys: warnings about slow loads, values that are
-    /// not cached or kept in memory only, and records that can't be decoded. Also sets whether
-    /// [`Error::Overflow`](crate::Error::Overflow) contains its key. Default: off, because a key may be a
-    /// secret.
+    /// Sets whether warnings in the log contain the affected keys: warnings about slow loads, about values
+    /// that are not cached or are kept only in memory, and about records that can't be decoded. Also sets
+    /// whether [`Error::Overflow`](crate::Error::Overflow) contains its key. Default: off, because a key
+    /// may be a secret.
     ///
     /// ```
     /// use std::time::Duration;

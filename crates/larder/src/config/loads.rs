@@ -34,7 +34,7 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum number of threads for background loads: 1 to 64. Default 4. These threads run
-    /// refreshes with registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)), and
+    /// registered loaders ([`Keyspace::with_loader`](crate::Keyspace::with_loader)), for refreshes and for
     /// loads with a timeout. Up to sixteen loads and sixteen refreshes per thread may queue.
     ///
     /// A thread is started when it is needed, and ends after ten idle seconds. A cache without registered

@@ -169,10 +169,10 @@ impl Default for CacheBuilder {
 }
 
 impl CacheBuilder {
-    /// Shares the cache with other machines through a server. The entries are at the server, and memory keeps
-    /// copies of those that were read ([`larder::remote`](crate::remote)). Such a cache has no file. A
-    /// [`memory_only`](crate::KeyspaceDefinition::memory_only) keyspace stays in this process. A tier serves
-    /// one cache: opening a second cache with it fails.
+    /// Shares the cache with other machines through a server. The entries are at the server, and memory
+    /// keeps copies of entries that were read or loaded ([`larder::remote`](crate::remote)). Such a cache
+    /// has no file. A [`memory_only`](crate::KeyspaceDefinition::memory_only) keyspace stays in this
+    /// process. A tier serves one cache: opening a second cache with it fails.
     #[cfg(any(test, feature = "remote"))]
     pub fn remote(mut self, tier: Arc<dyn RemoteTier>) -> Self {
         self.remote = Some(tier);

@@ -11,7 +11,7 @@ use crate::units::ByteSize;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The cache file. `None` if the cache is only in memory.
+    /// The cache file. `None` if the cache has no file.
     pub path: Option<PathBuf>,
     /// [`CacheBuilder::memory_capacity`].
     pub memory_capacity: ByteSize,

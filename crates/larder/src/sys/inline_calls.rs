@@ -14,11 +14,11 @@
 //!    While the mean is above [`MAX_MEAN`], a worker is quicker, and the thread can serve its other
 //!    clients. If the mean is zero, one read of up to [`MAX_MEAN`] times [`SHARE`] (6.4 ms) does not exceed
 //!    this limit, because the system may have run another thread during the read.
-//! 3. Then workers make the lookups, for at least [`MIN_PAUSE`] and for at least [`PAUSE_FACTOR`] times the
-//!    read time of the last lookup, but at most [`MAX_PAUSE`]. Afterwards, workers continue until one of
-//!    their lookups reads for less than [`MAX_OF_WORKER`]. So a disk that does not respond delays the clients
-//!    of a thread only once. Changes that workers make for the thread are measured like lookups, because they
-//!    have looked on disk, or have waited for room that a commit has freed.
+//! 3. When the mean exceeds the limit, workers make the lookups, for at least [`MIN_PAUSE`] and for at least
+//!    [`PAUSE_FACTOR`] times the read time of the last lookup, but at most [`MAX_PAUSE`]. Afterwards, workers
+//!    continue until one of their lookups reads for less than [`MAX_OF_WORKER`]. So a disk that does not
+//!    respond delays the clients of a thread only once. Changes that workers make for the thread are measured
+//!    like lookups, because they have looked on disk, or have waited for room that a commit has freed.
 //! 4. The thread tries again. Its mean starts at half of [`MAX_MEAN`], so a disk that is still slow is
 //!    detected sooner.
 //!

@@ -1,9 +1,9 @@
-//! Worker threads for calls that may block: a lookup on disk, an insert that waits for room, or the closing
-//! of a cache. So a task of an async runtime never runs these calls itself.
+//! Worker threads for calls that may block, such as a lookup on disk, an insert that waits for room, or the
+//! closing of a cache. So a task of an async runtime need not run these calls itself.
 //!
 //! A process has one set of workers, for all caches. A worker starts when a job finds no idle worker, up to
-//! [`MAX_WORKERS`]. It ends after [`IDLE_TIME`] without a job. Further jobs wait in the queue, in order of
-//! arrival.
+//! [`MAX_WORKERS`]. Further jobs wait in the queue, in order of arrival. A worker ends after [`IDLE_TIME`]
+//! without a job.
 //!
 //! A running job never waits for a job that is still in the queue. So if all workers are busy, jobs are
 //! delayed but never blocked forever. A job may wait for a writer thread, for the disk, for one answer of a
@@ -127,10 +127,11 @@ impl<T> Drop for QueuedJob<T> {
     }
 }
 
-/// Runs a job on a worker, and returns its result. The job runs to its end, even if the future is dropped.
+/// Runs a job on a worker, and returns its result. After the first poll, the job runs to its end even if the
+/// future is dropped.
 ///
 /// # Panics
-/// Panics if the job panics.
+/// Panics if the job panics, or if the process has forked since the first poll.
 pub(crate) async fn offload<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     returned(submit(job).await)
 }
@@ -139,7 +140,7 @@ pub(crate) async fn offload<T: Send + 'static>(job: impl FnOnce() -> T + Send + 
 /// job, the job leaves the queue and is dropped.
 ///
 /// # Panics
-/// Panics if the job panics.
+/// Panics if the job panics, or if the process has forked since the first poll.
 pub(crate) async fn offload_unless_dropped<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
     if is_worker() {
         return job();

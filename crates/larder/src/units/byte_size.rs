@@ -161,7 +161,7 @@ fn parse_size(text: &str) -> Option<u64> {
     }
     let (size, _) = UNITS.into_iter().find(|(_, name)| *name == unit)?;
     let tenths: u64 = tenths.parse().ok()?;
-    // Rounded up, because `Display` rounds down. So a size prints in the form in which it was read.
+    // Rounded up, because `Display` rounds down. Otherwise `1.1 GiB` would be printed as `1 GiB`.
     whole.parse::<u64>().ok()?.checked_mul(size)?.checked_add((tenths * size).div_ceil(10))
 }
 

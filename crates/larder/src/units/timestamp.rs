@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 /// - From `SystemTime`, the time is rounded down to the millisecond. A time before 1970 becomes
 ///   [`ZERO`](Self::ZERO).
 /// - To `SystemTime`, a point after the year 9999 becomes the last millisecond of that year. Otherwise the
-///   result would depend on the platform, because Windows ends its range earlier than Unix. No entry of a
-///   cache comes near that year.
+///   result would depend on the platform, because Windows ends its range earlier than Unix. Apart from
+///   [`NEVER`](Self::NEVER), no expiry of an entry comes near that year.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

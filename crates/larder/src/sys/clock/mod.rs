@@ -63,8 +63,8 @@ pub trait Clock: Any + Send + Sync + fmt::Debug {
 pub struct ManualClock {
     monotonic_ms: AtomicU64,
     wall_ms: AtomicU64,
-    /// The registered functions. They are called without the lock, because each function wakes a thread.
-    /// That thread may drop the last handle of a cache, with the user's values.
+    /// The registered functions. They are called without the lock, because a function may change the clock
+    /// itself. It may also drop the last reference to a closed cache, with the user's values.
     wakers: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
 }
 

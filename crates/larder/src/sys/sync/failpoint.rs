@@ -74,11 +74,11 @@ pub enum Failpoint {
     WaitForQueued,
     /// The pool runs a load that another caller has taken over.
     RunTakenOver,
-    /// A value from disk is published without checking its permit.
+    /// A value that was read from disk or from a server is published without checking its permit.
     PromoteWithoutLease,
     /// A caller after an invalidation joins the flight of a load that began before the invalidation.
     KeepFlight,
-    /// A range removal gets its sequence before it raises the barrier.
+    /// A range removal raises no barrier before it gets its sequence.
     SkipBarrier,
     /// Records on disk stay visible while a range removal is uncommitted.
     IgnoreMinVisibleSequence,
@@ -97,7 +97,7 @@ pub enum Failpoint {
     StoreInClosed,
     /// The writer's last drain comes before the shards are sealed.
     DrainBeforeSealing,
-    /// A caller that fills the write buffer does not notice that another caller waits for a commit.
+    /// A caller that stores a value does not notice that another caller waits for room in the write buffer.
     IgnoreWaiters,
     /// A removal that finds an absence on disk, but no value, is not committed.
     KeepAbsence,

@@ -1,8 +1,8 @@
 //! The interface to the file system. A cache accesses the files of its disk tier through this interface, so a
 //! test can use a simulated file system.
 //!
-//! The interface covers the operations that a test must be able to fail or to undo: opening, reading,
-//! writing, syncing, renaming, removing, and the owner's lock. [`OsVolume`](os::OsVolume) is the operating
+//! The interface covers the operations that a test must be able to fail or to undo, such as opening,
+//! reading, writing, syncing, renaming, removing, and locking. [`OsVolume`](os::OsVolume) is the operating
 //! system's file system. The simulated file system, in `testing`, loses power and fails on demand.
 
 pub(crate) mod content;

@@ -7,7 +7,7 @@
 //!
 //! 1. A thread holds a lock on the slot while it uses the file through a handle. The lock is shared, except
 //!    for an owner's lock file.
-//! 2. In a child, handles refuse to write, sync, shorten or lock the file. Closing the store's file and
+//! 2. In a child, handles refuse to write, sync, resize or lock the file. Closing the store's file and
 //!    unlocking its ranges do nothing, because an unlock would take the lock from the parent. Unlocking an
 //!    owner's lock is refused. So a child never changes the file, even if it drops a handle.
 //! 3. In a child, [`TrackedVolume::release`] empties the slots without waiting. Emptying a slot closes its

@@ -74,8 +74,8 @@ impl<'de, V: Visitor<'de>, E: EncodingKind> Visitor<'de> for CountedSeed<Bounded
     }
 }
 
-/// Returns the length. Refuses an access that does not know its length before reading the elements, because
-/// the limit could not be checked.
+/// Returns the length. Refuses an unknown length, because the limit could not be checked before the elements
+/// are read.
 fn known<R: Error>(len: Option<usize>) -> Result<usize, R> {
     len.ok_or_else(|| Error::custom("the length of a sequence is not known before its elements are read"))
 }

@@ -14,11 +14,11 @@ use crate::format::codec::shape::{fold, name};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PartOrder {
-    /// In the order of the parts, in both digests.
+    /// Both digests depend on the order of the parts.
     Ordered,
-    /// In the order of the parts in the strict digest, and in any order in the loose digest.
+    /// Only the strict digest depends on the order of the parts.
     Sequence,
-    /// In any order, in both digests.
+    /// Neither digest depends on the order of the parts.
     Unordered,
 }
 

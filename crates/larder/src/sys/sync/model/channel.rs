@@ -194,7 +194,8 @@ impl<T: 'static> Receiver<T> {
         }
         let mut chances = if timeout.is_zero() { 0 } else { thread_rng().next_u64() % MAX_CHANCES };
         loop {
-            // A plain scheduling point: unlike a yield, it does not change the thread priorities of PCT.
+            // This call is a scheduling point. Unlike a yield, it does not change the thread priorities of
+            // PCT.
             if let Ok(message) = self.try_recv() {
                 return Ok(message);
             }

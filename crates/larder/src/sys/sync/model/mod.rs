@@ -200,7 +200,8 @@ impl Condvar {
         }
         for _ in 0..=thread_rng().next_u64() % channel::MAX_CHANCES {
             guard.held = None;
-            // A plain scheduling point: unlike a yield, it does not change the thread priorities of PCT.
+            // Taking the lock is a scheduling point. Unlike a yield, it does not change the thread priorities
+            // of PCT.
             guard.held = Some(guard.lock.lock().unwrap_or_else(PoisonError::into_inner));
         }
         WaitTimeoutResult { timed_out: true }

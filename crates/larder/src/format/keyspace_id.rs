@@ -16,7 +16,7 @@ pub(crate) struct KeyspaceId(u32);
 pub(crate) enum LowestTier {
     /// Memory. An entry ends with the process.
     Memory,
-    /// The file. The writer commits the changes, and memory may not have an entry that the file has.
+    /// The file. The writer commits the changes, and memory may lack an entry that the file has.
     File,
     /// The server of a remote tier. The server has every entry, every change is a request to the server, and
     /// the entries in memory are near copies.

@@ -2,13 +2,14 @@
 //! written. A value that is read is checked against its fingerprint, if it has one.
 //!
 //! The effect of a type's serde attributes cannot be read from the type. Only a trial shows that a value
-//! *comes back*: that decoding its bytes gives an equal value. A trial decodes a value from its bytes before
-//! the value is stored, and compares the two ([`digest`]). The first values of a keyspace are tried. A later
-//! value is tried if it has a kind or a name at a place where no earlier value had it, as far as a small
-//! Bloom filter can tell. In debug builds, and with
-//! [`check_every_value`](crate::CacheBuilder::check_every_value), every value is tried. After [`MAX_TRIALS`]
-//! trials, a new kind or name alone causes no trial. Then only the fingerprint protects the values that are
-//! read.
+//! *comes back*: that decoding its bytes gives an equal value. A trial decodes a value from its bytes
+//! before the value is stored, and compares the two ([`digest`]). The first values of a keyspace are tried.
+//! A later value is tried if it has a kind or a name at a place where no earlier value had it, as far as a
+//! small Bloom filter can tell. In debug builds, and with
+//! [`check_every_value`](crate::CacheBuilder::check_every_value), every value is tried. After
+//! [`MAX_TRIALS`] trials, a new kind or name alone causes no trial. Then only the fingerprint protects the
+//! values that are read. Byte vectors, boxed byte slices and strings in [`Format::Raw`] are never tried,
+//! because their bytes are the value.
 //!
 //! An encoding that describes itself has no fingerprint. With such an encoding, a type that asks for any kind
 //! (an untagged enum, a flattened map) gets the kind that the bytes look like. So one value may come back,

@@ -17,7 +17,7 @@ use std::fmt;
 
 use crate::units::ByteSize;
 
-/// Maximum length of an encoded value. A longer value is neither encoded nor decoded.
+/// Maximum length of an encoded value. A longer value is neither stored nor decoded.
 pub const MAX_VALUE_LEN: ByteSize = ByteSize::mib(64);
 
 /// Maximum depth of a value. Each struct, tuple, sequence, map, enum and `Option` is a level, including the

@@ -24,8 +24,8 @@ use crate::format::codec::error::CodecError;
 /// checked against the remaining bytes before it is used.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
-/// Keeps only the text of an error from outside bincode. The `Debug` form of bincode's error is meant for a
-/// debugger.
+/// Keeps only the text of an error that the value's type reported. bincode would print such an error in its
+/// `Debug` form.
 impl From<EncodeError> for CodecError {
     fn from(error: EncodeError) -> Self {
         match error {

@@ -142,7 +142,7 @@ fn around(tree: Tree, kind: u8, empty: usize) -> Tree {
 
 fn tree() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![Just(Tree::Leaf), Just(Tree::Plain(1, 'ß', -2, true, 0.5, String::from("text")))];
-    // Chosen so that both limits are often reached, and often just missed.
+    // The ranges are chosen so that both limits are often reached, and often just missed.
     let near = MAX_EMPTY_ELEMENTS - 40..MAX_EMPTY_ELEMENTS + 400;
     let empty = prop_oneof![20 => 0_usize..3, 1 => near];
     let levels = prop_oneof![0_usize..20, 40_usize..140];

@@ -14,7 +14,7 @@ use crate::sys::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Any;
 
-/// A set of full keys, of one keyspace or of all keyspaces.
+/// A set of full keys, of one keyspace or of several keyspaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scope {
     prefix: Arc<[u8]>,

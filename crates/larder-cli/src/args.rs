@@ -131,15 +131,17 @@ pub(crate) enum Command {
 
     /// Durably remove an entry.
     ///
-    /// Removes the entry from a file that no process owns, or from a live cache through its control socket.
-    /// Exits with 0 even if there is no such entry, unless the text may mean another key.
+    /// Removes the entry from a file that no process owns, from a live cache through its control socket, or
+    /// from a cache at a server. Exits with 0 even if there is no such entry, unless the text may mean another
+    /// key.
     #[command(alias = "del", mut_arg("file", is_required))]
     #[command(override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
     Remove(RemoveOptions),
 
     /// Durably remove every entry whose key starts with a prefix.
     ///
-    /// Removes them from a file that no process owns, or from a live cache through its control socket.
+    /// Removes them from a file that no process owns, from a live cache through its control socket, or from a
+    /// cache at a server.
     #[command(
         mut_arg("file", is_required),
         override_usage = "larder remove-prefix [OPTIONS] [FILE|SOCKET] <PREFIX>"
@@ -148,7 +150,8 @@ pub(crate) enum Command {
 
     /// Durably remove all entries, or all entries of one keyspace.
     ///
-    /// Removes them from a file that no process owns, or from a live cache through its control socket.
+    /// Removes them from a file that no process owns, from a live cache through its control socket, or from a
+    /// cache at a server.
     Clear(ClearOptions),
 
     /// Make a live cache commit its pending writes. Uses the control socket.

@@ -9,10 +9,10 @@
 //! - [`args`]: the command line, and the text of `--help`.
 //! - [`cache`]: finds the cache that a command uses and its owner, and parses and spells keys.
 //! - [`commands`]: one module for each subcommand or group of related subcommands. `info`, `keys`, `get`,
-//!   `ttl`, `why`, `verify` and `export` read a cache and change nothing. `remove`, `remove-prefix`, `clear`,
-//!   `compact` and `import` change a file that no process owns. The removals also reach a live cache through
-//!   its control socket, and `flush` only a live cache. `hot`, `slow` and `monitor` show which keys of a live
-//!   cache are in use.
+//!   `ttl`, `why`, `verify` and `export` read a cache and change nothing. `remove`, `remove-prefix`,
+//!   `clear`, `compact` and `import` change a file that no process owns. The removals also change a live
+//!   cache through its control socket, and `flush` works only on a live cache. `hot`, `slow` and `monitor`
+//!   show the hot keys, the slow loads and the operations of a live cache.
 //! - [`term`]: output, exit codes, signals and the clock. The exit codes are in [`term::exit`].
 //!
 //! [`commands::server`] handles the URLs of servers (`redis://…`) before any other command.

@@ -1,4 +1,4 @@
-//! The clock. Only this module of the command reads the time or sleeps.
+//! The clock. The command sleeps only in this module.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

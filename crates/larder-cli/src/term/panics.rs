@@ -38,7 +38,7 @@ pub(crate) fn report_uncaught(command: impl FnOnce() -> ExitCode) -> ExitCode {
     })
 }
 
-/// Returns whether a source file belongs to redb, that is, is in a directory such as `redb-3.1.0`.
+/// Returns whether a source file is in a directory `redb`, or in one such as `redb-4.1.0`.
 fn is_of_store(file: &Path) -> bool {
     file.components().any(|part| {
         let part = part.as_os_str().to_string_lossy();

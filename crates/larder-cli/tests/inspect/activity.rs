@@ -1,4 +1,4 @@
-//! Tests of the commands that show which keys of a live cache are in use, and of `larder keys --sort`.
+//! Tests of `larder hot`, `slow` and `monitor`, and of `larder keys --sort` and `--big`.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

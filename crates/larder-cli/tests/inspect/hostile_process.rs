@@ -1,4 +1,4 @@
-//! Commands on a process whose statistics have the largest numbers of their types.
+//! Commands on a process whose statistics have very large numbers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -12,7 +12,7 @@ use crate::support::Place;
 /// About the largest number of seconds that fits into a `Duration`.
 const MAX_SECONDS: f64 = 1.8e19;
 
-/// Replaces each number with the largest number of its type.
+/// Replaces each float by [`MAX_SECONDS`], and each integer by the largest `u64`.
 fn enlarge(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => *value = MAX_SECONDS.into(),

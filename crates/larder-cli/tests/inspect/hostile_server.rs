@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::hostile::{EVIL, said};
 use crate::support::Place;
 
-/// The answers of a server.
+/// The answers of a server. The greeting is the answers to `HELLO`, `SELECT` and `CLIENT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answers {
     /// Each text is hostile.

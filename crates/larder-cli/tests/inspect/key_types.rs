@@ -1,4 +1,5 @@
-//! Tests that commands read and show keys of every shape, in a file, in a live process and in an export.
+//! Tests that commands read and show keys of several shapes, in a live process, in a file, and in a file
+//! that an import created.
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ fn fill<K: Key>(cache: &Cache, definition: KeyspaceDefinition<K, u64>, keys: &[K
     }
 }
 
-/// Each keyspace, its keys in order, and a prefix with the keys that begin with it.
+/// Keyspaces: the name, the keys in order, and a prefix with the keys that begin with it.
 const SHOWN: [(&str, &[&str], &str, &[&str]); 3] = [
     (
         "visit",

@@ -36,7 +36,8 @@ fn anchors(page: &Path) -> BTreeSet<String> {
     headings.map(|heading| anchor(heading.trim_start_matches('#').trim())).collect()
 }
 
-/// Returns the anchor of a heading: letters and digits in lower case, and hyphens for spaces.
+/// Returns the anchor of a heading: its letters in lower case, its digits, hyphens and underscores, and a
+/// hyphen for each space.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter));
     kept.collect::<String>().to_lowercase().replace(' ', "-")

@@ -1,5 +1,5 @@
-//! Tests which key a text means, in files and in a live process. Some keyspaces belong to the shop. Others
-//! only have similar names and shapes.
+//! Tests which key a text means, in files and in a live process. Some keyspaces have the schema of the
+//! shop. The others record no schema.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ fn open(place: &Place) -> Cache {
     Cache::builder().path(place.path()).clock(clock).control_socket(socket).open().unwrap()
 }
 
-/// Creates a cache with the shop's keyspaces and one other keyspace.
+/// Creates a cache with two keyspaces of the shop and one other keyspace.
 fn shop(place: &Place) -> Cache {
     let cache = open(place);
     let products = cache.keyspace(PRODUCTS).unwrap();

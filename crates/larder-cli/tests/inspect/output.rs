@@ -1,5 +1,4 @@
-//! Tests of output that `docs/operations.md` does not show. The names of JSON fields and the spelling of keys
-//! are stable.
+//! Tests of the names of JSON fields and the spelling of keys, which are stable, and of other output.
 
 use larder::KeyspaceDefinition;
 use serde_json::{Value, json};
@@ -171,7 +170,7 @@ fn colours_are_for_terminals() {
     for arguments in [&["info", "shop.larder"][..], &["verify", "shop.larder"], &["keys", "shop.larder"]] {
         let plain = printed(place.dir(), arguments, 0);
         assert!(!plain.contains('\x1B'), "{plain}");
-        // Forces the output for a terminal.
+        // Forces the colours of a terminal.
         let output = command(place.dir(), arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
         assert!(stdout(&output).contains("\x1B["), "{}", stdout(&output));
         let forced = command(place.dir(), arguments).env("NO_COLOR", "1").output().unwrap();

@@ -1,5 +1,5 @@
-//! Reads the examples of a documentation page: the commands, and the output that the page shows. Also removes
-//! the parts of an output that may differ between runs.
+//! Reads the examples of a documentation page: the commands, and the output that the page shows. Runs the
+//! commands, and removes the parts of an output that may differ between runs.
 //!
 //! The tests read the transcripts from the pages, so that there is only one copy.
 
@@ -101,7 +101,8 @@ fn line_pattern(line: &str) -> String {
     words.join(" ")
 }
 
-/// Replaces each number in a word, with its fraction and its unit, by `#`.
+/// Replaces each number in a word, with its fraction, by `#`. Also removes the unit of a duration at the
+/// end of the word.
 fn numberless(word: &str) -> String {
     let mut out = String::new();
     let mut letters = word.chars().peekable();

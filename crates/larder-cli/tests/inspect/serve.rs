@@ -190,7 +190,8 @@ fn a_second_server_does_not_take_the_first_ones_socket() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// Sends two lines on one connection. Returns what the server answers to the second.
+/// Selects a database, and sends a line on the same connection. Returns the replies, without the `+OK` of
+/// the selection.
 fn ask_in(socket: &Path, database: &str, line: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(patience())).unwrap();

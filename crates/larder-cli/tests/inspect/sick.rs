@@ -20,8 +20,8 @@ const FILE: &str = "shop.larder";
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob").ttl(HOUR);
 const KEYS: u64 = 2_000;
 
-/// Runs as a service with the fault that `task` names. Calls `ready` when the fault has begun. Returns false
-/// if the name is unknown.
+/// Runs as a service with the fault that `task` names. Calls `ready` when the test may continue. Returns
+/// false if the name is unknown.
 pub(crate) fn works(task: &str, path: &Path, ready: &dyn Fn()) -> bool {
     let builder = || Cache::builder().path(path).control_socket(path.with_extension("sock"));
     match task {
@@ -54,7 +54,7 @@ fn thrash(builder: CacheBuilder, ready: &dyn Fn()) {
     }
 }
 
-/// Writes while the cache's clock runs about a thousand times faster than real time, so that the disk appears
+/// Writes while the cache's clock runs hundreds of times faster than real time, so that the disk appears
 /// slow.
 fn lag(builder: CacheBuilder, ready: &dyn Fn()) {
     let clock = Arc::new(ManualClock::starting_at(SystemClock::new().wall()));

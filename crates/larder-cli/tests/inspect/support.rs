@@ -24,7 +24,7 @@ pub(crate) struct Product {
     pub(crate) price: u64,
 }
 
-/// A product with another field name. Its encoding has the same length, but another fingerprint.
+/// A product with another field name. Its encoding is the same, but the type has another fingerprint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RenamedProduct {
     pub(crate) title: String,

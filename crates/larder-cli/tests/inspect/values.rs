@@ -22,7 +22,7 @@ struct Offer {
     stock: u32,
 }
 
-/// A type with the same encoding as `Offer`, but different field names.
+/// A type with the encoding of `Offer`, in which the names of two fields are swapped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Swapped {
     code: String,
@@ -309,7 +309,7 @@ fn values_of_every_format_come_back_through_an_export() {
         }
         drop((of_offers, of_settings, of_pages));
         cache.close().unwrap();
-        // The fingerprint was imported too, so the bytes do not decode as a type with other field names.
+        // The fingerprint was imported too, so the bytes do not decode as a type whose names are swapped.
         let cache = Cache::builder().path(fresh.path()).open().unwrap();
         let swapped: KeyspaceDefinition<String, Swapped> = KeyspaceDefinition::new("offer").ttl(HOUR);
         assert_eq!(cache.keyspace(swapped).unwrap().get("short"), None);
@@ -317,7 +317,6 @@ fn values_of_every_format_come_back_through_an_export() {
     }
 }
 
-/// Imports an export in the format of the first version of the command.
 #[test]
 fn an_export_of_format_1_is_imported_and_its_values_are_read() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Runs every command on paths of the wrong kind. Checks the exit code, and that the remedy fits the path.
+//! Runs commands on paths of the wrong kind. Checks the exit code, and that the remedy fits the path.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::support::{Place, larder, stderr, stdout, transcript};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Every command that reads or changes a file, with `CACHE` instead of the cache.
+/// Commands that read or change a file, with `CACHE` instead of the cache.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "CACHE"],
     &["keys", "CACHE"],
@@ -155,7 +155,8 @@ fn each_command_says_what_each_wrong_path_is_and_what_to_do() {
                 transcript(&output)
             );
             assert!(stdout(&output).is_empty(), "{words:?}: {}", transcript(&output));
-            // These texts of the library do not help a user who only reads the file.
+            // The first three are texts of the library that do not help the user of a command. The last is
+            // the start of a panic message.
             for wrong in ["move the file away;", "one to be created", "open it read-only", "thread '"] {
                 assert!(!said.contains(wrong), "{words:?}: {said}");
             }

@@ -28,8 +28,11 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Input {
     parser: ReplyParser,
+    /// Received bytes from `start` to `end`. The bytes after them are room for the next read, which keep what
+    /// an earlier read has left there, because clearing 64 KiB for each read would cost more than the read.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
 }
 
 /// The reason why a connection whose replies do not belong to its requests is closed.
@@ -49,23 +52,25 @@ pub(crate) enum Read {
 
 impl Input {
     pub(crate) fn new() -> Self {
-        Self { parser: ReplyParser::default(), buffer: Vec::new(), start: 0 }
+        Self { parser: ReplyParser::default(), buffer: Vec::new(), start: 0, end: 0 }
     }
 
     /// Reads once from the socket. The end of the stream is an error.
     pub(crate) fn fill(&mut self, socket: &Socket) -> io::Result<Read> {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.start = 0;
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let room = CHUNK.max(self.parser.needed().saturating_sub(self.end).min(1 << 20));
+        if self.buffer.len() < self.end + room {
+            self.buffer.resize(self.end + room, 0);
         }
-        let len = self.buffer.len();
-        let room = CHUNK.max(self.parser.needed().saturating_sub(len).min(1 << 20));
-        self.buffer.resize(len + room, 0);
-        let read = socket.read(self.buffer.get_mut(len..).unwrap_or_default());
-        self.buffer.truncate(len + *read.as_ref().unwrap_or(&0));
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let len = room.len();
+        let read = socket.read(room);
+        self.end += *read.as_ref().unwrap_or(&0);
         match read {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => Ok(if read < room { Read::All } else { Read::More }),
+            Ok(read) => Ok(if read < len { Read::All } else { Read::More }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Read::More),
             Err(error) => Err(error),
@@ -74,17 +79,17 @@ impl Input {
 
     /// Returns whether only a part of a reply has arrived.
     pub(crate) fn is_within_reply(&self) -> bool {
-        self.start < self.buffer.len() || self.parser.is_within_reply()
+        self.start < self.end || self.parser.is_within_reply()
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Option<Reply>> {
-        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
         let (taken, reply) = self.parser.advance(rest).map_err(io::Error::other)?;
         self.start += taken;
-        if reply.is_none() && self.start == self.buffer.len() {
-            self.buffer.clear();
-            self.start = 0;
+        if reply.is_none() && self.start == self.end {
+            (self.start, self.end) = (0, 0);
             // Frees the memory of a large reply. Otherwise the connection would keep this memory.
+            self.buffer.truncate(16 * CHUNK);
             self.buffer.shrink_to(16 * CHUNK);
         }
         Ok(reply)

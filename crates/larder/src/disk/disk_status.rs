@@ -46,7 +46,7 @@ pub(crate) struct DiskStatus {
     pub(crate) quarantined: Option<PathBuf>,
     pub(crate) was_closed_cleanly: bool,
     pub(crate) state: DiskState,
-    /// Why the disk tier is off.
+    /// Why the disk tier is off. `None` while it is on.
     pub(crate) off: Option<String>,
     /// Number of errors of the store.
     pub(crate) faults: u64,

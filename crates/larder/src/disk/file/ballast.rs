@@ -91,8 +91,8 @@ impl Ballast {
         file.sync_data()
     }
 
-    /// Deletes the ballast of an earlier run, so that opening finds room on a full disk. Returns whether a
-    /// ballast was deleted.
+    /// Deletes the ballast of an earlier run, to make room on a full disk. Returns whether a ballast was
+    /// deleted.
     pub(crate) fn delete_left_over(volume: &dyn Volume, cache_path: &Path) -> bool {
         let path = beside(cache_path, BALLAST);
         let is_ours = matches!(volume.metadata(&path), Ok(Some(metadata)) if metadata.kind == FileKind::File)

@@ -8,7 +8,7 @@ use super::io_error::io_error;
 use crate::error::Error;
 use crate::sys::volume::Volume;
 
-/// Returns the absolute path, which stays valid when the process changes its directory.
+/// Returns the absolute form of a path. It stays valid when the process changes its working directory.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Error> {
     std::path::absolute(path).map_err(|error| io_error("find", path, error))
 }

@@ -96,8 +96,8 @@ impl OwnerLock {
                 pause(LOCK_POLL);
                 waited += LOCK_POLL;
             }
-            // 3. On some file systems the identity of a file changes. On them, the lock is accepted after
-            //    `MAX_ATTEMPTS`.
+            // 3. On some file systems the identity of a file changes. There, the lock is accepted after
+            //    `MAX_ATTEMPTS` attempts.
             let is_there = file.place().is_ok_and(|place| place == LockPlace::Held);
             if is_there || attempts == MAX_ATTEMPTS {
                 break file;
@@ -147,7 +147,8 @@ impl OwnerLock {
         self.info.accepted()
     }
 
-    /// Records the accepted cache file in the lock file. These lines stay when this owner closes the cache.
+    /// Records the accepted cache file in the lock file. The recorded lines stay when this owner closes the
+    /// cache.
     pub(crate) fn note_accepted(&mut self, accepted: Accepted) -> io::Result<()> {
         if self.info.accepted() != Some(accepted) {
             self.info.set_accepted(&accepted);

@@ -60,7 +60,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         // 1.
         PathState::Nothing => create_first(options, None),
         PathState::Empty => {
-            // Checked before the empty file is removed, so that a refusal leaves it in place.
+            // This is checked before the empty file is removed, so that a refusal leaves the file in place.
             refuse_unless_unfinished(options)?;
             volume.remove(path).map_err(|error| io_error("replace the empty file", path, error))?;
             create_first(options, None).inspect_err(|_| drop(volume.open(path, true)))

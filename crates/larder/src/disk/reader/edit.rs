@@ -6,7 +6,7 @@
 //! the call returns.
 //!
 //! 1. The file is examined in the same way as by an inspector. A file that is foreign, damaged, of a newer
-//!    format or in use is refused. Until then, neither the file nor its lock file is changed.
+//!    format or in use is refused. Before step 2, neither the file nor its lock file is changed.
 //! 2. The owner's lock is taken. The file is examined again, because it may have been replaced.
 //! 3. The file is opened for writing. Damage that is found now is an error: only a cache moves a file aside.
 

@@ -1,4 +1,4 @@
-//! Reads all metadata rows of a file, and writes the changed rows.
+//! Reads and writes the metadata rows of a file.
 
 use redb::{ReadTransaction, ReadableDatabase, ReadableTable, Table, WriteTransaction};
 

@@ -14,7 +14,7 @@ use super::tables::{ENTRIES, after_prefix};
 use crate::sys::clock::pause;
 use crate::sys::sync::{Arc, AtomicSnapshot, AtomicU64, Ordering, RwLock, RwLockReadGuard, thread};
 
-/// How often the writer yields before each pause, while it waits for lookups that hold a snapshot.
+/// Maximum number of yields before each pause, while the writer waits for lookups that hold a snapshot.
 const MAX_YIELDS: u32 = 1_000;
 /// Maximum number of pauses while waiting for lookups.
 const MAX_PAUSES: u32 = 20;

@@ -32,8 +32,8 @@ pub trait Clock: Any + Send + Sync + fmt::Debug {
         None
     }
 
-    /// Registers a function to call when the time is changed manually. The function makes a sleeping sweeper
-    /// check the time again.
+    /// Registers a function to call when the time is changed manually. The function makes sleeping threads
+    /// of the cache check the time again.
     ///
     /// A clock whose time is never changed manually need not call the function.
     fn on_jump(&self, wake: Box<dyn Fn() + Send + Sync>) {

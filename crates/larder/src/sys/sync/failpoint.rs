@@ -11,7 +11,7 @@
     expect(unreachable_pub, reason = "public where a failpoint can be set")
 )]
 pub enum Failpoint {
-    /// A load is published without checking its lease.
+    /// A load or an atomic change is published without checking its lease.
     FillWithoutLease,
     /// A change is published although the entry that it was computed from has expired.
     PublishExpired,

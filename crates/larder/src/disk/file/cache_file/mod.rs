@@ -89,7 +89,7 @@ pub(crate) struct CacheFile {
 )]
 enum FilePhase {
     InService(Store),
-    /// Closed, but not renamed. The file will be opened again.
+    /// Closed, but not renamed. This process may open the file again.
     Suspended(Outage),
     /// This process never opens the file again.
     Discarded(Outage, DiscardProgress),

@@ -97,7 +97,7 @@ impl CacheFile {
         Store::open(&self.options, len).map(Some)
     }
 
-    /// Creates a new file at the path, if a discarded file is gone.
+    /// Creates a new file at the path, if the discarded file is gone.
     pub(crate) fn create_fresh(&mut self, now: Timestamp, sequence: u64) {
         if self.state() != (ServiceState::Discarded { is_gone: true }) {
             return;

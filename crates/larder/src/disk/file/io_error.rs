@@ -36,7 +36,6 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     }
 }
 
-/// Returns the error for a file that is not larder's.
 pub(crate) fn foreign(path: &Path, why: impl Into<String>) -> Error {
     Error::Foreign { path: path.to_owned(), why: why.into() }
 }

@@ -48,7 +48,6 @@ const ATTEMPTS: usize = 200;
 /// Whether a process has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A process has the file open.
     Owned(Owner),
     /// No process has the file open. Its last owner has closed it.
     Closed,

@@ -11,9 +11,7 @@
 //! So a key with a zero byte in a text or byte part matches nothing, not even its own encoding. The lookup
 //! then encodes the key.
 
-/// A one in each byte.
 const ONES: u64 = 0x0101_0101_0101_0101;
-/// The top bit of each byte.
 const TOP_BITS: u64 = ONES << 7;
 
 /// The stored bytes that no part has matched yet.

@@ -5,7 +5,6 @@ const NOTHING: Extension =
     Extension { fingerprint: None, inflated_len: None, load_micros: None, ends_at: None, since_row: None };
 const FULL: Extension =
     Extension { fingerprint: Some(0x1122_3344_5566_7788), inflated_len: Some(9), ..NOTHING };
-/// The extension of an entry with extras.
 const WITH_EXTRAS: Extension =
     Extension { load_micros: Some(3), ends_at: Some(Timestamp::from_millis(4)), ..FULL };
 

@@ -54,7 +54,7 @@ use crate::units::Timestamp;
 /// Number of rows to read between two calls of `go_on`.
 const ROWS: u64 = 256;
 
-/// A complete and closed copy beside its file.
+/// Describes a complete and closed copy beside its file.
 #[derive(Debug)]
 pub(crate) struct CopyReport {
     path: PathBuf,

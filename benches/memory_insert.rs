@@ -26,7 +26,7 @@ const KEY_SPACE: usize = 4;
 const INSERTS: usize = 150_000;
 const QUICK_INSERTS: usize = 50_000;
 const ROUNDS: usize = 11;
-/// The peers that keep new entries. The other peers refuse most of the new keys.
+/// The peers that keep new entries. In the other peers, most new entries are soon gone.
 const KEEPING: [&str; 3] = [Cached::NAME, FoyerLru::NAME, FoyerS3Fifo::NAME];
 /// Number of values. The inserts use them in turn. Creating values is not measured.
 const VALUES: usize = 1 << 14;

@@ -20,7 +20,7 @@ use crate::workload::{Page, key};
 
 type ClientError = Box<dyn Error>;
 
-/// The Python packages, at the versions with which the server's tests run.
+/// The Python packages, at the newest versions with which the tests of `larder serve` run.
 const PYTHON_PACKAGES: [&str; 3] = ["django-redis==7.0.0", "Django==5.2.8", "redis==8.1.0"];
 /// Name of [`Django`] in a contest.
 pub const DJANGO: &str = "django-redis 7.0.0";

@@ -15,7 +15,6 @@ pub enum Order {
     /// Evicts the entry that was written first.
     Write,
     /// Evicts the entry whose last read from disk is oldest. This order would need a write for each read.
-    /// larder does not write when it reads.
     Use,
     /// Evicts in the order of writing, with a hand that moves over the entries. The hand spares an entry that
     /// was read from disk since its last pass.

@@ -20,7 +20,7 @@ const VARIABLE: &str = "LARDER_SCHEDULES";
 /// The command that runs the scenarios.
 const COMMAND: &str = "RUSTFLAGS=\"--cfg shuttle\" cargo test --profile shuttle --target-dir target/shuttle -p \
                        larder-interleavings";
-/// Default number of schedules, for all scenarios together. They take little time.
+/// Default number of schedules, for all scenarios together.
 const SCHEDULES: u64 = 2_000;
 /// Stack size in bytes. A commit of redb needs more than shuttle's default.
 const STACK: usize = 256 << 10;

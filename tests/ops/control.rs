@@ -19,7 +19,7 @@ fn socket_of(path: &Path) -> PathBuf {
 }
 
 /// The task of a child process: serves a cache with a control socket. Inserts each key that the parent sends
-/// with `put`. For each key after `get`, reports whether the cache has it.
+/// with `put`, and reports whether the cache has each key that the parent sends with `get`.
 pub(crate) fn answer_until_told(path: &Path) {
     let url = format!("file:{}?control={}", path.display(), socket_of(path).display());
     let cache = larder::CacheBuilder::from_url(&url).unwrap().open_timeout(LOCK_WAIT).open().unwrap();

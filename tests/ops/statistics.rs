@@ -210,7 +210,7 @@ fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     drop(run(2));
     let cache = run(3);
     let names = cache.keyspace(NAMES).unwrap();
-    // A new version of a keyspace starts with new counters.
+    // The counts remain when another version of a keyspace is opened.
     let versions = cache.keyspace(VERSIONS).unwrap();
     versions.get(&1);
     drop((names, versions));

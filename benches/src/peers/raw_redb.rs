@@ -2,7 +2,7 @@
 //!
 //! For lookups, this peer opens a copy of a larder file, so the tree, the pages and the records are the same.
 //! It keeps the table open. A lookup copies, checks and decodes the record. For writes, it commits the same
-//! rows into the same two tables, with the same settings.
+//! entries into the same two tables, with the same settings.
 
 use std::path::Path;
 

@@ -1,10 +1,10 @@
 //! Checks that no answer is stale: with many threads, across restarts, and after kills (contracts 1 and 3).
 //!
 //! Every key stands for an item of a source whose versions only increase ([`oracle`]). A child process
-//! changes the source, and invalidates the changed keys in the cache. For every answer, the child checks
-//! that it includes all changes that were acknowledged before the lookup ([`engine`]). The child also
-//! closes and reopens the cache now and then. The parent kills the child from time to time, and starts
-//! another child on the same file.
+//! changes the source, and invalidates the changed keys in the cache. The child checks that each answer
+//! includes all changes that were acknowledged before the lookup ([`engine`]). The child also closes and
+//! reopens the cache now and then. The parent kills the child from time to time, and starts another child on
+//! the same file.
 
 mod engine;
 mod oracle;

@@ -1,9 +1,9 @@
 //! Tries values in each format, and collects the outcomes.
 //!
 //! Each value is tried with all checks of a debug build, with the checks of a release build, and without
-//! checks. A release build checks only the first values of a keyspace and the values of a new shape. A
-//! value that passes the checks must be read back, except for parts that its type loses. Without checks, an
-//! error is allowed too, and another value only in the rows of `LOOK_ALIKES`.
+//! checks. A release build checks only a part of the values. A value that passes the checks must be read
+//! back, except for parts that its type loses. Without checks, an error is allowed too, and another value
+//! only in the rows of `LOOK_ALIKES`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

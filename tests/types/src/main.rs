@@ -1,6 +1,6 @@
 //! Tests of several hundred types that use the features of serde. Each value is tried in each format. With
 //! its checks, larder refuses a value, or reads it back unchanged, except for the parts that its type loses
-//! by itself. It never reads the value back as another value (contract 5).
+//! by itself (contract 5).
 //!
 //! `generator` writes the types in `generated` from a seed, and `judge` tries their values.
 

@@ -197,8 +197,8 @@ pub struct Values {
 }
 
 impl Values {
-    /// Creates the codec of a keyspace with this format. If `checks_every_value` is set, it checks every
-    /// value. Otherwise it checks only the values that a release build checks.
+    /// Creates the codec of a keyspace with this format. With `checks_every_value`, it checks the values that
+    /// a debug build checks. Otherwise it checks those that a release build checks.
     #[must_use]
     pub fn new(format: Format, checks_every_value: bool) -> Self {
         Self { format, checks: ValueChecks::new(checks_every_value) }
@@ -232,8 +232,7 @@ impl Values {
     }
 }
 
-/// The checks of a keyspace in a release build. They cover only the first values, and values of a new
-/// shape.
+/// The checks of a keyspace in a release build. They cover only a part of the values.
 #[derive(Debug)]
 pub struct ReleaseChecks(ValueChecks);
 

@@ -67,8 +67,9 @@ impl CacheBuilder {
         self.parts_with_steps()
     }
 
-    /// Sets the number of rows above which a range removal is large. The default is 1000, and 0 counts as
-    /// 1. The entries of a large removal are deleted after it is acknowledged, in parts of this many rows.
+    /// Sets the number of rows above which a range removal is large. The default is 1000, and zero counts
+    /// as one. The entries of a large removal are deleted after it is acknowledged, in parts of this many
+    /// rows.
     pub fn range_rows(mut self, rows: usize) -> Self {
         self.ranges.rows = rows.max(1);
         self

@@ -17,7 +17,7 @@ pub(super) struct ServerRecord {
     pub(super) bytes: Vec<u8>,
     /// The end of the record, including its grace. `None` if it never expires.
     until: Option<Duration>,
-    /// Only for a record whose life its uses extend.
+    /// `None` if uses do not extend the record's life.
     times: Option<StoredTimes>,
 }
 

@@ -29,7 +29,7 @@ use larder_benches::outcome::OURS;
 use larder_benches::traces::{TraceRow, mean, mean_of, parse};
 use larder_benches::{Against, Contest, Measured, Pace, Unit};
 
-/// Maximum number of requests per trace. These requests fill every capacity many times.
+/// Maximum number of requests per trace.
 const MAX_REQUESTS: usize = 1_500_000;
 /// Capacities in thousandths of a trace's distinct keys, and the minimum capacity in entries.
 const CAPACITIES: [usize; 6] = [5, 10, 50, 100, 250, 500];

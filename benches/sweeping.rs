@@ -37,8 +37,8 @@ const TERMS: &str = "deletions committed (two-phase, quick repair)";
 const HOT: usize = 1_000;
 /// Number of lookups before the first timed lookup.
 const WARM_UP: usize = 1 << 16;
-/// Maximum number of lookups in a run without a sweep. A run with a sweep makes many more, because the sweeper
-/// pauses for most of the time.
+/// Maximum number of lookups in a run without a sweep. A run with a sweep makes many more, because the
+/// sweeper pauses for most of the time.
 const MAX_UNDISTURBED: usize = 2_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {

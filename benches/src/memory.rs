@@ -161,7 +161,7 @@ impl<C: MemoryCache> Contender for C {
     }
 }
 
-/// Returns the index after `at`, where the first index follows the last one. `read` is the length of a value's
+/// Returns the index after `at`. The first index follows the last one. `read` is the length of a value's
 /// text, or 0.
 ///
 /// The sum depends on the value, so the processor can't compute the index before the lookup has ended.

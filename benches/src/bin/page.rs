@@ -1,10 +1,11 @@
 //! Runs every bench of `docs/benchmarks.md` once, and then rewrites the page.
 //!
-//! `cargo run --release -p larder-benches --bin page` first builds the benches, and waits until the load average
-//! of the machine is below a half, for five minutes at most. It starts no further bench after 45 minutes, or after `N` minutes with `--minutes N`. Outcomes of earlier runs are moved to a
-//! directory beside the new ones, so no section of the page is older than another. `--quick` makes a quick
-//! run, and writes its page to `target/larder-bench/quick`. `--only NAME` runs a single program, and keeps
-//! the outcomes and sections of earlier runs. `--to DIR` writes the page to another directory.
+//! `cargo run --release -p larder-benches --bin page` first builds the benches, and waits for at most five
+//! minutes until the load average of the machine is below a half. It starts no further bench after 45
+//! minutes, or after `N` minutes with `--minutes N`. Outcomes of earlier runs are moved to a directory beside
+//! the new ones, so no section of the page is older than another. `--quick` makes a quick run, and writes its
+//! page to `target/larder-bench/quick`. `--only NAME` runs a single program, and keeps the outcomes and
+//! sections of earlier runs. `--to DIR` writes the page to another directory.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "printing is the purpose of the program")]
@@ -77,7 +78,7 @@ fn build(steps: &[Step]) -> Result<(), Box<dyn Error>> {
     if command.status()?.success() { Ok(()) } else { Err("the benches do not build".into()) }
 }
 
-/// Waits until nothing else runs on the machine, for five minutes at most. The page states the load average.
+/// Waits for at most five minutes until the load average is below the limit.
 fn wait_for_quiet() {
     const LIMIT: f64 = 0.5;
     let watch = Stopwatch::start();

@@ -33,7 +33,7 @@ impl<K: Sync + 'static> KeyTypeField<K> {
     fn add(&mut self, name: &'static str, read: impl Fn(&K) -> usize + Sync + 'static) {
         let read_all = move |keys: &[K], from: usize, count: usize, is_dependent: bool| {
             if is_dependent {
-                // See `Contender::dependent_hits`.
+                // See `index_after`.
                 sweep(keys, from, count, &read, |at, read| at + 1 + read - VALUE_LEN.min(read))
             } else {
                 sweep(keys, from, count, &read, |at, _| at + 1)

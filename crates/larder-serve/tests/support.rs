@@ -71,7 +71,6 @@ impl Client {
         self.receive(reply);
     }
 
-    /// Receives a line.
     pub(crate) fn line(&mut self) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {

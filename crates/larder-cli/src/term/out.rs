@@ -56,7 +56,6 @@ pub(crate) fn field(out: &mut impl Write, name: &str, value: impl std::fmt::Disp
     writeln!(out, "{NAME}{name:<11}{NAME:#} {value}")
 }
 
-/// Returns a text with the escape sequences of a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -12,7 +12,7 @@ use crate::support::{Place, larder, printed, stderr, stdout, transcript};
 const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("larder.meta");
 
-/// Every command that reads or changes a file, with its arguments.
+/// Commands that read or change a file, with their arguments.
 const COMMANDS: [&[&str]; 14] = [
     &["info", "shop.larder"],
     &["keys", "shop.larder"],

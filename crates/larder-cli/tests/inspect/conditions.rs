@@ -74,7 +74,6 @@ impl<'a> Transcript<'a> {
     }
 }
 
-/// Checks that none of the faults is reported for a healthy service.
 #[test]
 fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let place = Place::new();

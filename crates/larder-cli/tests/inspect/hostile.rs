@@ -133,7 +133,7 @@ const NONE: &str = "no\u{1B}[2J\nFORGED";
 const NO_SOCKET: &str = "unix:none/\u{1B}[2J\nFORGED";
 const NO_FILE: &str = "file:none/\u{1B}[2J\nFORGED";
 
-/// Returns every command on a file. Each key is a letter, then the hostile text.
+/// Returns commands on a file. Each key is a letter, then the hostile text.
 fn of_file(keys: &[String; 3]) -> Vec<Vec<&str>> {
     let key: &str = &keys[0];
     let mut commands = Vec::new();

@@ -82,7 +82,6 @@ fn retype(cache: &Cache, ready: &dyn Fn()) {
 
 /// Forks with the cache open. Both processes run until they are killed; the child also ends with the test.
 fn orphan(cache: &Cache, ready: &dyn Fn()) {
-    // Without an entry, a flush commits nothing, not even the keyspace.
     let products = cache.keyspace(PRODUCTS).unwrap();
     products.insert("MTNVTU", Product { name: "airtime".to_owned(), price: 100 }).unwrap();
     cache.flush().unwrap();

@@ -80,7 +80,6 @@ impl fmt::Debug for KeyTexts {
 }
 
 impl KeyTexts {
-    /// Returns the name of the keyspace.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

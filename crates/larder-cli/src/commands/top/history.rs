@@ -40,6 +40,7 @@ pub(super) struct History {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct LookupCounts {
     pub(super) memory: u64,
+    /// Answered from disk, or by the server of a remote tier.
     pub(super) disk: u64,
     pub(super) misses: u64,
 }
@@ -68,7 +69,8 @@ impl LookupCounts {
 }
 
 pub(super) fn hits_of(stats: &Stats) -> LookupCounts {
-    let disk = stats.disk.as_ref().map_or(0, |disk| disk.hits);
+    let remote = stats.remote.as_ref().map_or(0, |remote| remote.hits);
+    let disk = stats.disk.as_ref().map_or(remote, |disk| disk.hits);
     LookupCounts { memory: stats.memory.hits, disk, misses: stats.misses }
 }
 

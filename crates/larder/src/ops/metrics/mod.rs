@@ -27,13 +27,16 @@ use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogr
 
 use crate::api::cache::Cache;
 use crate::stats::latency::Latencies;
-use crate::stats::{DiskStats, KeyspaceStats};
+use crate::stats::{DiskStats, KeyspaceStats, Stats};
 use names::{MetricSource, SOURCES};
 
 pub use names::{METRICS, Metric, MetricKind};
 
 /// The label of each tier, in the order of [`MetricSource::Tiers`] and [`MetricSource::KeyspaceTiers`].
 const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
+
+/// The label of the server of a remote tier. A cache has either such a server or a disk tier.
+const REMOTE: (&str, &str) = ("tier", "remote");
 
 /// Publishes the statistics of one cache.
 #[derive(Debug)]
@@ -70,11 +73,15 @@ impl Publisher {
     /// each keyspace.
     pub fn publish(&mut self) {
         let stats = self.cache.stats();
+        self.publish_stats(&stats);
+    }
+
+    fn publish_stats(&mut self, stats: &Stats) {
         for (metric, source) in METRICS.iter().zip(SOURCES) {
             match source {
-                MetricSource::Cache(value) => self.set(metric, &[], value(&stats)),
+                MetricSource::Cache(value) => self.set(metric, &[], value(stats)),
                 MetricSource::Tiers(values) => {
-                    for (tier, value) in TIERS.into_iter().zip(values(&stats)) {
+                    for (tier, value) in TIERS.into_iter().zip(values(stats)) {
                         if let Some(value) = value {
                             self.set(metric, &[tier], value);
                         }
@@ -83,7 +90,10 @@ impl Publisher {
                 _ => {}
             }
             for keyspace in &stats.keyspaces {
-                self.publish_keyspace(metric, *source, keyspace, stats.disk.is_some());
+                self.publish_keyspace(metric, *source, keyspace, stats);
+            }
+            if let (MetricSource::Remote(value), Some(remote)) = (source, &stats.remote) {
+                self.set(metric, &[], value(remote));
             }
             if let Some(disk) = &stats.disk {
                 self.publish_disk(metric, *source, disk);
@@ -105,19 +115,20 @@ impl Publisher {
         }
     }
 
-    fn publish_keyspace(
-        &mut self,
-        metric: &Metric,
-        source: MetricSource,
-        of: &KeyspaceStats,
-        has_disk: bool,
-    ) {
+    fn publish_keyspace(&mut self, metric: &Metric, source: MetricSource, of: &KeyspaceStats, stats: &Stats) {
         let keyspace = ("keyspace", of.name.as_str());
         match source {
             MetricSource::Keyspace(value) => self.set(metric, &[keyspace], value(of)),
             MetricSource::KeyspaceTiers(values) => {
-                let tiers = TIERS.into_iter().take(if has_disk { 2 } else { 1 });
+                let tiers = TIERS.into_iter().take(if stats.disk.is_some() { 2 } else { 1 });
                 for (tier, value) in tiers.zip(values(of)) {
+                    self.set(metric, &[keyspace, tier], value);
+                }
+            }
+            MetricSource::KeyspaceHits(values) => {
+                let [memory, disk] = TIERS;
+                let below = stats.remote.as_ref().map(|_| REMOTE).or(stats.disk.as_ref().map(|_| disk));
+                for (tier, value) in [Some(memory), below].into_iter().flatten().zip(values(of)) {
                     self.set(metric, &[keyspace, tier], value);
                 }
             }

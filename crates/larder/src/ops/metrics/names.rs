@@ -8,6 +8,7 @@ use std::time::Duration;
 use metrics::Unit;
 
 use crate::stats::latency::Latencies;
+use crate::stats::remote::RemoteStats;
 use crate::stats::{DiskState, DiskStats, KeyspaceStats, Stats};
 
 /// A metric that a [`Publisher`](super::Publisher) publishes.
@@ -44,17 +45,21 @@ pub(super) enum MetricSource {
     Keyspace(fn(&KeyspaceStats) -> u64),
     /// A number of a keyspace for each tier: memory, disk.
     KeyspaceTiers(fn(&KeyspaceStats) -> [u64; 2]),
+    /// A number of a keyspace for memory, and for the tier below it: the disk, or the server of a remote tier.
+    KeyspaceHits(fn(&KeyspaceStats) -> [u64; 2]),
     KeyspaceLatencies(fn(&KeyspaceStats) -> &Latencies),
     Disk(fn(&DiskStats) -> u64),
     DiskSeconds(fn(&DiskStats) -> Duration),
     DiskLatencies(fn(&DiskStats) -> &Latencies),
+    Remote(fn(&RemoteStats) -> u64),
 }
 
 /// Each row has the name, the kind, the unit and the source of a metric, then its help text.
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
         /// All metrics. Each metric has the label `cache`. A metric of a keyspace has the label `keyspace`. A
-        /// metric of a tier has the label `tier` (`memory` or `disk`).
+        /// metric of a tier has the label `tier` (`memory` or `disk`). `larder_hits_total` has the tier `remote`,
+        /// too: the server that several machines share.
         pub const METRICS: &[Metric] = &[
             $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+
         ];
@@ -65,7 +70,7 @@ macro_rules! metrics {
 }
 
 metrics! {
-    larder_hits_total: Counter Count KeyspaceTiers(|of| [of.memory_hits, of.disk_hits]),
+    larder_hits_total: Counter Count KeyspaceHits(|of| [of.memory_hits, of.disk_hits]),
         "Lookups answered, by keyspace and tier.";
     larder_misses_total: Counter Count Keyspace(|of| of.misses),
         "Lookups that no tier could answer, by keyspace.";
@@ -147,4 +152,10 @@ metrics! {
         "Reads on disk that failed with an error of the store. A lookup whose read fails is a miss.";
     larder_unstamped_uses_total: Counter Count Disk(|disk| disk.unstamped_uses),
         "Uses whose later expiry was not recorded on disk. The entry may expire sooner after a restart.";
+    larder_remote_failures_total: Counter Count Remote(|remote| remote.failures),
+        "Requests of lookups, loads and iterations that the server of the remote tier did not answer. A lookup without an \
+         answer is a miss.";
+    larder_remote_unsent_uses_total: Counter Count Remote(|remote| remote.unsent_uses),
+        "Uses of entries with a time to idle that were not sent to the server of the remote tier, because too many others \
+         were on their way.";
 }

@@ -4,6 +4,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 
 use super::*;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::stats::remote::RemoteStats;
 
 const NAME: KeyspaceDefinition<String, String> = KeyspaceDefinition::new("name");
 
@@ -30,9 +31,24 @@ fn fetched(loads: &[u64]) -> String {
     recorder.handle().render()
 }
 
+/// Returns the text of a cache whose second tier is a server.
+fn fetched_of_remote_tier() -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let mut publisher = Publisher::new(&Cache::builder().open().unwrap(), "shop");
+    let remote = RemoteStats { hits: 5, failures: 7, unsent_uses: 11, ..RemoteStats::default() };
+    let keyspace =
+        KeyspaceStats { name: "name".to_owned(), memory_hits: 3, disk_hits: 5, ..KeyspaceStats::default() };
+    let stats = Stats { remote: Some(remote), keyspaces: vec![keyspace], ..Stats::default() };
+    ::metrics::with_local_recorder(&recorder, || {
+        Publisher::describe();
+        publisher.publish_stats(&stats);
+    });
+    recorder.handle().render()
+}
+
 #[test]
 fn every_metric_is_published_under_its_name_with_its_kind_and_what_it_means() {
-    let text = fetched(&[3]);
+    let text = fetched(&[3]) + &fetched_of_remote_tier();
     let is_published = |name: &str| text.lines().any(|line| line.starts_with(name) && !line.starts_with('#'));
     for Metric { name, kind, .. } in METRICS {
         assert!(is_published(name), "{name} is missing from\n{text}");
@@ -45,6 +61,22 @@ fn every_metric_is_published_under_its_name_with_its_kind_and_what_it_means() {
     let known: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
     assert_eq!(published, known);
     assert!(text.contains(r#"larder_loads_total{cache="shop",keyspace="name"} 3"#), "{text}");
+}
+
+#[test]
+fn the_hits_of_each_tier_have_its_label() {
+    let hits = |text: &str| {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("larder_hits_total{cache=\"shop\","));
+        lines.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let expected = |tiers: [&str; 2]| tiers.map(|tier| format!("keyspace=\"name\",tier={tier}")).into();
+    assert_eq!(hits(&fetched(&[1])), expected(["\"disk\"} 0", "\"memory\"} 0"]));
+    let text = fetched_of_remote_tier();
+    assert_eq!(hits(&text), expected(["\"memory\"} 3", "\"remote\"} 5"]));
+    for line in ["larder_remote_failures_total{cache=\"shop\"} 7", "unsent_uses_total{cache=\"shop\"} 11"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains("tier=\"disk\""), "{text}");
 }
 
 #[test]

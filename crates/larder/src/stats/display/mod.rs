@@ -28,7 +28,7 @@ impl fmt::Display for Stats {
             file(disk, &mut out)?;
         }
         out.line("")?;
-        keyspaces(&self.keyspaces, &mut out)
+        keyspaces(self, &mut out)
     }
 }
 
@@ -45,6 +45,10 @@ fn tiers(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         stats.disk.as_ref()
     {
         rows.push(tier("disk", [hits, entries, evictions, expirations], [bytes, capacity]));
+    }
+    if let Some(RemoteStats { hits, .. }) = &stats.remote {
+        let unknown = std::iter::repeat_n("-".to_owned(), 5);
+        rows.push(["remote".to_owned(), hits.to_string()].into_iter().chain(unknown).collect());
     }
     out.table(&["tier", "hits", "entries", "bytes", "capacity", "evicted", "expired"], &rows)
 }
@@ -75,12 +79,12 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
         out.line("no lookups yet")?;
     } else {
         let [all, memory] = [lookups - misses, stats.memory.hits].map(|part| percent(part, lookups));
-        let from_disk = stats
-            .disk
-            .as_ref()
-            .map_or(String::new(), |disk| format!(" and {} from disk", percent(disk.hits, lookups)));
+        let from_disk = stats.disk.as_ref().map(|disk| ("from disk", disk.hits));
+        let below = from_disk.or(stats.remote.as_ref().map(|remote| ("by the server", remote.hits)));
+        let below =
+            below.map_or(String::new(), |(tier, hits)| format!(" and {} {tier}", percent(hits, lookups)));
         out.line(&format!(
-            "lookups {lookups}, hit rate {all}: {memory} of all lookups were answered from memory{from_disk}; \
+            "lookups {lookups}, hit rate {all}: {memory} of all lookups were answered from memory{below}; \
              misses {misses}"
         ))?;
     }
@@ -142,11 +146,12 @@ fn file(disk: &DiskStats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     Ok(())
 }
 
-fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut LineWriter<'_, '_>) -> fmt::Result {
-    const HEADS: [&str; 10] = [
+fn keyspaces(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
+    let keyspaces = &stats.keyspaces;
+    let heads = [
         "keyspace",
         "memory hits",
-        "disk hits",
+        if stats.remote.is_some() { "remote hits" } else { "disk hits" },
         "misses",
         "hit rate",
         "in memory",
@@ -164,7 +169,7 @@ fn keyspaces(keyspaces: &[KeyspaceStats], out: &mut LineWriter<'_, '_>) -> fmt::
         cells.extend(rest.map(|count| count.to_string()));
         cells
     };
-    out.table(&HEADS, &keyspaces.iter().map(row).collect::<Vec<_>>())?;
+    out.table(&heads, &keyspaces.iter().map(row).collect::<Vec<_>>())?;
     for of in keyspaces.iter().filter(|of| of.undecodable > 0) {
         let (name, cause) = (escape_control(&of.name), of.undecodable_cause.as_deref());
         let cause = cause.map_or(String::new(), |cause| format!("; the latest: {}", escape_control(cause)));

@@ -80,6 +80,19 @@ fn counts_of_lookups_and_reads_are_not_shown_as_numbers_of_records() {
 }
 
 #[test]
+fn the_hits_of_a_server_stand_beside_those_of_memory() {
+    let remote = RemoteStats { hits: 3, ..RemoteStats::default() };
+    let text = Stats { disk: None, remote: Some(remote), ..stats() }.to_string();
+    assert!(
+        text.contains("60.00 % of all lookups were answered from memory and 30.00 % by the server"),
+        "{text}"
+    );
+    let row = text.lines().find(|line| line.starts_with("remote ")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["remote", "3", "-", "-", "-", "-", "-"]);
+    assert!(text.contains("remote hits") && !text.contains("disk hits"), "{text}");
+}
+
+#[test]
 fn paths_and_causes_reach_the_terminal_without_control_characters() {
     let mut stats = stats();
     if let Some(disk) = &mut stats.disk {

@@ -88,7 +88,8 @@ impl Follower {
         Ok(of_catalog(&catalog))
     }
 
-    /// Returns a handle for lookups in a keyspace. Lookups do not find entries of another version.
+    /// Returns a handle for lookups in a keyspace. Lookups do not find entries of another version, key
+    /// shape or format.
     #[must_use]
     pub fn keyspace<K: Key, V>(&self, definition: KeyspaceDefinition<K, V>) -> FollowerKeyspace<K, V> {
         FollowerKeyspace {
@@ -154,8 +155,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// Returns the live value of a key, if one is committed.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if the file can't be read, or if the key's record is damaged or of another
-    /// shape. Also returns [`Error::KeyTooLarge`].
+    /// Returns [`Error::Io`] if the file can't be read, or if the key's record is damaged or can't be
+    /// decoded. Also returns [`Error::KeyTooLarge`] and [`Error::Forked`].
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Option<V>, Error> {
         let Some(FoundRecord { full, record, header, .. }) = self.find(&key)? else {
             return Ok(None);
@@ -182,7 +183,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// a chunk are from the same commit.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if the file can't be read.
+    /// Returns [`Error::Io`] if the file can't be read, or if a record is damaged. Also returns
+    /// [`Error::Forked`].
     pub fn keys(&self) -> Result<Vec<K>, Error> {
         let mut keys = Vec::new();
         let mut last: Option<Arc<[u8]>> = None;

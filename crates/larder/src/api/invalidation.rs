@@ -24,9 +24,9 @@ use crate::sys::sync::Arc;
 /// removed, another thread may rebuild a list from the old product. The later removal of the lists then also
 /// removes that list.
 ///
-/// Nothing is removed before [`commit`](Invalidation::commit). The commit makes the removals visible one
-/// after another, but durable together: after a crash, either all of them are in the file or none. An
-/// invalidation of many thousands of keys is an exception, because it needs several transactions.
+/// Nothing is removed before [`commit`](Invalidation::commit), which makes the removals visible one after
+/// another. They are durable when it returns. After a crash before that, the file may have only some of
+/// them.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};
@@ -259,9 +259,9 @@ impl Invalidation {
     /// Removes the entries from memory, and begins the commit. When the future completes, no lookup finds the
     /// entries any more. The removals are durable when [`InvalidationCommit::wait`] returns.
     ///
-    /// Use this call to begin further invalidations, or other work, before the first invalidation is durable.
-    /// Invalidations that begin shortly after one another share a commit. The invalidation continues even if
-    /// the future is dropped after its first poll.
+    /// Use this call to begin further invalidations, or other work, before the first invalidation is
+    /// durable. Invalidations that begin shortly after one another can share a commit. The invalidation
+    /// continues even if the future is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

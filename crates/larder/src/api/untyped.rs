@@ -17,11 +17,12 @@ use search::KeyspaceSearch;
 /// A handle to a keyspace by its name, for code that does not know the keyspace's types, such as a server for
 /// other processes. [`Cache::untyped_keyspace`](crate::Cache::untyped_keyspace) returns it.
 ///
-/// The handle keeps nothing open. The application may open the keyspace later, or in another version. So the
-/// calls on entries are those of [`PinnedKeyspace`], the version of the keyspace that [`pin`](Self::pin) has
-/// found.
+/// The handle does not keep the keyspace open. The application may open the keyspace later, or in another
+/// version. So each call on an entry needs a [`PinnedKeyspace`], the version of the keyspace that
+/// [`pin`](Self::pin) has found.
 ///
-/// A memory-only keyspace can be reached only while it is open. A keyspace in a remote tier is refused.
+/// A memory-only keyspace is found only after the application has opened it. A keyspace in a remote tier is
+/// refused.
 #[derive(Debug, Clone)]
 pub struct UntypedKeyspace {
     search: Arc<KeyspaceSearch>,
@@ -64,7 +65,8 @@ impl UntypedKeyspace {
         self.pin()?.info()
     }
 
-    /// Finds the keyspace: as the application has opened it, or in the file.
+    /// Finds the current version of the keyspace: the version that the application has opened, or else the
+    /// version in the file.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};
@@ -85,7 +87,7 @@ impl UntypedKeyspace {
     /// not have it. Also returns [`Error::NotRemote`], [`Error::Closed`] and [`Error::Forked`].
     ///
     /// # Cost
-    /// Costs two short locks. The first call, and the first call after the application has opened another
+    /// Costs a few short locks. The first call, and the first call after the application has opened another
     /// version, also allocate the counters of the keyspace.
     pub fn pin(&self) -> Result<PinnedKeyspace, Error> {
         Ok(PinnedKeyspace::new(self.search.clone(), self.search.find()?))

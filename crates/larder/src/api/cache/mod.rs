@@ -72,12 +72,14 @@ impl CacheBuilder {
     /// - [`Error::InUse`] while another cache or program has the file open.
     /// - [`Error::NotAFile`], [`Error::Foreign`], [`Error::NewerFormat`], [`Error::UnknownFeatures`],
     ///   [`Error::Permission`] and [`Error::Io`] for a path that can't be used.
-    /// - [`Error::ControlSocket`] for a control socket that can't be used.
+    /// - [`Error::ControlSocket`] for a control socket that can't be used, and [`Error::Remote`] if the
+    ///   remote tier refuses the cache, for example because it already serves another cache.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
-    /// A failed call changes no existing file, and leaves no new file, with one exception. The call opens the
-    /// cache file before it starts the threads and opens the control socket. If one of these steps fails, for
-    /// example because another process serves that socket, a cache file that the call created is not removed.
+    /// A failed call usually changes no existing file, and leaves no new file. But the call opens the cache
+    /// file before it starts the threads and opens the control socket. If one of these steps fails, for
+    /// example because another process serves that socket, the cache file may have been created, repaired
+    /// or replaced.
     ///
     /// A damaged larder file is not an error. It is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and replaced by a new file.
@@ -149,9 +151,9 @@ impl Cache {
 
     /// Opens a keyspace.
     ///
-    /// A keyspace with a new version, or with keys of another shape, begins empty. Lookups no longer find the
-    /// older entries, even after a crash. The sweeper frees their space. If the file does not have the
-    /// keyspace yet, the next commit adds it.
+    /// A keyspace with a new version, another format, or keys of another shape begins empty. Lookups no
+    /// longer find the older entries, even after a crash. The sweeper frees their space. If the file does
+    /// not have the keyspace yet, the next commit adds it.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -167,8 +169,9 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version or
-    ///   other tiers is open, or if a change of an untyped handle to it takes longer than a second.
+    /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version,
+    ///   another format or other tiers is open, or if a change that an untyped handle makes takes longer
+    ///   than a second.
     /// - [`Error::InvalidSetting`] for a setting of the definition that is out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.
     /// - [`Error::Closed`] in a closed cache, and [`Error::Forked`] in a forked child. Over a remote tier,
@@ -328,9 +331,10 @@ impl Cache {
     /// Callers that close the cache at the same time all wait until it is closed, and get the same result. A
     /// later call returns this result again.
     ///
-    /// An event listener, or the `Drop` of a value, may run on a thread of the cache and may close the cache.
-    /// On a thread of the cache, `close` does not wait for other callers: if another thread is already
-    /// closing the cache, `close` returns immediately. The thread ends after the call.
+    /// An event listener, or the `Drop` of a value, may run on a thread of the cache and may close the
+    /// cache. There, `close` does not wait for other callers: if another thread is already closing the
+    /// cache, `close` returns immediately. This thread of the cache ends after the listener or the `Drop`
+    /// returns.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

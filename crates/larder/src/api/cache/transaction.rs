@@ -69,8 +69,8 @@ impl Cache {
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from
     /// different moments. So `body` must not panic if they contradict each other.
     ///
-    /// Also panics if the `Drop` of a replaced or evicted value panics. All changes are made and committed
-    /// even then.
+    /// Also panics if the `Drop` of a replaced or evicted value panics. The changes are made even then,
+    /// unless the value was evicted in a round that was lost.
     ///
     /// # Cost
     /// Each round costs a lookup for each key, and an insert for each change. While the changes are applied,
@@ -140,8 +140,9 @@ impl Cache {
     }
 
     /// Runs a transaction like [`transaction_async`](Cache::transaction_async), but does not wait for its
-    /// commit. When this call returns, every caller sees the changes. If the transaction removes an entry or
-    /// has a durable insert, the returned [`TransactionCommit`] waits until it is durable.
+    /// commit. When the future completes, the changes are visible, as after
+    /// [`transaction`](Cache::transaction). If the transaction removes an entry or has a durable insert,
+    /// the returned [`TransactionCommit`] waits until it is durable.
     ///
     /// ```
     /// # use larder::{Cache, Error, KeyspaceDefinition};

@@ -8,8 +8,8 @@ impl Cache {
     /// values. Requires the feature `untyped`.
     ///
     /// The keyspace need not exist yet, and the handle does not keep it open: the application may close it,
-    /// or open another version. So the calls on entries are those of the version that
-    /// [`pin`](UntypedKeyspace::pin) finds.
+    /// or open another version. So each call on an entry uses the version that
+    /// [`pin`](UntypedKeyspace::pin) has found.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -123,9 +123,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// no value is compressed.
     ///
     /// If compression does not make a value shorter, the value is stored uncompressed. Memory holds decoded
-    /// values, and weighs them by their uncompressed length. Only the records on disk and at a server have
-    /// the compressed length. The setting may be changed at any time, because each record states its
-    /// compression.
+    /// values, so compression does not change their weight. The setting may be changed at any time, because
+    /// each record states its compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -173,7 +172,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     ///
     /// The file keeps the schema name of the definition that created the keyspace. A later definition with
     /// another schema name uses the same entries, and does not change the recorded name. The recorded name
-    /// changes only if a later definition has another version or other types, and so replaces the keyspace.
+    /// changes only if a later definition has another version, key shape or format, and so replaces the
+    /// keyspace.
     #[must_use]
     pub const fn schema(mut self, name: &'static str) -> Self {
         self.schema = Some(name);
@@ -328,7 +328,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.format
     }
 
-    /// Returns the compression of values on disk, and the encoded length in bytes above which it applies.
+    /// Returns the compression of values on disk and at a server, and the encoded length in bytes above
+    /// which it applies.
     #[must_use]
     pub const fn compression(&self) -> Option<(Compression, usize)> {
         self.compression

@@ -197,8 +197,9 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         self.opened.id.is_in_file()
     }
 
-    /// Downcasts a value to the value type of this keyspace. Never returns `None`, because in a process all
-    /// values of a keyspace number have the same type ([`KeyspaceType`]).
+    /// Downcasts a value to the value type of this keyspace. Returns `None` only for a `BytesKeyspace`, if
+    /// memory has a value of the application's type. Otherwise all values of a keyspace have one type
+    /// ([`KeyspaceType`]).
     fn typed(value: Value) -> Option<Arc<V>> {
         Arc::downcast(value).ok()
     }

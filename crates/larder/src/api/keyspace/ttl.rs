@@ -32,9 +32,9 @@ pub enum Ttl {
     Default,
     /// A duration from 1 ms to ten years, counted from the write.
     For(Duration),
-    /// The entry expires at this time, at most ten years ahead. If the time is in the past, the write removes
-    /// the entry instead, as `EXPIREAT` does in Redis. Like any removal, this removal is durable when the
-    /// call returns.
+    /// The entry expires at this time, at most ten years ahead. If the time has come, the write removes the
+    /// entry instead, as `EXPIREAT` does in Redis. Like any removal, this removal is durable when the call
+    /// returns.
     Until(Timestamp),
     /// The entry never expires. It stays until it is removed, replaced or evicted.
     Never,

@@ -1,9 +1,9 @@
-//! What an untyped handle does with a keyspace: calls with the types of the application, through
-//! [`TypedCalls`], and calls that need no types, through a [`BytesKeyspace`].
+//! The calls of an untyped handle on a keyspace: those that need the types of the application, through
+//! [`TypedCalls`], and those that need no types, through a [`BytesKeyspace`].
 //!
 //! All handles of a keyspace must have the same types, because memory holds values of one type. A
-//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So it is no
-//! exception to this rule.
+//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So its types may
+//! be other types.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -29,7 +29,7 @@ use crate::memory::lookup::Lookup;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// A key as its encoded bytes, whatever its type is.
+/// The encoded bytes of a key of any type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedKey(pub(crate) Vec<u8>);
 
@@ -104,7 +104,7 @@ impl BytesKeyspace {
 }
 
 impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
-    /// Returns what a lookup in memory means that has found no value of this type.
+    /// Converts the result of a lookup in memory that has found no value of this type.
     fn without_value<R>(&self, found: &Lookup) -> MemoryLookup<R> {
         match found {
             Lookup::Unknown(_) if self.is_in_file() && self.shared.tiers.has_disk() => MemoryLookup::Unknown,
@@ -113,8 +113,8 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
         }
     }
 
-    /// Calls `read` with a value, on an event loop. If memory has dropped its handle meanwhile, this one is
-    /// the last. Then the sweeper thread drops the value, because the user's `Drop` may wait for the disk.
+    /// Calls `read` with a value, on an event loop. If `value` is the last handle afterwards, the sweeper
+    /// thread drops the value, because the user's `Drop` may wait for the disk.
     fn read_lent<R>(&self, value: Arc<V>, read: impl FnOnce(&V) -> R) -> R {
         let result = catch_unwind(AssertUnwindSafe(|| read(&value)));
         // Of two threads that drop their handles at the same time, exactly one drops the value.

@@ -101,7 +101,8 @@ impl PinnedKeyspace {
     ///
     /// A later expiry is refused, because the application decides how long its values are valid. The new
     /// expiry is on disk within the flush interval, as with [`Keyspace::touch`](crate::Keyspace::touch).
-    /// Until the call returns, opening another version of the keyspace waits.
+    /// Until the call returns, opening another version of the keyspace waits. After a second, the opening
+    /// fails.
     ///
     /// ```
     /// # use std::time::Duration;

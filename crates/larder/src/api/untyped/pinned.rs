@@ -6,8 +6,8 @@
 //!
 //! The file or the application may have the version:
 //!
-//! 1. If the application has opened it, a call uses the types of the application, under the locks and the
-//!    memory tier that the application's handles use.
+//! 1. If the application has opened it, a call uses the types of the application, and looks in memory like
+//!    the handles of the application.
 //! 2. If only the file has it, a call reads records and removes keys. No value is put into memory, because a
 //!    later handle of the application could not read a value of another type.
 //!
@@ -95,9 +95,9 @@ impl PinnedKeyspace {
     /// ```
     ///
     /// # Errors
-    /// Returns [`Error::KeyspaceReplaced`] if the application has opened another version, [`Error::Closed`]
-    /// and [`Error::Forked`]. Returns [`Error::UnknownKeyspace`] while another version of a memory-only
-    /// keyspace is being opened.
+    /// Returns [`Error::KeyspaceReplaced`] if the application has opened another version. Also returns
+    /// [`Error::Closed`] and [`Error::Forked`], and [`Error::UnknownKeyspace`] while another version of a
+    /// memory-only keyspace is being opened.
     pub fn info(&self) -> Result<UntypedInfo, Error> {
         let found = self.current()?;
         let (of, name) = (&found.detached, &self.search.name);
@@ -242,8 +242,8 @@ impl PinnedKeyspace {
         self.look(key, |found, full| Ok(found.keyspace.expiry_in_memory(full)))
     }
 
-    /// Returns how often a key was used recently, from 0 to 15, as the eviction estimates it. Reads memory
-    /// only.
+    /// Returns how often a key was used recently, from 0 to 15, as the eviction policy estimates it. Reads
+    /// memory only.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -261,8 +261,8 @@ impl PinnedKeyspace {
         Ok(self.current()?.keyspace.use_frequency(EncodedKeyRef(key)))
     }
 
-    /// Returns an iterator over the keys of the live entries, as encoded bytes in their order. With `after`,
-    /// the iterator begins after this key.
+    /// Returns an iterator over the encoded keys of the live entries, in the order of their bytes. With
+    /// `after`, the iterator begins after this key.
     ///
     /// If the application opens another version while the iterator is in use, keys may be missing. A call of
     /// [`info`](Self::info) after the last key then returns [`Error::KeyspaceReplaced`].
@@ -293,7 +293,7 @@ impl PinnedKeyspace {
         Ok(UntypedKeys(keys))
     }
 
-    /// Looks up a key. If the keyspace was opened or closed meanwhile, repeats the lookup.
+    /// Looks up a key. If the application has opened the pinned version meanwhile, repeats the lookup.
     pub(super) fn look<R>(
         &self,
         key: &[u8],
@@ -327,8 +327,8 @@ impl PinnedKeyspace {
     }
 }
 
-/// An iterator over the encoded keys of the live entries of a keyspace, in their order. Returned by
-/// [`PinnedKeyspace::keys_after`].
+/// An iterator over the encoded keys of the live entries of a keyspace, in the order of their bytes.
+/// Returned by [`PinnedKeyspace::keys_after`].
 #[derive(Debug)]
 pub struct UntypedKeys(Keys<EncodedKey, Box<[u8]>>);
 

@@ -266,7 +266,7 @@ fn what_a_handle_can_t_do_is_an_error_that_names_the_reason() {
     cache.keyspace(PRICE).unwrap().insert("MTN", 7).unwrap();
     let untyped = by_name.pin().unwrap();
     assert!(matches!(untyped.get(&[1; 5000]), Err(Error::KeyTooLarge { .. })));
-    // An invalidation of another cache can't contain a removal from this cache.
+    // The commit of another cache's invalidation refuses a keyspace of this cache.
     let other = Cache::builder().open().unwrap();
     let mut stale = other.invalidation();
     stale.remove_untyped(&untyped, &text("MTN")).unwrap();

@@ -20,9 +20,9 @@ pub(super) struct CommitWait {
     pub(super) kind: Option<Acknowledge>,
     /// Whether values that must be durable are in memory only.
     pub(super) is_unsaved: bool,
-    /// The values that were replaced or read. They are dropped only after the commit was made or requested,
-    /// because a user's `Drop` may panic. Otherwise a panic could leave the changes in memory without a
-    /// commit of the removals.
+    /// The values that were replaced, evicted, read or stored. They are dropped only after the commit was
+    /// made or requested, because a user's `Drop` may panic. Otherwise a panic could leave the changes in
+    /// memory without a commit of the removals.
     pub(super) evicted_values: EvictedValues,
 }
 
@@ -83,13 +83,13 @@ impl TransactionCommit {
     /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
     ///
     /// # Panics
-    /// Panics if the `Drop` of a replaced value has panicked.
+    /// Panics if the `Drop` of a replaced or evicted value has panicked.
     pub async fn wait(self) -> Result<(), Error> {
         self.0.wait().await
     }
 }
 
-/// The writer's answer, which a task awaits.
+/// The commit that a task waits for, and the result of dropping the values.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct CommitAnswer {

@@ -21,8 +21,8 @@ pub(super) struct GroupSize {
 }
 
 impl Transaction<'_> {
-    /// Runs step 2. Returns `None` if only some of the values for the disk tier have encodings, because the
-    /// disk tier was discarded or recovered in the meantime.
+    /// Runs step 2. Returns `None` if a value was prepared for another state of the disk tier, because the
+    /// tier was discarded or recovered in the meantime.
     pub(super) fn check_size(&self) -> Result<Option<GroupSize>, Error> {
         let saves = self.shared.tiers.disk.saves();
         let mut size = GroupSize::default();

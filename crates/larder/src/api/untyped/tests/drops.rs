@@ -1,4 +1,4 @@
-//! Tests of the thread on which a value is dropped that the application replaces during a lookup.
+//! Tests which thread drops a value that the application replaces during a lookup.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ thread_local! {
 #[serde(from = "u64")]
 struct TellsDrop {
     number: u64,
-    /// Receives the thread on which the value is dropped.
+    /// Gets the id of the thread that drops the value.
     dropped: Option<Sender<ThreadId>>,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::*;
 
 const UNSIGNED: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("price");
-/// The same bytes are other keys here: the bytes of the number 7 above are those of the lowest number plus 7.
+/// The bytes of the key 7 above are the bytes of `SAME_BYTES` here.
 const SIGNED: KeyspaceDefinition<i64, u64> = KeyspaceDefinition::new("price").version(1);
 const KEY: [u8; 8] = 7_u64.to_be_bytes();
 const SAME_BYTES: i64 = i64::MIN + 7;
@@ -107,7 +107,8 @@ impl<'de> Deserialize<'de> for HookedPrice {
     }
 }
 
-/// The life is shortened under the number of the version, so the version must stay until then.
+/// The shortened entry is stored under the number of the version, so this version must stay open until
+/// then.
 #[test]
 fn no_version_is_opened_while_a_life_is_shortened() {
     let dir = tempfile::tempdir().unwrap();

@@ -45,7 +45,8 @@ pub(super) enum MetricSource {
     Keyspace(fn(&KeyspaceStats) -> u64),
     /// A number of a keyspace for each tier: memory, disk.
     KeyspaceTiers(fn(&KeyspaceStats) -> [u64; 2]),
-    /// A number of a keyspace for memory, and for the tier below it: the disk, or the server of a remote tier.
+    /// A number of a keyspace for memory, and for the tier below it: the disk, or the server of a remote
+    /// tier.
     KeyspaceHits(fn(&KeyspaceStats) -> [u64; 2]),
     KeyspaceLatencies(fn(&KeyspaceStats) -> &Latencies),
     Disk(fn(&DiskStats) -> u64),
@@ -58,8 +59,8 @@ pub(super) enum MetricSource {
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
         /// All metrics. Each metric has the label `cache`. A metric of a keyspace has the label `keyspace`. A
-        /// metric of a tier has the label `tier` (`memory` or `disk`). `larder_hits_total` has the tier `remote`,
-        /// too: the server that several machines share.
+        /// metric of a tier has the label `tier` (`memory` or `disk`). `larder_hits_total` has the tier
+        /// `remote`, too: the server that several machines share.
         pub const METRICS: &[Metric] = &[
             $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+
         ];

@@ -50,7 +50,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Errors
     /// Returns the same errors as [`insert_with`](Keyspace::insert_with). After [`Error::NotDurable`], memory
-    /// has the value.
+    /// has the value, unless its time is in the past.
     pub fn insert_if_absent_with(
         &self,
         key: impl EncodeKey<K>,
@@ -289,7 +289,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Removes the expiry of a key's live entry, like [`touch_with`](Keyspace::touch_with) with
-    /// [`Ttl::Never`]. Returns whether there was a live entry.
+    /// [`Ttl::Never`]. Returns whether there was a live entry. A
+    /// [`max_age`](crate::KeyspaceDefinition::max_age) still applies.
     ///
     /// # Errors
     /// Returns the same errors as [`insert`](Keyspace::insert).

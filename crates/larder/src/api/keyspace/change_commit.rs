@@ -1,8 +1,8 @@
-//! The two ways in which a change waits for its commit: the calling thread waits inside the call, or a task
-//! waits after the call.
+//! The two ways to wait for the commit of a change: the calling thread waits inside the call, or a task waits
+//! after the call.
 //!
 //! A worker thread that makes a change for a task requests the commit and returns. So the wait does not
-//! occupy a worker thread, and any number of changes share a commit. The commit is requested before the
+//! occupy a worker thread, and any number of changes can share a commit. The commit is requested before the
 //! change counts as ended (`engine::pending_changes`). So a later close is processed after this commit.
 
 #[cfg(feature = "async")]

@@ -122,9 +122,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Compresses values on disk and at a server if their encoding is longer than `above` bytes. By default,
     /// no value is compressed.
     ///
-    /// If compression does not make a value shorter, the value is stored uncompressed. Memory holds decoded
-    /// values, so compression does not change their weight. The setting may be changed at any time, because
-    /// each record states its compression.
+    /// If compression does not make a value shorter, the value is stored uncompressed. So is a value in the
+    /// format [`Raw`](Format::Raw) at a server. Memory holds decoded values, so compression does not change
+    /// their weight. The setting may be changed at any time, because each record states its compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};

@@ -2,8 +2,7 @@
 //!
 //! 1. Hash the borrowed key. Nothing is encoded.
 //! 2. Look up the hash in memory under the shared lock, and compare the borrowed key with the stored bytes.
-//! 3. If the keyspace has a time to idle, extend the entry's life if necessary. Only an extension encodes
-//!    the key.
+//! 3. If the keyspace has a time to idle, encode the key, and extend the entry's life if necessary.
 //! 4. Count the hit.
 //!
 //! Separate functions handle all other cases, so that these cases add no code or register use to the fast

@@ -2,11 +2,12 @@
 //!
 //! The keys come from two sorted sources: the keys in memory, collected when the iteration begins, and the
 //! keys on disk. The keys on disk are read in chunks, each chunk from the current snapshot, so that a slow
-//! iteration keeps no old pages alive. Each key is then looked up like any other key.
+//! iteration keeps no old pages alive. Each key is then looked up like any other key. With a remote tier, all
+//! keys come from the server ([`super::remote::scan`]).
 //!
-//! So, unless the disk fails, an iteration yields exactly once every entry that exists during the whole
-//! iteration. It never yields an entry after the entry expired or was invalidated. An entry that is written
-//! or removed during the iteration may be yielded or not.
+//! So, unless the disk or the server fails, an iteration yields exactly once every entry that exists during
+//! the whole iteration. It never yields an entry after the entry expired or was invalidated. An entry that is
+//! written or removed during the iteration may be yielded or not.
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and omit all
@@ -41,7 +42,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// copy nothing into memory.
     ///
     /// The iterator is not a snapshot. It may or may not yield an entry that is written or removed during the
-    /// iteration. It never yields an entry after the entry expired or was invalidated.
+    /// iteration. It never yields an entry after the entry expired or was invalidated. In a forked child, it
+    /// yields nothing.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -85,8 +85,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// key. If the source may have no value, use [`get_or_load_optional`](Keyspace::get_or_load_optional).
     ///
     /// A value that is too large, or can't be encoded, is returned but not cached, and the next caller loads
-    /// it again. [`KeyspaceStats::uncacheable`](crate::KeyspaceStats::uncacheable) counts these loads. The
-    /// first one in a keyspace is logged, with a remedy if the value is too large.
+    /// it again. Without a remote tier, [`KeyspaceStats::uncacheable`](crate::KeyspaceStats::uncacheable)
+    /// counts these loads, and the first one in a keyspace is logged, with a remedy if the value is too
+    /// large.
     ///
     /// # Errors
     /// - [`LoadError::Loader`] with the loader's error. All waiting callers share this error.

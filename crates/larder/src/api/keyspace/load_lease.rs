@@ -139,7 +139,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         lease
     }
 
-    /// `None` means an absence.
+    /// Ends the flight with the entry that the lookup found on disk or at the server. `None` means an
+    /// absence.
     pub(super) fn found(mut self, value: Option<Arc<V>>) {
         self.outcome = Some(match value {
             Some(value) => FlightOutcome::Value(value),
@@ -365,8 +366,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
         // Dropped last, because this may be the last handle of the cache.
         let keyspace = self.keyspace();
         if let Some(keyspace) = &keyspace {
-            // A panic before the load began came from a weigher or the `Drop` of a value. It does not count
-            // as a failure of the source.
+            // A panic before the load began came from other code of the user, such as a weigher or the `Drop`
+            // of a value. It does not count as a failure of the source.
             let has_panicked = has_panicked && self.began.is_some();
             self.count_end(keyspace);
             if has_panicked || matches!(self.outcome, Some(FlightOutcome::Error(_))) {

@@ -3,7 +3,7 @@
 //!
 //! 1. Look in memory under the shared lock. A hit ends the lookup.
 //! 2. Under the exclusive lock, look again. If the key's lease has a flight, return the flight. Otherwise
-//!    take a lease and attach a flight to it.
+//!    take a lease, and attach a flight to it unless the key has a pass.
 //! 3. Look on disk, in a snapshot loaded after (2). In a remote tier, ask the server instead.
 //! 4. The holder of the lease gets the value from its source, with no lock held.
 //! 5. The holder publishes the value, if the lease is still valid. A write or an invalidation after (2)
@@ -29,6 +29,9 @@
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |
 //! | a load of several keys omits the key | as absent | as absent |
 //! | the key is changed during the load | the same as without the change, if they began to wait before it | loads, and does not wait for the load from before the change |
+//!
+//! With a remote tier, the waiters look the key up again if the value may be older than a change by another
+//! machine ([`super::remote`]).
 
 mod disk;
 mod pending;

@@ -25,9 +25,9 @@ use crate::units::{Remaining, Timestamp};
 pub(super) struct ReadValue<V> {
     pub(super) value: Arc<V>,
     pub(super) entry: ReadEntry,
-    /// Whether the value was found in memory. If not, it was read from disk or from a server.
+    /// False if the value was read from disk. Then the entry must be confirmed there before the change.
     pub(super) is_in_memory: bool,
-    /// The entry that was read from disk or from a server, for a caller that copies it into memory.
+    /// The entry that was read from disk, for a caller that copies it into memory.
     pub(super) decoded: Option<DecodedEntry<V>>,
 }
 
@@ -154,7 +154,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         memory.frequency(memory.key(full.as_slice()))
     }
 
-    /// Returns the number of live entries.
+    /// Returns the number of live entries. If the disk or the server can't be read, this number may be too
+    /// low.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -176,7 +177,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.keys().count() as u64
     }
 
-    /// Returns whether the keyspace has no live entry.
+    /// Returns whether [`count`](Keyspace::count) would return 0.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys().next().is_none()
@@ -224,6 +225,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
+    /// Records a use of the entry.
     pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
         let weight = match &decoded.value {
             Some(value) => self.weigh(key, decoded.encoded_len, value),
@@ -247,9 +249,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.tiers.expiry_of(key, now)
     }
 
-    /// Takes a lease on a key, and reads the key's live value from either tier. The caller then changes the
-    /// key ([`crate::memory::publication`]). If neither tier has an entry, but memory does not know that the
-    /// key is missing, `is_unread` is set.
+    /// Takes a lease on a key, and reads the key's live value from memory or from disk. The caller then
+    /// changes the key ([`crate::memory::publication`]). If no entry was found, but memory does not know that
+    /// the key is missing, `is_unread` is set.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
         let memory = &self.shared.tiers.memory;
         let (id, found, read) = memory.lease_over(key, self.now());

@@ -79,8 +79,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         found
     }
 
-    /// The async form of [`get_many`](Keyspace::get_many). If memory has all values, the first poll returns
-    /// them. Otherwise a worker thread reads the disk or asks the server.
+    /// The async form of [`get_many`](Keyspace::get_many). If no key must be looked up on disk or at a
+    /// server, the first poll returns the values. Otherwise a worker thread makes these lookups.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

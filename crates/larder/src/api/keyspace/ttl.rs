@@ -36,7 +36,9 @@ pub enum Ttl {
     /// entry instead, as `EXPIREAT` does in Redis. Like any removal, this removal is durable when the call
     /// returns.
     Until(Timestamp),
-    /// The entry never expires. It stays until it is removed, replaced or evicted.
+    /// The entry never expires, unless the keyspace has a [`max_age`](crate::KeyspaceDefinition::max_age) or
+    /// a [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle). It stays until it is removed, replaced or
+    /// evicted.
     Never,
     /// The remaining TTL of the replaced entry, or [`Default`](Ttl::Default) if the key has no live entry.
     Keep,

@@ -1,4 +1,4 @@
-//! Counts loaded values that are not cached, and logs the first one of each keyspace.
+//! Counts loaded values that are not cached. Logs the first one of each keyspace that can't be cached.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -8,7 +8,7 @@
 //! 2. Remove the key. The application changes the source.
 //!    The sweeper renews the fence until the update ends ([`fences`](crate::engine::remote::fences)).
 //! 3. The server removes the key again, and then lowers its fence. If this process was paused for longer than
-//!    the fence lasts, a load may have stored the old value. The second removal ends such a value on all
+//!    the fence lasts, a load may have stored the old value. The second removal removes such a value on all
 //!    machines.
 //! 4. After the server's answer, lower the fence in memory. This fence prevents near copies of the key, and
 //!    lowering it voids the tokens of lookups in progress. If it were lowered before (3), a lookup could copy
@@ -43,7 +43,8 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// During the update, loads return their values but do not cache them. Explicit inserts are cached. So a
     /// value that was loaded from the old state is never cached, and a crash during the update leaves no
-    /// stale entry behind.
+    /// stale entry behind. With a remote tier, there is one exception: see
+    /// [`try_finish`](Update::try_finish).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

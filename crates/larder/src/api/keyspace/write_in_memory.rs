@@ -30,7 +30,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match tiers.memory.store_entry(key, entry, now, &mut evicted_values) {
             Ok(_) => tiers.sweeper.plan(grace.after(expires_at)),
             Err(Refused::Closed) => return Err(Error::Closed),
-            // The other refusals concern only writes with a condition, and values that are saved.
+            // With `NoRoom`, the value is not kept, and the previous one is removed. The other refusals
+            // concern only writes with a condition, and values that are saved.
             Err(_) => {}
         }
         Ok(())

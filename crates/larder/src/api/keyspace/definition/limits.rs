@@ -48,8 +48,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// An entry expires between 1 and 9/8 of the time to idle after its last use. A use is a hit of
     /// [`get`](crate::Keyspace::get), [`find`](crate::Keyspace::find),
     /// [`get_many`](crate::Keyspace::get_many), [`lookup`](crate::Keyspace::lookup) or
-    /// [`get_or_load`](crate::Keyspace::get_or_load) and their variants, in memory or on disk, also in a
-    /// transaction. [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
+    /// [`get_or_load`](crate::Keyspace::get_or_load) and their variants, in any tier, also in a transaction.
+    /// [`peek`](crate::Keyspace::peek), [`contains_key`](crate::Keyspace::contains_key),
     /// [`ttl`](crate::Keyspace::ttl) and iterations are not uses. A write or a touch starts the time to idle
     /// again. [`ttl`](crate::Keyspace::ttl) returns the time until the earlier of the two expiries.
     ///
@@ -84,9 +84,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// ```
     ///
     /// # Cost
-    /// Each hit costs one comparison. At most once in an eighth of the time to idle, a hit of an entry also
-    /// takes the exclusive lock of a shard, or sends a request to the server. Each entry takes 72 additional
-    /// bytes in memory, 11 in the file, and 27 at the server.
+    /// Each hit encodes the key, and costs one comparison. At most once in an eighth of the time to idle, a
+    /// hit of an entry also takes the exclusive lock of a shard, or sends a request to the server. Each entry
+    /// takes 72 additional bytes in memory, 11 in the file, and 27 at the server.
     #[must_use]
     pub const fn time_to_idle(mut self, time_to_idle: Duration) -> Self {
         self.time_to_idle = Some(time_to_idle);

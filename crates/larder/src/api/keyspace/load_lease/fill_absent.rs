@@ -18,9 +18,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Reports that the source has no value for the key. Caches the absence with the keyspace's
     /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), and passes it to the waiting callers.
     ///
-    /// Returns whether the absence is cached. It is not cached if the keyspace has no `absent_ttl`, or if
-    /// [`fill`](LoadLease::fill) would not cache a value: for example, if the key has been inserted since
-    /// the lookup.
+    /// Returns whether the absence is cached. It is not cached if the keyspace has no `absent_ttl`, or is in
+    /// a remote tier and in the raw format. It is also not cached if [`fill`](LoadLease::fill) would not
+    /// cache a value: for example, if the key has been inserted since the lookup.
     ///
     /// If the lease is still valid, the call also removes a stale value of the key, even if the absence is
     /// not cached. So a later failing load can't return that value. After the deadline, or in a closed cache,

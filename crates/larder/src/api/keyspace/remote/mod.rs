@@ -8,7 +8,7 @@
 //! 3. Repeat (1), whatever the answer is. A lookup or a load may have begun after (1), and may have been
 //!    answered before the server applied the change. Either it has filled memory before (3), or its token is
 //!    void.
-//! 4. Return. Every later lookup of this process asks the server, which has the change.
+//! 4. Return. The next lookup of the key in this process asks the server, which has the change.
 //!
 //! **A load**, by the holder of the key's local lease and flight. A process has only one holder for each
 //! key:
@@ -24,7 +24,7 @@
 //!    still has this lease: any change of the slot since (2) has voided it.
 //! 6. If the server has stored the value, fill memory under the token of (5). Otherwise keep nothing, because
 //!    the value may be older than a change by another machine. The callers that wait for the flight may have
-//!    come after that change, so not all of them get the value ([`sharing`]).
+//!    come after that change, so they may have to look the key up again ([`sharing`]).
 //!
 //! A push voids tokens, but does not end the flight, because taking the lease in (2) also causes a push. Only
 //! the server decides whether the load may still store its value.

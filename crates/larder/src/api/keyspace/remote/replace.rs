@@ -1,7 +1,7 @@
 //! A load that replaces a record at the server: a refresh of a live value, or a load of a key whose record is
 //! kept for its grace. The slot has a record, so it can't hold a lease.
 //!
-//! 1. Take the local lease of the key, so that one load of it runs in this process.
+//! 1. Take the local lease of the key, so that only one load of the key runs in this process.
 //! 2. Read the record at the server. Without a record, there is nothing to replace.
 //! 3. Run the loader. It gets the value of (2), and not the near copy, which may be older.
 //! 4. Store the new record on the condition that the slot still has the bytes of (2), and that the key has
@@ -10,8 +10,8 @@
 //!    during an update can be the record of (2), and the loader may have read the source before the update
 //!    changed it. So the new value is not stored while the key has a fence.
 //!
-//! If several machines do this at the same time, the server stores the record of only one. The others look
-//! the key up again.
+//! If several machines do this at the same time, the server stores the record of only one. On the other
+//! machines, the waiting callers look the key up again.
 //!
 //! The flight is detached before the request of (4) is sent, so every caller of the flight has joined it
 //! before this request. If the record is stored, the slot was not changed between (2) and (4), so these
@@ -42,8 +42,8 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Runs step 2 for a refresh at a remote tier. Returns false if there is nothing to replace. Without a
-    /// remote tier, the function returns true.
+    /// Runs step 2 for a refresh at a remote tier. Returns false if there is nothing to replace. For any
+    /// other load, the function returns true.
     pub(in crate::api::keyspace) fn read_replaced(&mut self, keyspace: &Keyspace<K, V>) -> bool {
         let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
         let Some(link) = keyspace.link().filter(|_| is_refresh) else { return true };
@@ -144,7 +144,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Runs step 4 in the raw format. This process may have inserted the bytes of (2) again, and the server
     /// can't detect it. So the local lease decides, as for a load in this format (`fill_plain`):
     ///
-    /// 1. The local lease is still valid.
+    /// 1. The caller checks that the local lease is still valid.
     /// 2. Send the value.
     /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
     ///    making one. Then remove the value, if it is still there.

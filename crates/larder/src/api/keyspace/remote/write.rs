@@ -50,7 +50,8 @@ pub(super) struct OutgoingLife {
 }
 
 impl OutgoingLife {
-    /// `expires_at` and `extras` are what [`first_expiry`](Keyspace::first_expiry) returns.
+    /// `expires_at` and `extras` come from [`first_expiry`](Keyspace::first_expiry) or
+    /// [`shortened_expiry`](Keyspace::shortened_expiry).
     fn new(
         written_at: Timestamp,
         (expires_at, extras): (Timestamp, Option<EntryExtras>),
@@ -60,8 +61,8 @@ impl OutgoingLife {
         Self { written_at, expires_at, extras, keeps_limit: false }
     }
 
-    /// Returns the life of the record at the server, which then keeps it for `grace`. Returns `None` if both
-    /// have ended.
+    /// Returns how long the server keeps the record: for its life, and then for `grace`. Returns `None` if
+    /// both have already ended.
     fn at_server(self, grace: Duration) -> Option<Life> {
         let Self { written_at, expires_at, extras, keeps_limit } = self;
         if extras.is_extended_by_uses() && expires_at > written_at {
@@ -152,7 +153,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         CommitChange::Set(outgoing.bytes, outgoing.life)
     }
 
-    /// Encodes and checks a value, and compresses it if the keyspace compresses its values.
+    /// Encodes and checks a value, and compresses it if the keyspace compresses its values. A value in the
+    /// raw format is not compressed.
     pub(in crate::api::keyspace) fn encode_to_send(&self, value: &Arc<V>) -> Result<EncodedValue, Error> {
         let format = self.opened.kind.format;
         let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
@@ -233,7 +235,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Lets a record with [`Ttl::Keep`] keep the remaining time of the record that it replaces, if uses
-    /// extend the life of neither record, and the server keeps them for the same time after their expiries.
+    /// extend the life of neither record, the server keeps them for the same time after their expiries, and
+    /// the keyspace has no `max_age`.
     fn keep_life(
         &self,
         key: SlotKey<'_>,

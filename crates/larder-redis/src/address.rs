@@ -19,7 +19,7 @@ pub(crate) struct SentinelGroup {
     pub(crate) master: String,
 }
 
-/// Returns the address of a host, in the form of a URL.
+/// Returns `HOST:PORT`, with brackets around an IPv6 address.
 pub(crate) fn address_of(host: &str, port: u16) -> String {
     HostPort(host, port).to_string()
 }
@@ -34,7 +34,7 @@ pub(crate) enum ServerPlace {
     Sentinels(SentinelGroup),
 }
 
-/// A host and a port, printed in the form of a URL.
+/// A host and a port. `Display` prints them as in a URL.
 struct HostPort<'a>(&'a str, u16);
 
 impl fmt::Display for HostPort<'_> {
@@ -85,7 +85,7 @@ pub(crate) struct ServerUrl {
     pub(crate) password: Option<Password>,
     pub(crate) database: u32,
     pub(crate) is_tls: bool,
-    /// The options after `?`, in order. Their values are not decoded.
+    /// The options after `?`, in order, without `db`. Their values are not decoded.
     pub(crate) options: Vec<(String, String)>,
 }
 

@@ -9,8 +9,8 @@ pub(crate) fn number() -> u64 {
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {
-        // If the system's random source fails, the function uses the random source of the standard library,
-        // which was seeded when the process started.
+        // If the system's random source fails, the function uses the random hash keys of the standard
+        // library.
         for part in bytes.chunks_mut(8) {
             let hasher = std::hash::BuildHasher::build_hasher(&std::hash::RandomState::new());
             let number = std::hash::Hasher::finish(&hasher).to_le_bytes();

@@ -29,9 +29,9 @@ pub(crate) struct Timing {
     pub(crate) request: Duration,
     /// Time limit for connecting and greeting.
     pub(crate) connect: Duration,
-    /// Wait before the second attempt to connect. It doubles with each failure.
+    /// Maximum wait before the second attempt to connect. It doubles with each further failure.
     pub(crate) min_backoff: Duration,
-    /// Maximum wait before an attempt to connect.
+    /// Upper limit of the doubled wait.
     pub(crate) max_backoff: Duration,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Settings {
     pub(crate) authority: Option<PathBuf>,
     /// The first part of every key on the server.
     pub(crate) prefix: String,
-    /// Whether the server never loses an acknowledged change, even in a crash.
+    /// Whether the URL declares that the server never loses an acknowledged change, even in a crash.
     pub(crate) is_durable: bool,
     /// Number of replicas that must have a removal before it is acknowledged.
     pub(crate) replicas: u32,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{now, pause};
 
-/// For each key, the times at which its value (a number) was replaced; and the age of the oldest answer.
+/// The replacements of the numbers of each key, and the age of the oldest answer.
 pub(crate) struct Ages {
     began: Instant,
     /// For each key, the times at which its numbers were replaced, the first number first.

@@ -100,7 +100,7 @@ fn a_server_that_only_pushes_keeps_no_caller() {
         "EVAL" if !words[1].contains("local run") => {
             let push = format!(">2\r\n{}*1\r\n{}", bulk("invalidate"), bulk("larder:1:prices:k"));
             let (begin, end) = push.split_at(20);
-            // Whatever has arrived ends within a push.
+            // The bytes that have arrived always end within a push.
             Scripted::Flood(begin.to_owned(), format!("{end}{}{begin}", push.repeat(1000)))
         }
         _ => Scripted::Usual,

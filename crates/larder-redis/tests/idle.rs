@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 const MILLI: Duration = Duration::from_millis(1);
 const SLOT: &str = "larder:1:prices:k";
 
-/// Returns a record of larder's length, with this mark, whose grace is an hour.
+/// Returns a record that is as long as a record of larder, with this mark, and with a grace of an hour.
 fn record(mark: u32) -> Vec<u8> {
     let grace = u64::try_from(HOUR.as_millis()).unwrap();
     [
@@ -116,7 +116,8 @@ fn a_record_has_the_times_of_the_server() {
     assert_eq!(times(&one).map(|times| times.limit), Some(Remaining::Never));
     assert!(set(&two, 6, life(HOUR, HardLimit::Keep), unchanged(5)));
     assert_eq!(times(&one).map(|times| times.limit), Some(Remaining::Never));
-    // The limit of a record that uses do not extend is the end of its life: here without an hour of grace.
+    // The limit of a record that uses do not extend is the end of its life. The hour after that is its
+    // grace.
     assert!(set(&two, 7, Life::For(HOUR + MINUTE), SetCondition::Always));
     assert!(set(&two, 8, life(HOUR, HardLimit::Keep), unchanged(7)));
     assert!(is_about(limit(&one), MINUTE) && is_about(left(&one), MINUTE));
@@ -236,7 +237,7 @@ fn an_entry_that_no_node_uses_ends() {
     let (cache, _) = sessions(&server);
     let brief = cache.keyspace(BRIEF).unwrap();
     brief.insert("k", 1).unwrap();
-    // A look is no use.
+    // A peek is no use.
     eventually("it ends", || brief.peek("k").is_none());
     assert_eq!(server.cli(&["EXISTS", "shop:0:brief:k"]), "0");
 }

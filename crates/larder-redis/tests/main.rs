@@ -1,4 +1,4 @@
-//! Tests of the remote tier with a real Redis server.
+//! Tests of the remote tier with real Redis servers, and with servers whose answers a test chooses.
 
 #![cfg(unix)]
 #![expect(

@@ -1,4 +1,5 @@
-//! A proxy between a client and a server. It can delay bytes, drop bytes, and close one direction.
+//! A proxy between a client and a server. It can hold back, delay and drop bytes, and close connections or
+//! one direction of them.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -246,7 +246,7 @@ mod tests {
 
     use super::*;
 
-    /// A shop in memory, its database and its clock.
+    /// A shop whose cache is in memory, and the clock of the cache.
     struct Fixture {
         shop: Arc<Shop>,
         clock: Arc<ManualClock>,

@@ -19,8 +19,8 @@ use larder::{ByteSize, Cache, Format, Keyspace, KeyspaceDefinition};
 const MEMORY: u64 = 32 << 20;
 const PAGES: u64 = 16 << 20;
 const BUFFER: u64 = 16 << 20;
-/// Bytes of values, keys and bookkeeping that are written before the measurement. Determines the number of
-/// keys.
+/// Bytes of values, keys and bookkeeping that the child writes before its random operations. They determine
+/// the number of keys.
 const WORKING_SET: u64 = 160 << 20;
 /// Approximate bytes of an entry besides its value.
 const OVERHEAD: u64 = 160;

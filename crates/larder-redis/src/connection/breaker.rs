@@ -1,12 +1,11 @@
-//! The circuit breaker: refuses requests while the server has a connection, but serves no requests.
+//! The circuit breaker: refuses requests while a connection exists, but the server serves no requests.
 //!
 //! Two kinds of failures count:
 //!
 //! - **A reply that says that the server serves nobody** ([`serves_nobody`]): `LOADING`, `MASTERDOWN`,
-//!   `CLUSTERDOWN` and `BUSY`. The circuit opens after [`MAX_FAILURES`] of them in a row, as the replies come
-//!   in the stream. Any other error is the answer to its own request. `OOM`, `NOREPLICAS` and `MISCONF`
-//!   refuse only writes, and the server answers lookups meanwhile. A full server even makes removals.
-//!   `READONLY` ends the connection.
+//!   `CLUSTERDOWN` and `BUSY`. The circuit opens after [`MAX_FAILURES`] such replies in a row. Any other
+//!   error is the answer to its own request. `OOM`, `NOREPLICAS` and `MISCONF` refuse only writes, and the
+//!   server answers lookups meanwhile. A full server even makes removals. `READONLY` ends the connection.
 //! - **A reply that is late.** It ends the connection, so all open requests fail. A server may answer each
 //!   greeting and no request after it. So the next connection begins with an open circuit. Otherwise each
 //!   later caller would wait for the whole time limit.
@@ -16,12 +15,13 @@
 //! 1. While the circuit is open, requests fail at once.
 //! 2. After a wait, the circuit is half-open: the next request is sent as the *probe*. While the probe waits
 //!    for its reply, all other requests fail at once. So one caller at a time waits for the server.
-//! 3. A reply that says that the server serves closes the circuit. It may be the reply to an earlier request,
-//!    because replies come in the order of the requests.
+//! 3. Any reply closes the circuit, except one that says that the server serves nobody. It may be the reply
+//!    to an earlier request, because replies come in the order of the requests.
 //! 4. If the probe fails, the circuit is open again. The wait doubles up to its bound, and has a random part
 //!    ([`Backoff`]).
-//! 5. If the connection ends for another reason than a late reply, the first request of the next connection
-//!    is the probe. The probe before it gets no reply any more, and the server has answered the greeting.
+//! 5. If the circuit is not closed, and the connection ends for another reason than a late reply, the first
+//!    request of the next connection is the probe. The earlier probe gets no reply any more, and the server
+//!    has answered the greeting.
 //! 6. The client's own requests pass an open circuit. They identify the data, without which no request can be
 //!    sent.
 //!
@@ -53,7 +53,7 @@ fn serves_nobody(reply: &Reply) -> Option<&[u8]> {
 
 #[derive(Debug)]
 enum Circuit {
-    /// All requests are sent. The last replies were this number of failures.
+    /// All requests are sent. Contains the number of failures in a row.
     Closed(u32),
     /// No request is sent before this time.
     Open { until: Duration },
@@ -102,7 +102,7 @@ impl Breaker {
         }
     }
 
-    /// Notes a reply to a request. `random` makes the wait of the next probe differ from that of others.
+    /// Notes a reply to a request. `random` is the random part of the wait before the next probe.
     pub(super) fn note_reply(&self, reply: &Reply, now: Duration, random: impl FnOnce() -> u64) {
         let failure = serves_nobody(reply);
         if failure.is_none() && self.is_calm.load(Ordering::Relaxed) {
@@ -130,7 +130,7 @@ impl Breaker {
                 let text = String::from_utf8_lossy(text);
                 self.open(&mut breakage, &format!("it answered {text:?}"), now, random());
             }
-            // The reply to a request that was sent before the circuit opened.
+            // This is the reply to a request that was sent before the circuit opened.
             Circuit::Open { .. } => {}
         }
     }

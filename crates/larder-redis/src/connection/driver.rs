@@ -170,7 +170,7 @@ impl Connection {
             if let Err(error) = wait_for(Some((socket, is_blocked)), &self.waker, wait) {
                 return unavailable(&self.settings, &error);
             }
-            // This thread woke late.
+            // If this thread woke late, the server gets the whole time limit again.
             let woken = self.clock.now();
             if woken.saturating_sub(now) > wait.saturating_add(limit / 4) {
                 timer.forgive(woken);

@@ -28,8 +28,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Input {
     parser: ReplyParser,
-    /// Received bytes from `start` to `end`. The bytes after them are room for the next read, which keep what
-    /// an earlier read has left there, because clearing 64 KiB for each read would cost more than the read.
+    /// Received bytes from `start` to `end`. The bytes after `end` are room for the next read. They are not
+    /// cleared, because clearing 64 KiB for each read would cost more than the read.
     buffer: Vec<u8>,
     start: usize,
     end: usize,

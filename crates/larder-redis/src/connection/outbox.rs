@@ -176,7 +176,7 @@ impl Outbox {
         if queue.awaited_len > MAX_AWAITED {
             return Err(Error::Full(MAX_AWAITED));
         }
-        // The last check, because a request that is admitted may be the probe, and must be sent.
+        // This check comes last, because a request that it admits may be the probe, and must be sent.
         if request.is_of_client() { Ok(()) } else { self.breaker.admit(now) }
     }
 

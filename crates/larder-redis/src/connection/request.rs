@@ -93,9 +93,9 @@ impl Request {
         }
     }
 
-    /// Returns the request for its last reply. After this, a reply that says that the server does not know
-    /// the script is an error like any other. Otherwise a broken server could make the client send the
-    /// request forever.
+    /// Returns the request for its last attempt. If the server replies again that it does not know the
+    /// script, this reply is an error like any other. Otherwise a broken server could make the client send
+    /// the request forever.
     pub(crate) fn without_script(self) -> Self {
         Self { script: None, ..self }
     }

@@ -1,4 +1,5 @@
-//! Tests of a connection whose thread waits for each reply, to a server that answers anything.
+//! Tests of a connection whose thread waits for each reply. The test chooses the bytes that the server
+//! sends.
 
 mod circuit;
 
@@ -32,8 +33,8 @@ fn read_request(stream: &mut impl BufRead) -> Option<Vec<String>> {
     (0..count).map(word).collect()
 }
 
-/// Asks two requests over a socket. The peer has sent `before` first, and answers each request by an element
-/// of `answers`.
+/// Sends two requests over a socket. The peer first sends `before`, then answers each request with an
+/// element of `answers`.
 fn ask_twice(before: &str, answers: [&'static str; 2]) -> [Result<Reply, Error>; 2] {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();

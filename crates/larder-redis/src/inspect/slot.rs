@@ -23,7 +23,8 @@ pub struct Slot {
     pub state: SlotState,
     /// The remaining time of the key. `None` if the key is missing.
     pub left: Option<Remaining>,
-    /// How long an update of the key still keeps loads from storing their values.
+    /// The time for which a fence still keeps loads of the key from storing their values. `None` without a
+    /// fence.
     pub fenced_for: Option<Duration>,
     /// The length of a string, in bytes.
     pub len: u64,

@@ -10,9 +10,10 @@ pub use crate::walk_cursor::WalkCursor;
 /// Selects the keys of a walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WalkFilter {
-    /// Only the keys of the keyspace with this name.
+    /// If `Some`, selects only the keys of the keyspace with this name.
     pub keyspace: Option<String>,
-    /// Only the keys that begin with these bytes. They include the prefix of the cache and the version.
+    /// If `Some`, selects only the keys that begin with these bytes. They include the prefix of the cache
+    /// and the version.
     pub prefix: Option<Vec<u8>>,
 }
 

@@ -29,7 +29,7 @@ pub(super) fn remote_error(error: &Error) -> RemoteError {
     if error.may_be_applied() { remote.maybe_applied() } else { remote }
 }
 
-/// Returns the reply, or an error if the reply is an error.
+/// Returns the reply, or an error if the reply is an error or was too large.
 pub(super) fn accepted(answer: Result<Answered, Error>) -> Result<Answered, Error> {
     match answer {
         Ok(Answered { reply: Reply::Error(text), .. }) => {
@@ -87,7 +87,7 @@ fn times(header: &[u8], now: u64) -> Option<RecordTimes> {
 
 pub(super) fn lookup(answered: Answered, is_plain: bool) -> Result<Option<RemoteRecord>, Error> {
     match answered.reply {
-        // A script's `false`, in versions 2 and 3 of the protocol.
+        // Each of these replies means that the script has returned `false`.
         Reply::Null | Reply::Boolean(false) => Ok(None),
         Reply::List(fields) => {
             let mut fields = fields.into_iter();

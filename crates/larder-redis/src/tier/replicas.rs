@@ -38,9 +38,9 @@ use crate::settings::Settings;
 /// The mark expires after a minute.
 const MARK: &str = "redis.call('DEL', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return 1";
 
-/// Steps 2 and 3: writes the mark with this key, and waits for replicas, for half of the time limit of a
-/// request. Returns the number of replicas that have the mark, and so all earlier writes of this connection's
-/// server.
+/// Runs steps 2 and 3: writes the mark under this key, and waits for replicas, at most for half of the time
+/// limit of a request. Returns the number of replicas that have the mark, and so all earlier writes of this
+/// connection's server.
 ///
 /// The time is shorter than the limit of the reply, so that the server replies with the number of replicas in
 /// time.

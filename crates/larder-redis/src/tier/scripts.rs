@@ -281,9 +281,9 @@ if not h or v:sub(h + 1) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])"
 ));
 
-/// Extends the life of a record for a use. Arguments: the mark of the record, the time that must be left at
-/// most, the new life, both in ms. Bytes 21 to 24 of the record are its mark. Returns whether the life was
-/// extended.
+/// Extends the life of a record for a use. Arguments: the mark of the record, and two times in ms: the
+/// remaining life must be shorter than the first, and the second is the new life. Bytes 21 to 24 of the
+/// record are its mark. Returns whether the life was extended.
 pub(super) static EXTEND: Script = Script::new(reading!(
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 72)
 if type(v) ~= 'string' or #v < 73 or head(v) ~= 25 or v:sub(46, 49) ~= ARGV[1] then return 0 end

@@ -38,7 +38,8 @@ struct Removal {
     generation_key: Option<Vec<u8>>,
     /// The generation whose records are counted.
     ended: Vec<u8>,
-    /// Removes only the keys with this prefix, because the pattern may match keys of other keyspaces.
+    /// If `Some`, removes only the keys with this prefix, because the pattern may match keys of other
+    /// keyspaces.
     only: Option<(Arc<TierState>, RemoteKey)>,
     /// The remaining actions with their key patterns, last one first.
     patterns: Mutex<Vec<(&'static str, Vec<u8>)>>,

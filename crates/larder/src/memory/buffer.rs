@@ -160,7 +160,8 @@ impl WriteBuffer {
         self.waiting.load(Ordering::SeqCst) > 0 && !failpoint_is_set(Failpoint::IgnoreWaiters)
     }
 
-    /// Rejects waiting and later callers, because the writer will commit no more values.
+    /// Rejects waiting and later callers until [`open`](Self::open) is called. In the meantime, the writer
+    /// commits no values.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         let _gate = self.gate.lock();

@@ -3,7 +3,7 @@
 //!
 //! Each second has a list of slots. The lists are in a map ordered by second. Adding or removing a slot
 //! takes O(log n) for n distinct seconds. The index uses eight bytes for each slot. The caller passes the
-//! expiry of a slot, so the index does not store it.
+//! expiry of a slot, so the index does not store it. This expiry includes the grace of the entry.
 
 use std::collections::BTreeMap;
 

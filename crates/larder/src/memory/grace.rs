@@ -18,8 +18,8 @@ pub(crate) struct Grace(u8);
 impl Grace {
     pub(crate) const NONE: Self = Self(0);
 
-    /// Returns the shortest grace that is at least `duration` long. If no grace is, returns the longest,
-    /// which is over ten years.
+    /// Returns the shortest grace that is at least `duration` long. If no grace is that long, returns the
+    /// longest grace, which is over ten years.
     pub(crate) fn at_least(duration: Duration) -> Self {
         if duration.is_zero() {
             return Self::NONE;

@@ -1,7 +1,7 @@
 //! The lookup of several keys at one moment.
 //!
-//! Some keys are in memory, and some are only on disk. No lock covers both tiers, and the disk is read with
-//! no lock held. So the keys are looked up in this order:
+//! Some keys may be in memory, and others only on disk. No lock covers both tiers, and the disk is read
+//! with no lock held. So the keys are looked up in this order:
 //!
 //! 1. Lock the shards of all keys, and look the keys up ([`get_group`](Memory::get_group)). If memory knows
 //!    all keys, this is the moment of the lookup. Otherwise each unknown key gets an epoch token
@@ -13,8 +13,8 @@
 //!    - (a) The snapshot of (2) is still the current one. A replaced snapshot never becomes current again, so
 //!      every key was read from this snapshot. Other lookups still find its entries: none is evicted from
 //!      disk, and the file is not discarded.
-//!    - (b) Memory still does not have the unknown keys, so the snapshot contains them. Their tokens are
-//!      valid, so no range removal has hidden an entry of the snapshot.
+//!    - (b) Memory still does not have the unknown keys, so only the snapshot can contain their entries.
+//!      Their tokens are valid, so no range removal has hidden an entry of the snapshot.
 //!    - (c) The other keys are looked up again, and the new results count. If memory has evicted one of them,
 //!      its content is only on disk.
 //!    - (d) The entries that were read from disk are live. The caller checks this by the time under the

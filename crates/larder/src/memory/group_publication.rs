@@ -16,7 +16,7 @@
 //! 5. Weight is reserved for the values that are stored clean because they will not be committed. These
 //!    values reuse the weight of the values that they replace. If this weight and the free weight are too
 //!    small, the locks are released, other entries are evicted, and the steps begin again at (1).
-//! 6. All changes are made. Each gets a sequence.
+//! 6. All changes are made. Each stored entry and each tombstone gets a sequence.
 //! 7. The locks are released. Then the replaced values are added to the caller's list, and their weight is
 //!    released.
 //!
@@ -46,7 +46,7 @@ use crate::units::Timestamp;
 pub(crate) struct GroupRead<'a> {
     pub(crate) key: SlotKey<'a>,
     pub(crate) lease: LeaseId,
-    /// The entry that was read, or `None` if the key had no live entry.
+    /// The entry that was read, or `None` if the key had no live value.
     pub(crate) entry: Option<ReadEntry>,
     /// Whether the entry was confirmed on disk, in the snapshot that [`GroupConditions::is_current`] checks.
     pub(crate) is_confirmed: bool,
@@ -136,8 +136,8 @@ impl Memory {
         }
     }
 
-    /// Runs steps 1 to 7. `weight` is the weight of all values. `reserved` is the part of `weight` that the
-    /// caller has already reserved.
+    /// Runs steps 1 to 7. `weight` is the weight of all entries that are stored clean. `reserved` is the
+    /// part of `weight` that the caller has already reserved.
     fn publish_locked(
         &self,
         reads: &[GroupRead<'_>],

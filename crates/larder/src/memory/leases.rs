@@ -7,8 +7,8 @@
 //! lease detaches the flight. So a caller after an invalidation never joins a load that began before the
 //! invalidation.
 //!
-//! A promotion has no flight, and from disk it lasts a microsecond. An [`EpochToken`] is enough for a
-//! promotion, and taking the token costs almost nothing.
+//! The promotion of a lookup has no flight, and from disk it lasts a microsecond. An [`EpochToken`] is
+//! enough for it, and taking the token costs almost nothing.
 //!
 //! The lease of a load has a deadline on the real clock. After its deadline the lease is no longer valid,
 //! and the next caller of the key detaches the flight and loads the key. So a lease that is never released
@@ -42,7 +42,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// How long callers do not wait for each other after a holder has declined to fill.
+/// The time after a declined fill during which callers do not wait for each other.
 const PASS_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]

@@ -72,11 +72,11 @@ impl Drop for Released<'_> {
 }
 
 /// Returns the released weight to the budget, and adds the released values to a list. The caller must not
-/// hold a lock.
+/// hold the lock of a shard.
 pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
     let DeferredDrops { values, unsaved, groups, weight } = deferred;
-    // Almost every insert releases one value, and gives its weight to the new entry. The lists are borrowed,
-    // because moving and dropping empty lists takes a tenth of an insert.
+    // In full memory, almost every insert releases one value, and gives its weight to the new entry. The
+    // lists are borrowed, because moving and dropping empty lists takes a tenth of an insert.
     if *weight > 0 {
         budget.release(std::mem::take(weight));
     }

@@ -12,7 +12,8 @@ pub(crate) enum Lookup {
     Value(Value, Timestamp),
     /// The key has a live absence, which expires at this time.
     Absent(Timestamp),
-    /// Neither memory nor a lower tier has a live entry of the key.
+    /// Memory has no live entry of the key, and no record on disk may be served. A server may have an
+    /// entry.
     Negative,
     /// The shard has no entry of the key, but a lower tier may have one.
     Unknown(MissToken),
@@ -57,6 +58,6 @@ pub(crate) enum PreviousState {
     Live,
     /// An absence, an expired entry or a tombstone.
     Dead,
-    /// The shard had no entry of the key, but the disk may have had one.
+    /// The shard had no entry of the key, but a lower tier may have had one.
     Nothing,
 }

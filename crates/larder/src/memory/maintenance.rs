@@ -28,8 +28,8 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes expired clean entries, and returns their number. The first panic of a user's `Drop` is stored
-    /// in `panic`, because the caller must still schedule the next sweep.
+    /// Removes the clean entries whose grace has ended, and returns their number. The first panic of a
+    /// user's `Drop` is stored in `panic`, because the caller must still schedule the next sweep.
     pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
@@ -167,8 +167,8 @@ impl Memory {
         sum
     }
 
-    /// Adds the evictions and expirations of a keyspace that was retired and purged to those of the keyspace
-    /// that replaces it. Removes the counters of the retired keyspace.
+    /// Adds the evictions and expirations of a keyspace that was retired and purged to those of the
+    /// keyspace that replaces it.
     pub(crate) fn pass_counts_on(&self, retired: KeyspaceId, successor: KeyspaceId) {
         for shard in &self.shards {
             shard.write().usages.pass_on(retired, successor);

@@ -87,7 +87,8 @@ pub(crate) struct Memory {
     next_victim: AtomicUsize,
     /// Number of values that memory did not store, because they were too heavy or found no room.
     bypassed: StatisticU64,
-    /// Whether a write to a keyspace of the disk tier was stored although it will not be committed.
+    /// Whether a write to a keyspace of the disk tier may have been stored although it will not be
+    /// committed.
     has_unsaved: AtomicBool,
     /// This lock is held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
@@ -315,8 +316,8 @@ impl Memory {
                 idle = 0;
                 continue;
             }
-            // The shard has no clean entry. If no shard has one, other fills have reserved the room, and
-            // will store their entries soon.
+            // The shard has no clean entry. If no shard has one, other callers have reserved the room, and
+            // will use or release it soon.
             idle += 1;
             if idle > 8 * self.shards.len() {
                 return false;

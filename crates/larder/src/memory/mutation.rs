@@ -53,7 +53,7 @@ impl Mutation {
         }
     }
 
-    /// Returns whether this mutation makes a removal durable. A caller may be waiting for that removal.
+    /// Returns whether this mutation may make a removal durable that a caller waits for.
     pub(crate) fn removes(&self) -> bool {
         self.hides_removal || !self.is_put()
     }

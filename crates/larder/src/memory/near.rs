@@ -1,9 +1,9 @@
 //! Near copies: entries in memory for keys of a remote tier.
 //!
-//! A push says that a key has changed at the server. The push drops the near copy and revokes the epoch
-//! tokens of the key, so that no older answer is filled into memory. Leases and flights stay: the server
-//! also sends a push when a load of this cache takes its lease there. The server decides whether the load in
-//! flight may still fill.
+//! A push of the server says that a key has changed there. The cache then drops the near copy and revokes
+//! the epoch tokens of the key, so that no older answer is filled into memory. Leases and flights stay: the
+//! server also sends a push when a load of this cache takes its lease there. The server decides whether the
+//! load in flight may still fill.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -26,7 +26,7 @@ impl Memory {
     }
 
     /// Returns the extras of the near copy of a key, if the copy still has this expiry. A copy with another
-    /// expiry is of another answer.
+    /// expiry comes from another answer of the server.
     pub(crate) fn near_extras(&self, key: SlotKey<'_>, expires_at: Timestamp) -> Option<EntryExtras> {
         self.read(key.hash)?.extras_expiring_at(key, expires_at)
     }

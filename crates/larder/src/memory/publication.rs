@@ -28,7 +28,7 @@ use crate::units::Timestamp;
 #[derive(Clone, Copy)]
 pub(crate) struct Publication<'a> {
     pub(crate) lease: LeaseId,
-    /// The entry that was read after the lease was taken, or `None` if the key had no live entry.
+    /// The entry that was read after the lease was taken, or `None` if the key had no live value.
     pub(crate) read: Option<ReadEntry>,
     /// Returns the current time. The call runs under the shard's lock.
     pub(crate) now: &'a dyn Fn() -> Timestamp,

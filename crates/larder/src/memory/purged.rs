@@ -8,7 +8,7 @@ pub(crate) struct Purged {
     /// Number of live entries of keyspaces whose lowest tier is memory. Near copies of a remote tier are not
     /// counted: the server counts its records.
     pub(crate) only_in_memory: u64,
-    /// Keys of the disk tier that memory had. The `bool` says whether the key's entry was live. The records
+    /// Keys of the disk tier that memory had. The `bool` says whether the key had a live value. The records
     /// of these keys on disk are not counted again. The list contains all uncommitted keys, and a bounded
     /// number of committed keys.
     pub(crate) memory_keys: Vec<(StoredKey, bool)>,

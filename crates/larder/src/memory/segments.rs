@@ -81,8 +81,8 @@ impl<T: Clone> Segments<T> {
 }
 
 /// Reserves room for `more` elements at the end of a list that lives long and mostly grows. A full list
-/// grows by an eighth, or by more if `more` elements need more room. Doubling would leave a third of the
-/// list empty on average.
+/// grows by an eighth, but by at least 16 elements, and by at least `more`. Doubling could leave half of
+/// the list empty.
 pub(super) fn make_room<T>(list: &mut Vec<T>, more: usize) {
     if list.capacity() - list.len() < more {
         list.reserve_exact(more.max(list.len() / 8).max(16));

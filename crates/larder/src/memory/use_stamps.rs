@@ -36,9 +36,9 @@
 //! full, only a flush and a close commit stamps, in transactions without deletions. So the failure of these
 //! transactions affects no removal.
 //!
-//! The list is bounded. While the list is full, a use extends the expiry at most in memory, and is counted
-//! as dropped. The entry may then be deleted from disk at its earlier expiry. So it may be missing after an
-//! eviction from memory or a restart. No stamp can then bring it back.
+//! The list is bounded. While the list is full, a use of a key without a stamp extends the expiry at most
+//! in memory, and is counted as dropped. The entry may then be deleted from disk at its earlier expiry. So
+//! it may be missing after an eviction from memory or a restart. No stamp can then bring it back.
 //!
 //! A crash loses the uncommitted stamps. So after a crash an entry may expire earlier, but never later.
 

@@ -101,8 +101,8 @@ impl Memory {
         }
     }
 
-    /// Marks a committed key clean. The snapshot of the commit is already installed (invariant 2 of
-    /// `docs/design.md`).
+    /// Marks a drained key clean. Its change was committed, and the snapshot of the commit is already
+    /// installed (invariant 2 of `docs/design.md`); or the file was discarded.
     pub(crate) fn mark_clean(&self, mutation: &Mutation, evicted_values: &mut EvictedValues) {
         let key = self.key(&mutation.key);
         let (weight, passed) = match &mutation.change {

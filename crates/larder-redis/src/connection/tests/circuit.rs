@@ -140,7 +140,7 @@ fn serve(mut client: &UnixStream, manner: &Mutex<Manner>, gets: &AtomicUsize) {
                 let manner = *manner.lock();
                 match manner {
                     Manner::Serves => "+v\r\n".to_owned(),
-                    // A reply to a later request would be taken for that to this one.
+                    // A reply to a later request would count as the reply to this request.
                     Manner::IsSilent => {
                         while read_request(&mut requests).is_some() {}
                         return;

@@ -108,7 +108,7 @@ fn a_reply_that_is_too_large_is_dropped_and_the_next_one_is_read() {
         text(101),
         // Two strings exceed the limit together, and more elements follow, including strings and lists.
         [b"*5\r\n".as_slice(), &text(60), &text(60), b":1\r\n*2\r\n+a\r\n$-1\r\n", &text(500)].concat(),
-        // A list with more elements than the limit allows.
+        // This list has more elements than the limit allows.
         [b"*6\r\n".as_slice(), &b":1\r\n".repeat(6)].concat(),
         [b"*1\r\n*1\r\n".as_slice(), &text(101)].concat(),
     ];

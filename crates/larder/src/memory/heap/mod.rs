@@ -82,8 +82,8 @@ macro_rules! heap_size {
 
 /// Returns how many bytes an allocator uses for a block of `bytes` bytes. Returns 0 for 0 bytes.
 ///
-/// The result matches glibc: `bytes` plus eight, rounded up to a multiple of sixteen, and at least 32. Other
-/// allocators use slightly less.
+/// The result matches glibc: `bytes` plus eight, rounded up to a multiple of sixteen, and at least 32.
+/// Other allocators may use slightly more or less.
 #[must_use]
 pub const fn block(bytes: usize) -> usize {
     const HEADER: usize = 8;

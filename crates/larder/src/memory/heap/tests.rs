@@ -13,7 +13,6 @@ fn a_block_takes_what_an_allocator_takes() {
     assert_eq!(asked.map(block), [0, 32, 32, 48, 48, 64, 112, 4112]);
 }
 
-/// Checks `heap_size` against a sum that is computed block by block.
 #[test]
 fn what_is_owned_is_counted_block_by_block() {
     let strings: Vec<String> = (0..100).map(|_| text(10)).collect();

@@ -27,7 +27,7 @@ pub(super) enum QueueOfEntry {
 pub(super) struct EntryFlags(Vec<AtomicU8>);
 
 impl EntryFlags {
-    /// Extends the list to include this slot. A full list grows by an eighth.
+    /// Extends the list to include this slot. A full list grows by at least an eighth.
     pub(super) fn cover(&mut self, id: SlotId) {
         let wanted = id as usize + 1;
         if self.0.len() < wanted {

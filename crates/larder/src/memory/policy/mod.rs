@@ -83,7 +83,7 @@ pub(super) struct Policy {
     /// The newest warm-up entry, or [`NONE`] if none is left. All older entries of the small queue are
     /// warm-up entries too.
     warmup_cursor: SlotId,
-    /// Whether an entry has ever been evicted. Until then the sketch counts no uses.
+    /// Whether `evict` was ever called. Until then the sketch counts no uses.
     is_full: bool,
     /// Number of entries for which the sketch and the ghosts are sized. `usize::MAX` before the first
     /// eviction.

@@ -32,8 +32,8 @@ pub(crate) struct SlotContent {
 
 impl Shard {
     /// Calls `show` with each key of up to `most` slots, starting at slot `from`. Returns the next slot to
-    /// visit, or `None` at the end. A key stays in its slot while the shard has the key, so the caller
-    /// misses no key.
+    /// visit, or `None` at the end. A key stays in its slot while the shard has the key. So a caller that
+    /// visits all slots misses no key that the shard has all the time.
     pub(in crate::memory) fn list_part(
         &self,
         (from, most): (SlotId, SlotId),

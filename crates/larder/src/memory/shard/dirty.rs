@@ -141,8 +141,8 @@ impl Shard {
         self.ranges.clear();
     }
 
-    /// Adds the keys of the dirty list to `out` for the writer, and clears the list. The keys stay dirty. A
-    /// value whose grace has ended becomes a tombstone.
+    /// Adds the keys of the dirty list to `out` for the writer, and clears the list. The keys stay dirty.
+    /// An entry whose grace has ended becomes a tombstone.
     pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
@@ -175,9 +175,10 @@ impl Shard {
         }
     }
 
-    /// Marks a key clean after its commit, if the key has not changed since. The snapshot of the commit is
-    /// already installed. If `keep` is set, the caller has reserved the value's weight in the budget. If
-    /// not, the value leaves memory. Returns whether the value stays in memory.
+    /// Marks a drained key clean, if the key has not changed since the drain. Its change was committed, and
+    /// the snapshot of the commit is already installed; or the file was discarded. If `keep` is set, the
+    /// caller has reserved the value's weight in the budget. If not, the value leaves memory. Returns
+    /// whether the value stays in memory.
     pub(crate) fn mark_clean(
         &mut self,
         key: SlotKey<'_>,

@@ -210,8 +210,8 @@ fn what_is_evicted_may_write_a_large_value_when_it_is_dropped() {
         value: Some(Arc::new(WritesOnDrop(Arc::downgrade(&memory)))),
         ..clean(weight)
     };
-    // Each value is first evicted for a clean entry, in its own shard or in another shard. Then values are
-    // evicted for a large value.
+    // In the loop, each value is evicted for a clean entry of its own shard or of another shard. After the
+    // loop, a value is evicted for a large value.
     for key in 2..40 {
         commit(&memory, None);
         store(key, writes(1_000));

@@ -43,9 +43,10 @@ pub struct NewEntry {
     /// The time at which the entry expires. [`Timestamp::NEVER`] if it never expires. Lookups do not change
     /// this time.
     pub expires_at: Timestamp,
-    /// The time from which the entry may be deleted: the expiry plus the grace time. During the grace time, a
-    /// lookup whose load fails may return the entry. A time before the expiry is raised to the expiry. A time
-    /// more than twelve and a half years after the expiry is lowered to that maximum.
+    /// The time from which the entry may be deleted: the expiry plus the grace time. During the grace time,
+    /// a lookup whose load fails may return the entry. A time before the expiry is raised to the expiry. A
+    /// time more than twelve and a half years after the expiry is lowered to that maximum. An absence has
+    /// no grace time: it may be deleted from its expiry on.
     pub delete_after: Timestamp,
     /// The fingerprint of the value's shape at the time of writing, if there is one.
     pub fingerprint: Option<u64>,

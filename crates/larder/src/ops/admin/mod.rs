@@ -63,8 +63,8 @@ pub struct Compacted {
 
 /// A cache file that this process owns, and changes without opening a cache.
 ///
-/// After a change fails, every later call that returns a `Result` returns the same error. Drop this value
-/// then, and open the file again.
+/// After a change of the file fails, every later call that returns a `Result` returns the same error. Drop
+/// this value then, and open the file again.
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {

@@ -128,7 +128,7 @@ fn what_is_written_by_hand_is_found_by_the_cache() {
 fn time_begins_at_the_files_mark_where_the_clock_is_behind() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop.larder");
-    // A time far ahead of the system's clock.
+    // This time is far ahead of the system's clock.
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(4_102_444_800_000)));
     let cache = Cache::builder().path(&path).clock(clock.clone()).open().unwrap();
     cache.keyspace(PRODUCTS).unwrap().insert("P1", 1).unwrap();

@@ -150,8 +150,8 @@ fn at(shared: &Shared, keyspace: &str, key: &str, wants: KeyQuery) -> Result<Vec
     Ok(done(&look::key(shared, &target, &key, wants)))
 }
 
-/// Refuses a request for a key in a remote keyspace. Memory holds near copies of only some entries, and a
-/// near copy may be older than the entry at the server.
+/// Refuses a request for the keys of a remote keyspace. Memory holds near copies of only some entries, and
+/// a near copy may be older than the entry at the server.
 fn refuse_remote(target: &Target) -> Result<(), Refusal> {
     if !target.id.is_remote() {
         return Ok(());

@@ -27,7 +27,7 @@ pub(super) struct Peer {
     input: Vec<u8>,
     output: Vec<u8>,
     sent: usize,
-    /// Time at which the peer is disconnected.
+    /// Time at which the peer is disconnected, unless it watches a stream.
     deadline: Deadline,
     /// Whether the peer has closed its side for writing, or has sent a line that is too long.
     has_ended: bool,

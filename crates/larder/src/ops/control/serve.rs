@@ -84,7 +84,6 @@ impl Server {
         }
         let timeout = wait.map(|wait| Timespec {
             tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
-            // Rounded up, so that the poll does not return before the deadline.
             tv_nsec: i64::from(wait.subsec_nanos()),
         });
         match poll(&mut fds, timeout.as_ref()) {

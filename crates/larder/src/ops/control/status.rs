@@ -112,8 +112,8 @@ pub struct KeyStatus {
     /// The sequence of the change that wrote the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
-    /// The time at which the entry was written, in milliseconds since 1970. Known only if the entry is dirty
-    /// or is on disk, because memory does not keep this time for clean entries.
+    /// The time at which the entry was written, in milliseconds since 1970. Known only if the entry waits
+    /// for its commit or is on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written_at_ms: Option<u64>,
     /// The time at which the entry expires, in milliseconds since 1970. 2⁶⁴ − 1 means never

@@ -118,8 +118,8 @@ fn what_a_client_sends_reads_back() {
         assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
         assert_eq!(Request::read(&line), Ok(request));
     }
-    // The longest key in its longest form: each byte is a control character, for which JSON has an escape
-    // of six bytes.
+    // This is the longest key in its longest form: each byte is a control character, for which JSON has an
+    // escape of six bytes.
     let longest = "\u{1}".repeat(crate::format::key::MAX_KEY_LEN - 2);
     let spelled = serde_json::to_string(&longest).unwrap().len() + 255 * 6 + 100;
     assert!(spelled < MAX_LINE && 2 * crate::format::key::MAX_KEY_LEN < MAX_LINE);
@@ -132,7 +132,7 @@ fn statistics_survive_the_wire() {
     let stats = cache.stats();
     let wire = serde_json::to_string(&stats).unwrap();
     assert_eq!(serde_json::from_str::<crate::stats::Stats>(&wire).unwrap(), stats);
-    // An answer from another version of larder: it lacks known fields and has an unknown one.
+    // This answer comes from another version of larder. It lacks known fields, and has an unknown field.
     let other = r#"{"misses":3,"colour":"red","disk":{"state":"suspended"}}"#;
     let read: crate::stats::Stats = serde_json::from_str(other).unwrap();
     assert_eq!((read.misses, read.disk.unwrap().state), (3, crate::stats::DiskState::Suspended));

@@ -136,8 +136,8 @@ impl FileVerifyReport {
 }
 
 impl Inspector {
-    /// Checks every page and every record of the file, in its committed state. After every few records, calls
-    /// `progress` with the number of checked records and the total.
+    /// Checks every page and every record of the file, in its committed state. After every few hundred
+    /// records, calls `progress` with the number of checked records and the total.
     ///
     /// While the owner writes to the file, the check of the pages and the check of the records each use the
     /// state of one commit. If the owner commits without a pause, the state of the pages may stay

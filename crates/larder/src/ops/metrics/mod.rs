@@ -3,8 +3,8 @@
 //!
 //! A [`Publisher`] reads [`Cache::stats`] and passes the numbers, under the names in [`METRICS`], to the
 //! recorder that the application has installed. It does so when the application calls
-//! [`Publisher::publish`]. Call it about as often as the metrics are scraped. Publishing takes one short
-//! lock for each shard, so it hardly slows lookups.
+//! [`Publisher::publish`]. Call it about as often as the metrics are scraped. Publishing takes only short
+//! locks, so it hardly slows lookups.
 //!
 //! ```
 //! use larder::{Cache, metrics::Publisher};

@@ -54,7 +54,7 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
-    /// The kinds that have a count, with that count.
+    /// The verbs that have a count, with that count.
     pub(super) const COUNTED: [(Self, Count); 7] = [
         (Self::MemoryHit, Count::MemoryHits),
         (Self::DiskHit, Count::DiskHits),

@@ -171,7 +171,7 @@ fn pages_have_every_key_of_both_tiers_once_and_in_order() {
     let cache = bench.open();
     let names = cache.keyspace(NAMES).unwrap();
     let mut expected: BTreeSet<String> = (0..60).step_by(2).map(key).collect();
-    // Entries that are only in memory, newer than the record on disk, promoted, removed, or expired.
+    // Some entries are only in memory, newer than the record on disk, promoted, removed, or expired.
     for number in (0..60).step_by(5) {
         names.insert(&key(number), "new".to_owned()).unwrap();
         expected.insert(key(number));

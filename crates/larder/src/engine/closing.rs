@@ -33,7 +33,7 @@ enum ClosingStage {
     Closed,
 }
 
-/// What the next caller must still wait for.
+/// The threads and the answer that the next caller must still wait for.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     pub(crate) threads: Vec<JoinHandle<()>>,
@@ -46,7 +46,7 @@ pub(super) struct Ending {
 pub(super) enum ClosingTurn {
     /// Close the cache.
     First,
-    /// Wait for what a thread of the cache has left, and then finish closing.
+    /// Wait for the threads and the answer that are left, and then finish closing.
     Next(Ending),
     /// Do nothing, and return this result.
     Over(Result<(), Error>),
@@ -78,8 +78,8 @@ impl Closing {
         }
     }
 
-    /// Ends the turn of the calling thread. `left` is what the next caller must wait for. `None` means that
-    /// the cache is closed.
+    /// Ends the turn of the calling thread. If `left` is `None`, the cache is closed. Otherwise the next
+    /// caller does the remaining work.
     pub(crate) fn end(&self, left: Option<Ending>, failure: Option<ErrorCause>) -> Result<(), Error> {
         let mut progress = self.progress.lock();
         progress.stage = left.map_or(ClosingStage::Closed, ClosingStage::Left);

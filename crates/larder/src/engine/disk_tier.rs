@@ -18,7 +18,7 @@ pub(crate) struct DiskTier {
     pub(super) uses: Uses,
     /// The maximum number of rows of a small range removal. A small range removal is committed as a whole.
     pub(super) range_rows: usize,
-    /// The generation of the latest snapshot in which a lookup reported a fault.
+    /// The highest generation of a snapshot in which a read has failed.
     reported_generation: AtomicU64,
     damaged_records: StatisticU64,
     read_faults: StatisticU64,

@@ -26,9 +26,9 @@
 //! itself, because any thread may poll it. Each thread lists the loaders that it is running ([`current`]), so
 //! that the graph knows which loader a wait belongs to.
 //!
-//! The graph contains only loads with a known leader: in `get_or_load` and its variants, on a thread of the
-//! [pool](super::load_pool), or in an asynchronous call. A thread of the pool becomes the leader before it
-//! runs the loader, and so before its own waits. So the wait that would complete a cycle sees the whole
+//! A cycle is found only through loads with a known leader: in `get_or_load` and its variants, on a thread of
+//! the [pool](super::load_pool), or in an asynchronous call. A thread of the pool becomes the leader before
+//! it runs the loader, and so before its own waits. So the wait that would complete a cycle sees the whole
 //! cycle.
 //!
 //! A load in the queue of the pool has no leader yet. Another load that is ahead in the queue may wait for

@@ -5,7 +5,8 @@
 //!
 //! 1. A caller submits a load under the pool's lock. If a thread is idle, it takes the load. If no thread is
 //!    idle and the pool may have another thread, a thread is started. Otherwise the load is queued. The
-//!    caller gets the load back if the queue is full, or if the pool has no threads and none can be started.
+//!    caller gets the load back if the queue is full, if the pool has no threads and none can be started, or
+//!    if the pool is closed.
 //! 2. A thread runs one load after another, with no lock held, and catches panics. Refreshes run after the
 //!    loads that callers wait for. Refreshes have a separate queue, so that they do not fill the queue of the
 //!    other loads.
@@ -51,7 +52,8 @@ thread_local! {
 pub(crate) enum LoadReason {
     /// A caller waits for the value.
     Call,
-    /// The value is old, or the application requested a refresh. No caller waits for the value.
+    /// The value is old, or the application requested a refresh. The caller that submits the load does not
+    /// wait for it.
     Refresh,
 }
 

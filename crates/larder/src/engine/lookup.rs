@@ -1,8 +1,8 @@
 //! Lookups of a key in memory first, then in the snapshot of the disk. [`super::remote::lookup`] asks a
 //! server.
 //!
-//! The snapshot is loaded after the lookup in the shard. So every committed entry that left the shard
-//! before that lookup is in the snapshot.
+//! The snapshot is loaded after the lookup in the shard. So the snapshot shows the commit of every entry that
+//! left the shard before that lookup.
 //!
 //! Each lookup checks the expiry, here and in the shard. Without a grace, no lookup finds an expired entry,
 //! even if the entry is not swept yet.
@@ -94,9 +94,10 @@ impl Tiers {
     }
 
     /// Reads the record of a key from disk. Returns `None` if there is no record or no snapshot, if the
-    /// record's sequence is not above `min_visible_sequence`, if the record expired more than `grace`
-    /// before the earliest possible time, or if it can't be read. Counts damage and read faults. The caller
-    /// must check the expiry again after decoding. Marks the key of a returned record as used on disk.
+    /// record's sequence is not above `min_visible_sequence`, if the record expired more than `grace` before
+    /// the earliest possible time, or if it can't be read. Counts read faults, and also damage if `grace` is
+    /// zero. The caller must check the expiry again after decoding. Marks the key of a returned record as
+    /// used on disk.
     ///
     /// Returns `None` in a forked child. Threads of the parent may have held the locks of the store's page
     /// cache at the fork. The parent may also reuse the pages of the snapshot.
@@ -125,8 +126,8 @@ impl Tiers {
         Some(StoredRecord { snapshot, ..record })
     }
 
-    /// Parses a record. Returns `None` if the record is not visible, or expired more than `grace` before
-    /// `now`. Counts a damaged record only if `grace` is zero.
+    /// Parses a record. Returns `None` if the record is damaged or not visible, or expired more than `grace`
+    /// before `now`. Counts a damaged record only if `grace` is zero.
     pub(super) fn live_record(
         &self,
         key: SlotKey<'_>,
@@ -265,7 +266,8 @@ impl Tiers {
 
     /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing
     /// entry, such as an iteration, a count or a removal. If the writer thread has withdrawn the snapshot to
-    /// make room, waits for the next snapshot. Returns `None` while the disk tier is off.
+    /// make room, waits for the next snapshot. Returns `None` while the disk tier is off, after the cache was
+    /// closed, and in a forked child.
     pub(super) fn awaited_snapshot(&self) -> Option<Arc<StoreSnapshot>> {
         if !self.process.is_current() {
             return None;
@@ -349,7 +351,7 @@ impl Tiers {
 
     /// Passes to `show` the records on disk whose keys begin with `prefix` and come after the key `after`, in
     /// key order, until `show` returns false. If `after` is `None`, begins with the first record. Returns
-    /// whether all of these records were passed.
+    /// whether all of these records were passed. Without a snapshot, passes no record and returns true.
     ///
     /// # Errors
     /// Returns the reason why the records can't be read.

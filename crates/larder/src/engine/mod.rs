@@ -2,8 +2,8 @@
 //!
 //! - A lookup searches memory, and then the snapshot of the disk ([`lookup`]) or the server ([`remote`]). A
 //!   value found there is copied into memory ([`promotion`]).
-//! - A removal from the file inserts a tombstone in memory ([`tombstone`], [`removal`]), and waits for the
-//!   commit.
+//! - A removal from the file inserts a tombstone for its key or its range in memory ([`tombstone`],
+//!   [`removal`]), and is then committed.
 //! - An atomic change is published only if no other change of its keys came first. Callers that lose too many
 //!   rounds take [`turns`].
 //! - Concurrent loads of the same key share a flight ([`flights`]).

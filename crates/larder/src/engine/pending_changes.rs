@@ -1,4 +1,4 @@
-//! Tracks the changes that async code has begun on worker threads: inserts, removals and atomic changes.
+//! Tracks the changes that async code has begun.
 //!
 //! These changes complete even if their futures are dropped. So closing the cache waits for the changes that
 //! were begun before the close ([`PendingChanges::wait`]). The close does not wait for later changes.

@@ -34,8 +34,7 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
 
-/// The sequence of all near copies of a remote tier. It is lower than the sequence of every change of this
-/// cache.
+/// The sequence of all near copies of a remote tier. No change of this cache has a lower sequence.
 const NEAR_SEQUENCE: u64 = 1;
 
 /// A lease on a key. Dropping this value releases the lease.
@@ -111,8 +110,8 @@ impl<V> DecodedEntry<V> {
         Self { remote: Some(origin), sequence: NEAR_SEQUENCE, grace: Grace::NONE, extras, ..self }
     }
 
-    /// Returns whether a use may be recorded based on this record. Returns false if the entry's expiry was
-    /// found in another place.
+    /// Returns whether a use may be recorded based on this record: uses extend the life of the entry, and its
+    /// expiry was found in the record or at its stamp.
     pub(crate) fn has_snapshot(&self) -> bool {
         self.snapshot.is_some()
     }
@@ -146,7 +145,8 @@ impl Shared {
         self.decode_record(keyspace, key, &record, Duration::ZERO)
     }
 
-    /// Like [`read_entry`](Self::read_entry), but also reads an entry that expired up to `grace` ago.
+    /// Like [`read_entry`](Self::read_entry), but only from disk, and also reads an entry that expired up to
+    /// `grace` ago.
     fn read_entry_in_grace<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -252,7 +252,8 @@ impl Shared {
         }
     }
 
-    /// Copies into memory an entry that was read from disk or from a server, if `permit` is still valid.
+    /// Copies into memory an entry that was read from disk or from a server, if `permit` is still valid. An
+    /// entry from a server is copied only if the server pushes later changes of its key.
     pub(crate) fn promote<V: Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,

@@ -5,8 +5,8 @@
 //!    are revoked. A scope is purged from the shards, which after that ignore older entries of the scope on
 //!    disk. So a removal is visible immediately, and no running load or promotion can undo it.
 //! 2. On the calling thread, count the entries that a scope has on disk
-//!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). Memory has no entries of the scope any
-//!    more. If the scope is small, the commit counts its entries again, exactly.
+//!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). If the scope is small, the commit
+//!    counts its entries again, exactly.
 //! 3. Commit all removals.
 //!
 //! Callers remove a source before the entries that are derived from it. Between the two removals, another
@@ -56,7 +56,7 @@ impl Removal<'_> {
     }
 }
 
-/// The result of the removal from memory, and the work that is left for the commit.
+/// The result of the removals from memory and at the server, and the work that is left for the commit.
 #[derive(Default)]
 struct PendingRemovals {
     live: u64,
@@ -174,7 +174,7 @@ impl Shared {
         closure_keys::refuse_in_closure(&self.tiers.memory, covers)
     }
 
-    /// Runs steps 1 and 2.
+    /// Runs steps 1 and 2. Also removes the entries at a server.
     fn remove_from_memory<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,

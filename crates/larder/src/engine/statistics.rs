@@ -106,7 +106,6 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     }
 }
 
-/// What a keyspace uses of the disk tier, and how many of its entries were evicted or expired.
 struct DiskUsage {
     entries: u64,
     bytes: u64,

@@ -206,8 +206,8 @@ impl Tiers {
         Ok((swept, has_more))
     }
 
-    /// Returns whether the entries on disk use most of the space that they may use. Then the next commits
-    /// will evict live entries, unless expired entries are swept soon.
+    /// Returns whether the entries on disk use most of the space that they may use. Then the next commits may
+    /// evict live entries, unless expired entries are swept soon.
     pub(super) fn is_nearly_full(&self) -> bool {
         self.disk.with_status(|status| status.bytes > status.usable - status.usable / ROOM_SHARE)
     }
@@ -277,8 +277,8 @@ impl Tiers {
     /// Panics if two of the values disagree.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn validate_at_end(&self) {
-        // The thread of a remote tier may outlive the close. If it loses the connection at that time, it
-        // drops all near copies, behind a barrier in each shard.
+        // The thread of a remote tier may outlive the close. While it drops near copies, the counters may
+        // disagree. So the checks wait until that thread has finished.
         let _drops = self.remote().map(|remote| remote.drops.write());
         self.memory.validate_at_end();
         if self.has_disk() {

@@ -14,19 +14,19 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// What a tombstone removed.
+/// The state of an entry that a tombstone has removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RemovedEntry {
     Live,
-    /// No live value. The tombstone must still be committed, because the disk may have an expired entry or an
-    /// absence. After the removal, the next load must query the source.
+    /// No live value was found. The tombstone must still be committed, because the disk may have an entry or
+    /// an absence. After the removal, the next load must query the source.
     Dead,
     /// Neither memory nor the disk has an entry for the key. No tombstone and no commit are needed.
     Nothing,
 }
 
 impl Tiers {
-    /// Inserts a tombstone for a key of a keyspace on disk. Returns what it removed.
+    /// Inserts a tombstone for a key of a keyspace on disk.
     ///
     /// # Errors
     /// Returns [`Error::Closed`] when the cache is closed, because no writer would commit the tombstone.

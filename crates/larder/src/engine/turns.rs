@@ -11,8 +11,8 @@
 //!    queue. It waits until its place is the first. The caller with the first place has the turn.
 //! 3. The caller keeps the turn for its further rounds. It leaves the queue when the change succeeds, fails
 //!    or panics. Then the next place has the turn.
-//! 4. A turn lasts for at most [`MAX_TURN`], in real time. After that, a waiting caller removes the first
-//!    place from the queue, and its holder continues without a turn.
+//! 4. When a turn has lasted for [`MAX_TURN`], in real time, a waiting caller removes the first place from
+//!    the queue, and its holder continues without a turn.
 //!
 //! A caller that began its round before (2) may still publish it. So the holder of the turn loses at most one
 //! more round to each of these callers. Inserts and removals do not wait for turns, and may still make the
@@ -52,7 +52,7 @@ struct Queues {
     of_keys: HashMap<Box<[u8]>, TurnQueue>,
 }
 
-/// The places of the callers that change a key. There is at least one place.
+/// The places of the callers that take turns to change a key. There is at least one place.
 #[derive(Debug)]
 struct TurnQueue {
     places: VecDeque<u64>,

@@ -7,8 +7,8 @@
 //! The protocol uses one connection at a time. A *push* is a message from the server: the slots of some
 //! keys, or possibly all slots, have changed.
 //!
-//! 1. After connecting, the tier asks the server to push the changes of the keys that this client reads, and
-//!    waits for the answer. Until then it sends no request of the cache. The connection then gets a new
+//! 1. After connecting, the tier asks the server to push the changes of all keys that this client will read,
+//!    and waits for the answer. Until then it sends no request of the cache. The connection then gets a new
 //!    [generation](RemoteTier::generation).
 //! 2. One thread reads the connection, and handles answers and pushes in the order of the stream. For a push,
 //!    it calls [`NearTier`]. It delivers no later answer before that call has returned.
@@ -20,30 +20,31 @@
 //!    errors. Only after that may it connect again.
 //! 5. The cache may return a value from memory only if the validity that it read *before* the value is still
 //!    current *after* it has read the value. The validity of a connection ends a fixed time after the *send*
-//!    time of the last PING that was answered. When that answer arrives, every push of a change that was
-//!    acknowledged before the send time has been handled. The clock of the validity keeps counting while the
+//!    time of a PING, or earlier. The tier counts a PING only when every push of a change that was
+//!    acknowledged before its send time has been handled. The clock of the validity keeps counting while the
 //!    machine is suspended.
 //!
 //! A key in a request is the keyspace's number (4 bytes, big endian), then the encoded key. The number is
 //! valid in this process only. [`register`](RemoteTier::register) tells the tier the name and the version to
 //! use at the server.
 //!
-//! **A slot** at the server holds a record, a lease marker, a watch mark, or nothing. A lease marker is
-//! never a value: for [`get`](RemoteTier::get) it is a miss. A watch mark stands for an empty slot: any
-//! change of the slot ends it ([`watch`](RemoteTier::watch)). The bytes of a record, which larder encodes,
-//! begin with a checksum and a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value
-//! alone. The tier stores the bytes unchanged, after a mark of the tier if it needs one. Except for raw
-//! records, no two writes have the same bytes, so equal bytes mean an unchanged slot.
+//! **A slot** at the server holds a record, a lease marker, a watch mark, or nothing. A lease marker is never
+//! a value: for [`get`](RemoteTier::get) it is a miss. A watch mark stands for an empty slot: any change of
+//! the slot ends it ([`watch`](RemoteTier::watch)). The bytes of a record, which larder encodes, begin with a
+//! checksum and a format number. A record in [`Format::Raw`](crate::Format::Raw) is the value alone. The tier
+//! stores the bytes unchanged, after a header of its own if it needs one. Except for raw records, no two
+//! writes have the same bytes, so equal bytes mean an unchanged slot.
 //!
 //! **A use** of a record in a keyspace with a time to idle [extends](RemoteTier::extend) its life at the
-//! server. The tier stores with such a record when it was stored, and when its life ends at the latest,
-//! both by the clock of the server. For `extend`, it reads the mark and the times in the header of the
-//! record: bytes 20 to 23, and the expiry and the end of the grace in bytes 32 to 47. Their difference is
-//! the grace.
+//! server. With such a record, the tier stores two times by the clock of the server: when the record was
+//! stored, and when its life ends at the latest. For `extend`, the tier reads the header of the record: the
+//! mark in bytes 20 to 23, the expiry in bytes 32 to 39, and the end of the grace in bytes 40 to 47. The
+//! difference of the last two is the length of the grace.
 //!
-//! **A range** is all keys with a common prefix. Each range has a random generation, which a removal of the
-//! range replaces. A record is a miss if it was stored under another generation of a range that contains its
-//! key. The [`LeaseToken`] may carry the generations that were read with the lease.
+//! **A range** is all keys with a common prefix. After a removal of the range, no earlier record of these
+//! keys is found, and no earlier lease fills a slot. A tier may remove the slots one by one. It may also give
+//! a range a random generation, which the removal replaces: a record or a lease of another generation is then
+//! void. The [`LeaseToken`] may carry the generations that were read with the lease.
 //!
 //! The tier answers every request within its own time limit. If it drops a [`RemoteReply`], the caller gets
 //! an error.

@@ -103,9 +103,10 @@ impl<T> RemoteAnswer<T> {
     /// Waits for the answer on the calling thread. The tier sends it within its own time limit.
     ///
     /// # Errors
-    /// Returns the error that the tier sent.
+    /// Returns the error that the tier sent, or an error if the tier has dropped the sender. In a child that
+    /// was forked after the request, returns an error.
     pub fn wait(self) -> RemoteResult<T> {
-        // In a forked child, the lock may stay locked forever, and only the parent has the sender.
+        // In a forked child, the lock may stay locked forever, and only the parent gets the answer.
         if !self.process.is_current() {
             return forked();
         }

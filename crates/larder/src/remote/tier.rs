@@ -22,7 +22,7 @@ pub type RemoteKey = Box<[u8]>;
 ///
 /// # Cost
 /// The table counts the requests to the server. All requests of one call are sent at once, except those of a
-/// walk.
+/// walk, and those for the rest of an answer that was too long for one reply.
 ///
 /// | methods | requests |
 /// |---|---|
@@ -30,7 +30,7 @@ pub type RemoteKey = Box<[u8]>;
 /// | `commit`, `watch` | one |
 /// | `get_many`, `remove` | one for as many keys as the tier puts into one: 4 in `larder-redis` |
 /// | `scan` | one |
-/// | `remove_range`, `remove_all` | one for each page of a walk, one after another. Redis walks over all keys of its database, 500 in a page |
+/// | `remove_range`, `remove_all` | at least one for each page of a walk, one after another. In `larder-redis`, a page has about 500 of all keys of the database |
 /// | `attach`, `register`, `name`, `generation`, `validity`, `is_current`, `close` | none |
 ///
 /// # Examples
@@ -65,8 +65,9 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// one would become stale.
     fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError>;
 
-    /// Registers a keyspace. The cache calls this before the keyspace's first request, and again with a new
-    /// number when the keyspace is reopened. The name and the version identify the keyspace on all machines.
+    /// Registers a keyspace. The cache calls this before the keyspace's first request, and again, with a new
+    /// number, when the keyspace is opened with another type or version. The name and the version identify
+    /// the keyspace on all machines.
     ///
     /// # Errors
     /// Returns an error if the tier cannot store this keyspace.
@@ -94,9 +95,10 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// The records are not read at the same moment.
     fn get_many(&self, keys: Vec<RemoteKey>, reply: RemoteReply<Vec<Option<RemoteRecord>>>);
 
-    /// Atomically reads a key, or takes the lease to fill it for `length`. The answer is `Busy` if another
-    /// client or an earlier request has the lease, and `Fenced` if the key has a fence. A keyspace in the raw
-    /// format has no leases, so a miss is answered with `Unleased`.
+    /// Atomically reads a key, or takes the lease to fill it. The lease lasts for `length`. If the slot has
+    /// no record, the answer is `Busy` if another client or an earlier request has the lease, and `Fenced` if
+    /// the key has a fence. A keyspace in the raw format has no leases, so a miss is answered with
+    /// `Unleased`.
     fn lease(&self, key: RemoteKey, length: Duration, reply: RemoteReply<LeaseReply>);
 
     /// Replaces the lease marker that has this token with a record. If the slot has changed since the lease
@@ -169,14 +171,14 @@ pub trait RemoteTier: Debug + Send + Sync {
     ///   life.
     ///
     /// The record then lives for [`life`](RecordUse::life), but not past its [limit](IdleLife::limit), and is
-    /// kept for its grace after that. Its bytes do not change, and nothing makes its life shorter. The server
-    /// pushes the change like any other. The answer says whether the life was extended.
+    /// kept for its grace after that. Its bytes do not change, and a use never makes its life shorter. The
+    /// server pushes the change like any other. The answer says whether the life was extended.
     fn extend(&self, key: RemoteKey, record_use: RecordUse, reply: RemoteReply<bool>);
 
     /// Changes the remaining time of a record. The answer says whether the key had a record.
     fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
 
-    /// Returns the remaining time of a record.
+    /// Returns the remaining time of a record, or `None` if the key has no record.
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
 
     /// Returns some of the keys that begin with `prefix` and have records, and the cursor for the next call.
@@ -306,8 +308,8 @@ pub enum Life {
     Never,
     /// For the remaining time of the record that it replaces.
     Keep,
-    /// Until the record was not used for some time. Not for keyspaces in the raw format, whose slots have no
-    /// room for the limit.
+    /// Until the record has not been used for some time. Not for keyspaces in the raw format, whose slots
+    /// have no room for the limit.
     WhileUsed(IdleLife),
 }
 
@@ -331,8 +333,9 @@ pub enum HardLimit {
     For(Duration),
     /// No limit.
     Never,
-    /// The limit of the record that it replaces. If uses do not extend the life of that record, the end of
-    /// its life. Without a record, nothing is stored. Only for [`set`](RemoteTier::set).
+    /// The limit of the record that it replaces. If uses do not extend the life of that record, the limit is
+    /// the end of its life. Without a record, nothing is stored. Only for [`set`](RemoteTier::set) and
+    /// [`commit`](RemoteTier::commit).
     Keep,
 }
 

@@ -62,7 +62,7 @@ pub(super) struct WaitGraph {
 type Waits = HashMap<Waiter, SmallVec<[Arc<dyn Waitable>; 1]>>;
 
 process_static! {
-    /// The wait graph of this process, or of its parent if no thread has waited since the fork.
+    /// The wait graph of this process, or of its parent if nothing has waited since the fork.
     static GRAPH: AtomicSnapshot<WaitGraph> = AtomicSnapshot::empty();
 }
 

@@ -164,7 +164,7 @@ enum NextStep {
     Sleep,
 }
 
-/// The wait of a task for a flight. Resolves to the outcome of the flight.
+/// The wait of a task for a flight.
 #[must_use = "a wait that is not polled waits for nothing"]
 pub(crate) struct TaskWait {
     flight: Arc<Flight>,
@@ -253,7 +253,7 @@ impl TaskWait {
     }
 
     /// Returns the reason why the task must stop waiting, if there is one. Otherwise sets an alarm for the
-    /// next deadline.
+    /// next deadline, if the wait has a deadline.
     fn check_deadline(&mut self, waker: &Waker) -> Option<UnfinishedFlight> {
         if self.is_leader {
             return None;

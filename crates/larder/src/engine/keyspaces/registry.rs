@@ -1,9 +1,9 @@
 //! Opens keyspaces, and lists the open ones.
 //!
-//! A keyspace with the name of an open keyspace but another type replaces the open one, once the open one
-//! has no handles, and no untyped handle makes a change in it ([`super::typed_changes`]). The old entries are
-//! removed from memory before the new keyspace has a handle. Otherwise memory could return values of another
-//! type, and would hold entries that no caller can reach.
+//! A keyspace with the name of an open keyspace but another type replaces the open one, if the open one has
+//! no handles. First, the changes that untyped handles make in the open one must end
+//! ([`super::typed_changes`]). The old entries are removed from memory before the new keyspace has a handle.
+//! Otherwise memory could return values of another type, and would hold entries that no caller can reach.
 //!
 //! The old keyspace leaves the list before its entries are removed from memory. An untyped handle checks
 //! after each lookup whether the keyspace is still listed. So it never returns an older value from disk
@@ -78,7 +78,7 @@ impl KeyspaceRegistry {
             Some(old) => self.replace(tiers, old, &request, &mut evicted_values)?,
             None => self.number(tiers, &request)?,
         };
-        // The counts of a name go on, whatever versions are opened.
+        // The counts of a keyspace continue when it is replaced.
         let counters = replaced.map_or_else(Counters::default, |old| Counters::continuing(&old.counters));
         let open_keyspace = Arc::new(OpenKeyspace {
             name: request.name.to_owned(),

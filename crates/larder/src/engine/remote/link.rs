@@ -26,7 +26,7 @@ pub(crate) struct RemoteLink {
     pub(crate) leases: SlotLeases,
     process: Process,
     /// This lock is held shared while the tier's thread drops near copies. A close does not wait for that
-    /// thread, so the checks of the counters wait for it.
+    /// thread, so the checks of the counters take the lock exclusively.
     #[cfg(any(test, feature = "test-util"))]
     pub(in crate::engine) drops: RwLock<()>,
     /// The number of requests of lookups, loads and iterations that got no answer.

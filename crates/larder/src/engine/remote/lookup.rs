@@ -8,8 +8,9 @@
 //! 4. Read the time, and send the request. The life of the entry is counted from this time. If the token were
 //!    taken after the answer, a push in between would be missed. If the time were read after the answer, the
 //!    entry would live too long by the delay of the answer.
-//! 5. Decode the record. Fill memory under the lock of the shard, if the token is still valid and the
-//!    connection has not changed since the answer. Otherwise return the value without keeping it.
+//! 5. Decode the record. Fill memory under the lock of the shard, if the token is still valid, the connection
+//!    has not changed since the answer, and the server will push changes of the key. Otherwise return the
+//!    value without keeping it.
 
 use std::time::Duration;
 
@@ -210,7 +211,7 @@ fn moved_by_uses(
         Remaining::Never => Timestamp::NEVER,
         Remaining::For(left) => asked_at.expiry_after(left),
     };
-    // The record has no end if another program has removed it.
+    // The record has no end if another program has removed its expiry at the server.
     let grace = header.delete_after.since(header.expires_at);
     let expires_at = if ends_at.is_never() { limit } else { earlier(ends_at, grace).min(limit) };
     let written_at = earlier(asked_at, times.age);

@@ -36,7 +36,8 @@ impl NearTier for Tiers {
 }
 
 impl Tiers {
-    /// Drops all near copies in a scope, and voids the loads and tokens of its keys.
+    /// Drops all near copies in a scope, and voids the leases and tokens of its keys. Ends all waits for
+    /// other machines.
     fn drop_scope(&self, scope: Scope) {
         let mut dropped = EvictedValues::default();
         self.drop_copies(|| self.memory.purge(scope, false, self.time.now(), 0, &mut dropped));

@@ -1,8 +1,9 @@
 //! Waits for a push of a key: another machine is loading the key, and the server will push its fill.
 //!
-//! A lookup never blocks a thread to wait for a push. Otherwise two calls that load several keys could each
-//! hold a lease that the other call waits for. All worker threads could also wait for fills that are queued
-//! behind them.
+//! A lookup does not wait for the push itself, but returns a flight. A caller waits for the flight only while
+//! it holds no lease of another key, and not on a worker thread. Otherwise two calls that load several keys
+//! could each hold a lease that the other call waits for. All worker threads could also wait for fills that
+//! are queued behind them.
 //!
 //! 1. The caller registers its wait, and then sends the request to the server.
 //! 2. If the server answers that the key is busy, the caller *parks* a flight. The flight represents the load
@@ -29,7 +30,7 @@ const MIN_KEYS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct PushWaits {
-    /// The number of waits and parked flights. If it is zero, a push takes no lock.
+    /// The number of waits and parked flights. If it is zero, a push does not lock `keys`.
     waits: AtomicUsize,
     keys: Mutex<WaitedKeys>,
 }

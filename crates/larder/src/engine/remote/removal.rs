@@ -8,7 +8,8 @@
 //!    may have filled memory in between.
 //!
 //! A removal at the server also removes the lease in a key's slot. So it voids all running loads of the key,
-//! on all machines.
+//! on all machines. Only in the raw format, which has no leases at the server, the loads of other machines
+//! continue.
 
 use crate::engine::tiers::Tiers;
 use crate::error::Error;

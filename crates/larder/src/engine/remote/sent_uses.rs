@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::remote::reply::{RemoteReply, reply};
 
-    /// Notes a key, and returns the place of its answer.
+    /// Notes a key, and returns the sender of its answer.
     fn send(uses: &Arc<SentUses>, key: &[u8]) -> RemoteReply<bool> {
         assert!(uses.note(key));
         let (sender, answer) = reply();

@@ -7,10 +7,10 @@ pub(crate) enum Sharing {
     /// All waiting callers, because no other machine shares the keyspace, or because the server has
     /// confirmed that the key was not changed.
     Always,
-    /// All waiting callers, if the server is still unreachable: the connection still has this generation,
-    /// and memory is not valid.
+    /// All waiting callers, if the server is still unreachable after the flight was detached: the connection
+    /// still has this generation, and memory is not valid.
     IfUnheard(u64),
-    /// All waiting callers, if the token is still valid when the flight is detached.
+    /// All waiting callers, if the token and memory are valid after the flight was detached.
     IfUnchanged(EpochToken),
     Never,
 }

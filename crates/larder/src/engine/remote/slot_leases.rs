@@ -7,7 +7,8 @@
 //!    If they were counted from the answer, the lease could end before its first renewal.
 //! 2. The sweeper renews each lease when a third of [`MAX_LENGTH`] has passed, for `MAX_LENGTH` more, but not
 //!    beyond the deadline of the load. It does not wait for the answer. A renewal that is lost is repeated by
-//!    the next one, before the lease ends. After the deadline of the load, the lease is forgotten.
+//!    the next one, before the lease ends. The last renewal lasts until the deadline. It is not repeated,
+//!    because the lease is forgotten after it.
 //! 3. At its end, a load forgets its lease, then sends the value, or releases the lease.
 //! 4. A renewal that reaches the server after the end of its lease changes nothing: the server compares the
 //!    token. So, unlike a fence, a lease needs nothing more after (3).
@@ -39,8 +40,8 @@ pub(crate) struct SlotLeases(Mutex<RenewedLeases>);
 struct RenewedLeases {
     by_number: HashMap<u64, RenewedLease>,
     last_number: u64,
-    /// The time at which the sweeper looks at the leases again, if it has planned to. A load wakes it only if
-    /// its lease must be renewed earlier. Otherwise each load would wake it.
+    /// The time at which the sweeper will renew leases again, if it has planned to. A load wakes the sweeper
+    /// only if its lease must be renewed earlier. Otherwise each load would wake it.
     planned: Option<Duration>,
 }
 
@@ -63,13 +64,13 @@ pub(crate) struct SlotLease {
 }
 
 impl SlotLease {
-    /// Returns the lease of a load in the raw format. The server has none for it.
+    /// Returns the lease of a load in the raw format, for which the server has no lease.
     pub(crate) fn none() -> Self {
         Self { token: LeaseToken::default(), number: None }
     }
 }
 
-/// Returns the time for which a lease is taken.
+/// Returns the time for which a lease is taken or renewed.
 pub(crate) fn length(deadline: Deadline) -> Duration {
     deadline.left().min(MAX_LENGTH)
 }
@@ -85,7 +86,7 @@ impl SlotLeases {
         asked_at: Duration,
     ) -> (SlotLease, bool) {
         if deadline.left() <= MAX_LENGTH {
-            // Taken until the deadline, or almost until then.
+            // At the server, the lease already lasts until the deadline, or almost as long.
             return (SlotLease { token, number: None }, false);
         }
         let renew_at = asked_at + INTERVAL;
@@ -109,8 +110,8 @@ impl SlotLeases {
         lease.token
     }
 
-    /// Returns the time until the next renewal, and records that the sweeper will look then. `None` without a
-    /// lease.
+    /// Returns the time until the next renewal, and records it as planned. Returns `None` if there is nothing
+    /// to renew.
     pub(super) fn until_renewal(&self, now: Duration) -> Option<Duration> {
         let mut renewed = self.0.lock();
         renewed.planned = renewed.by_number.values().map(|lease| lease.renew_at).min();
@@ -118,7 +119,7 @@ impl SlotLeases {
     }
 
     /// Runs step 2: returns the leases that are due, with the lengths of their renewals, and plans the next
-    /// renewals. Forgets the leases whose loads are past their deadlines.
+    /// renewals. Forgets the leases that need no further renewal.
     pub(super) fn take_due(&self, now: Duration) -> Vec<(RemoteKey, LeaseToken, Duration)> {
         let mut renewed = self.0.lock();
         let mut due = Vec::new();
@@ -131,7 +132,7 @@ impl SlotLeases {
             if !length.is_zero() {
                 due.push((lease.key.clone(), lease.token.clone(), length));
             }
-            // A renewal that is shorter lasts until the deadline.
+            // A shorter renewal lasts until the deadline, so it is the last one.
             length == MAX_LENGTH
         });
         due

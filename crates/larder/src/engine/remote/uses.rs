@@ -16,13 +16,13 @@
 //! 5. The server pushes the change. The push drops the near copies of all machines. The next lookup of the
 //!    key on each machine asks the server, and the near copy that it makes has the new life.
 //!
-//! The time of (1) may be ahead of the server's: the coarse clock is, and so is the life of a copy whose
-//! lookup took long. So the server takes a use also if up to 17/16 of the time to idle is left. Otherwise it
-//! would refuse the first use that is due, and uses that were not sent because of that one would be lost.
-//! A hit between (4) and (5) sends one more request, which the server refuses, because 9/8 are left.
+//! A hit may find less time left than the server: the coarse clock may be ahead, and the life of a copy is
+//! counted from before its lookup. So the server takes a use also if up to 17/16 of the time to idle is left.
+//! Otherwise it would refuse the first use that is due, and uses that were not sent because of that one would
+//! be lost. A hit between (4) and (5) sends one more request, which the server refuses, because 9/8 are left.
 //!
-//! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the
-//! expiry, would leave a copy that outlives its entry. After the answer of (4), it would be of no use,
+//! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the expiry,
+//! would leave a copy that outlives its entry. An extension after the answer of (4) would be of no use,
 //! because the push of (5) follows immediately.
 //!
 //! If (2) came after (3), each of many simultaneous hits would send a request.
@@ -43,12 +43,13 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// The server takes a use also if the life that is left exceeds the time to idle by this part of it. The part
-/// is less than the eighth by which a use extends a life, so that of several uses only the first one does.
+/// is less than the eighth by which a use extends a life, so that only the first of several uses extends it.
 const TOLERANCE: u32 = 16;
 
 impl Tiers {
-    /// Runs steps 1 to 3 for a hit. `expires_at` and `extras` are those of the entry that was found, and
-    /// `life` is the life that the use gives it.
+    /// Runs the last check of step 1, and steps 2 and 3, for a hit that has less than the time to idle left.
+    /// `expires_at` and `extras` are those of the entry that was found, and `life` is the life that the use
+    /// gives it.
     #[cold]
     pub(crate) fn send_use(
         &self,

@@ -1,4 +1,4 @@
-//! The sweeper thread, which deletes expired entries. It only frees space: each lookup itself checks
+//! The sweeper thread, which deletes expired entries. A sweep only frees space: each lookup itself checks
 //! whether an entry has expired.
 //!
 //! The sweeper thread sleeps until the next entry expires. Between two sweeps, it sleeps for at least the
@@ -12,10 +12,11 @@
 //! transaction. Between two parts, messages are handled. [`Cache::sweep`](crate::Cache::sweep) does not
 //! pause, because its caller waits.
 //!
-//! The thread also wakes every [`WATCH_INTERVAL`], and removes leases whose deadlines have passed. In a
-//! cache with a file, it also makes the writer thread check whether the file is still in its place. So even
-//! an idle cache notices when another program removes or replaces the file. With a remote tier, it also
-//! wakes to renew the fences of updates ([`fences`](super::remote::fences)) and the leases of loads
+//! The thread also wakes every [`WATCH_INTERVAL`], or every sweep interval if that is longer. It then removes
+//! leases whose deadlines have passed, and records the totals of the counters. In a cache with a file, it
+//! also makes the writer thread check whether the file is still in its place, and commit the stamps of uses.
+//! So even an idle cache notices when another program removes or replaces the file. With a remote tier, it
+//! also wakes to renew the fences of updates ([`fences`](super::remote::fences)) and the leases of loads
 //! ([`slot_leases`](super::remote::slot_leases)).
 
 pub(super) mod handle;
@@ -67,7 +68,7 @@ pub(super) struct Sweeper {
     tiers: Arc<Tiers>,
     interval: Duration,
     last_sweep: Option<Timestamp>,
-    /// When the next part of a sweep begins. `None` if the last sweep deleted all expired entries.
+    /// When the next part of a sweep begins. `None` if no part is left.
     next_part: Option<Deadline>,
     /// The time of the last check of the file, or of the start of the thread.
     last_watch: Timestamp,
@@ -391,7 +392,7 @@ mod tests {
         names.insert(&2, 2).unwrap();
         assert!(cache.flush().is_err(), "it is kept, to be committed when the disk works again");
         plan_nothing(&cache);
-        // There is no file any more, so the entry is in memory only.
+        // The removal discards the file, so the inserted entry is then in memory only.
         drop(names.remove(&1));
         assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
         assert_eq!(planned(&cache), 51, "at the end of that second");

@@ -20,8 +20,8 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
-/// The number of short parts that follow a command. A caller that soon sends its next command then waits
-/// for at most one short part, which takes no longer than the commit of this command.
+/// The number of short parts that follow a command. So a caller that soon sends its next command waits for at
+/// most one short part.
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {

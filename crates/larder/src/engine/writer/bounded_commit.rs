@@ -7,10 +7,10 @@
 //!    transactions.
 //! 2. Withdraw the snapshot, so that no lookup reads the file, and open the file again.
 //! 3. Compact the file, unless another process reads it, and lower the limit of its live entries
-//!    ([`crate::disk::store::pressure`]). A file with a single region can't grow within its bounds, so
-//!    replace it with a new file (`disk::file::compact`).
-//! 4. Repeat the transaction. This time it may evict entries without writing the values. The rest of the
-//!    step then writes the values.
+//!    ([`crate::disk::store::pressure`]). If the compaction fails, rewrite a file whose regions are too large
+//!    (`disk::file::compact`), because such a file can't grow within its bounds.
+//! 4. Repeat the transaction. This time it may evict entries without writing the values. A later transaction
+//!    then writes the values ([`super::held`]).
 //! 5. Install the snapshot of the transaction, as after any commit. Until then, lookups find nothing on disk.
 //!
 //! While another process reads the file, the store can't reuse or move pages that the other process may need.

@@ -28,7 +28,8 @@ impl<T> Reply<T> {
     }
 }
 
-/// What a caller of [`Command::Commit`] waits for. The kind decides the answer while the disk tier is off.
+/// The kind of change that a caller of [`Command::Commit`] waits for. It decides the answer while the disk
+/// tier is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
     /// An invalidation also succeeds if the file is durably discarded.
@@ -43,7 +44,7 @@ pub(crate) enum Acknowledge {
     /// single command requests the removals and the values. With two commands, the second could not tell
     /// which values the writer lost in the step of the first.
     GroupWithValues,
-    /// A flush succeeds only if a restart would find every inserted entry.
+    /// A flush succeeds only if no inserted value was left without a file since the last flush.
     Flush,
 }
 

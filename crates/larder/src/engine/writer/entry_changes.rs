@@ -1,5 +1,4 @@
-//! Converts what the writer has drained from memory into changes for the disk tier: mutations, and stamps of
-//! uses.
+//! Converts the mutations that the writer has drained, and stamps of uses, into changes for the disk tier.
 
 use std::borrow::Cow;
 

@@ -49,8 +49,8 @@ impl Writer {
         self.companions = waiting.callers().max(self.companions / 2);
     }
 
-    /// Adds a command to the next step, if the command needs a step. The step also adds new keyspaces to the
-    /// file.
+    /// Adds a command to the step, unless it registers a keyspace that can get a number without a commit. The
+    /// step then adds this keyspace to the file.
     fn take(&mut self, command: Command, waiting: &mut Waiting) {
         if let Registered::NeedsStep(command) = self.register_at_once(command) {
             waiting.add(command);

@@ -116,7 +116,7 @@ impl WriterHandle {
         self.ask(|reply| Command::Register(registration, reply))?
     }
 
-    /// Tells the writer thread to make its last step. The writer thread answers before it ends. If it has
+    /// Tells the writer thread to run its last step. The writer thread answers before it ends. If it has
     /// already ended, no answer comes.
     pub(crate) fn shut_down(&self) -> Receiver<Result<(), Error>> {
         let (reply, answer) = bounded(1);

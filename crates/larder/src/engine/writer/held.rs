@@ -135,8 +135,8 @@ impl HeldWrites {
         self.is_over_limit = false;
     }
 
-    /// Must be called after the file has been discarded. Returns whether that file contained some, but not
-    /// all, of the writes of a step.
+    /// Must be called after the file has been discarded. Returns whether that file contained writes of a step
+    /// whose callers are not answered yet.
     pub(super) fn lose_begun(&mut self) -> bool {
         let mut is_lost = false;
         for group in &mut self.groups {
@@ -207,7 +207,7 @@ impl HeldWrites {
         self.last().writes.extend(batch.into_iter().filter(Mutation::is_put));
     }
 
-    /// Records that the batch filled by [`fill`](HeldWrites::fill) was committed.
+    /// Records that writes of the step at index `at` were committed.
     pub(super) fn committed(&mut self, at: Option<usize>) {
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
             group.is_begun = true;

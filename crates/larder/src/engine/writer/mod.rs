@@ -23,7 +23,7 @@
 //!    step that commits these values. The sweeper thread drops the values that memory released during the
 //!    step, because a user's `Drop` may wait for the writer thread.
 //!
-//! The last step, when the cache is closed, seals all shards before (2).
+//! The last step, when the cache is closed, seals all shards before the drain of (2).
 //!
 //! If the disk fails, the step continues in [`recovery`]. [`between_steps`] is the work between two steps.
 

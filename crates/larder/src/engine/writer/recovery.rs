@@ -4,16 +4,16 @@
 //! 1. Withdraw the snapshot, so that lookups stop reading the file, and close the file. The drained entries
 //!    are still dirty in their shards, and are queued there again. The tier is *suspended*: writes stay dirty
 //!    in the write buffer until the file is open again.
-//! 2. If a caller can't wait, immediately open the file again, and repeat the step. An invalidation can't
-//!    wait, because it must be durable when its caller is answered. A caller that waits for room in the write
-//!    buffer can't wait for the disk either. If this attempt also fails, the file is *discarded*: it is
-//!    durably renamed.
+//! 2. If a caller can't wait, immediately open the file again, and repeat the step. An invalidation or a
+//!    group with removals can't wait, because its removals must be durable when its caller is answered. A
+//!    caller that waits for room in the write buffer can't wait for the disk either. If this attempt also
+//!    fails, the file is *discarded*: it is durably renamed.
 //! 3. Create a new file in its place, and repeat the step, which commits the dirty entries to the new file.
 //! 4. If that fails, stop saving writes: all shards stop saving, dirty entries become clean, and tombstones
 //!    are removed.
-//! 5. Answer the callers. Invalidations succeed if a restart would find no entries, even if another step
-//!    failed. The answer comes last, because a removal must not be acknowledged while a restart could still
-//!    find a file with the removed entry.
+//! 5. Answer the callers. Invalidations succeed if their removals are committed, or if a restart would find
+//!    no entries. The answer comes last, because a removal must not be acknowledged while a restart could
+//!    still find a file with the removed entry.
 //!
 //! Step 2 or 3 is tried again after a wait, which doubles each time. Before the first commit to a new file,
 //! all shards begin to save again, and then refuse a value that was prepared without saving. Otherwise, after
@@ -138,7 +138,7 @@ impl Writer {
         self.tiers.sweeper.drop_values(evicted_values);
     }
 
-    /// Runs step 4. The next step marks entries clean that are stored dirty in the meantime.
+    /// Runs step 4. If entries are stored dirty in the meantime, the next step marks them clean.
     fn stop_saving(&mut self, evicted_values: &mut EvictedValues) {
         self.tiers.memory.stop_saving();
         self.tiers.disk.change_state(DiskState::Discarded);

@@ -19,7 +19,8 @@ impl Writer {
         match verify_own(&*volume, &path) {
             Ok(()) => Ok(None),
             Err(fault) if fault.kind == StoreErrorKind::Damage => {
-                // If another file is at the path by now, the writer handles this failure instead.
+                // If another file is at the path by now, the writer handles this displacement instead of the
+                // damage.
                 let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);

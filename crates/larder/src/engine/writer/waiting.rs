@@ -143,7 +143,7 @@ impl Replies {
     }
 }
 
-/// Returns the error of the first flush after inserted values were left without a file.
+/// Returns the error of the first flush or close after inserted values were left without a file.
 pub(super) fn unsaved() -> Error {
     let cause = "an entry that was inserted while the disk tier was off, or that was in a discarded file, lives in \
         memory alone";

@@ -158,8 +158,8 @@ impl Machine {
             .1
     }
 
-    /// Removes all entries. Returns the sequence, the command that commits the removal, and the channel for
-    /// its answer.
+    /// Removes all entries from memory. Returns the sequence, the command that commits the removal, and the
+    /// channel for its answer.
     fn clear(&self) -> (u64, Command, Receiver<Result<u64, Error>>) {
         let (scope, mut evicted_values) =
             (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());

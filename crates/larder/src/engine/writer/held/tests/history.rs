@@ -1,5 +1,5 @@
 //! Makes random changes with a [`Machine`], a writer that the test steps by hand. Checks the writer's
-//! answers, and that no part of a group is on disk.
+//! answers, and that a group is never on disk in part.
 
 use std::collections::HashMap;
 

@@ -1,13 +1,16 @@
-//! Tests that the transactions of a step follow the order of the keys, and that no key waits for later ones.
+//! Tests that the transactions of a step follow the order of the keys, and that no key waits for keys that
+//! were stored later.
 
 use super::*;
 use crate::memory::mutation::Mutation;
 use crate::sys::sync::Mutex;
 
-/// The maximum number of values that come while a step runs. With the others, they fit into the file.
+/// The maximum number of values that the test stores while a step runs. With the other values, they fit into
+/// the file.
 const MAX_CAME: u16 = 100;
 
-/// A clock that calls a function before each reading. The writer reads it several times for each transaction.
+/// A clock that calls a function before each reading of the monotonic time. The writer reads it several times
+/// for each transaction.
 struct WatchedClock {
     manual: Arc<ManualClock>,
     on_reading: Mutex<Option<Box<dyn FnMut() + Send>>>,
@@ -35,7 +38,7 @@ impl Clock for WatchedClock {
     }
 }
 
-/// Returns numbers below 60, each once, in an order that is neither ascending nor that of their hashes.
+/// Returns each number below 60 once, not in ascending order.
 fn scattered() -> impl Iterator<Item = u16> {
     (0..60).map(|place| place * 37 % 60)
 }

@@ -18,10 +18,11 @@ use crate::workload::Page;
 const KEYSPACES: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("larder.keyspaces");
 const ENTRIES: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("larder.entries");
 const EXPIRY: TableDefinition<'static, &[u8], ()> = TableDefinition::new("larder.expiry");
-/// The length of a record's header, and the offset of the time after which the record may be deleted, both in
-/// bytes.
+/// The length of a record's header, and the offsets of two of its fields, in bytes: the time after which the
+/// record may be deleted, and the length of the extension, which follows the header.
 const HEADER_LEN: usize = 52;
 const DELETE_AFTER: usize = 40;
+const EXTENSION_LEN: usize = 48;
 /// Expiry of the pages, in milliseconds since 1970. The pages must not expire during a run.
 const EXPIRES_AT: u64 = 4_102_444_800_000;
 
@@ -182,17 +183,20 @@ fn expiry_row(record: &[u8], full: &[u8]) -> Option<Vec<u8>> {
     record.get(DELETE_AFTER..DELETE_AFTER + 8).map(|until| [until, full].concat())
 }
 
-/// Returns a record in format 1 of larder (`format/record.rs`), which has no fields after the header.
+/// Returns a record in larder's format (`format/record.rs`), with a fingerprint, as larder writes it for a
+/// page.
 fn record(full: &[u8], page: &Page, until: u64) -> Vec<u8> {
     let payload = bincode::serde::encode_to_vec(page, bincode::config::standard());
     let payload = payload.expect("a page can be encoded");
-    let mut record = Vec::with_capacity(HEADER_LEN + payload.len());
+    let extension = [[1, 0, 8].as_slice(), &[7; 8]].concat();
+    let mut record = Vec::with_capacity(HEADER_LEN + extension.len() + payload.len());
     record.extend_from_slice(&[0; 8]);
-    record.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 1]);
+    record.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 1]);
     for time in [1, 1, until, until] {
         record.extend_from_slice(&time.to_be_bytes());
     }
-    record.extend_from_slice(&[0; 4]);
+    record.extend_from_slice(&u32::try_from(extension.len()).unwrap_or(0).to_be_bytes());
+    record.extend_from_slice(&extension);
     record.extend_from_slice(&payload);
     let checksum = record.get(8..).map_or(0, |checked| xxh3_64_with_seed(checked, xxh3_64(full)));
     if let Some(field) = record.first_chunk_mut::<8>() {
@@ -206,7 +210,8 @@ fn decode(full: &[u8], record: &[u8]) -> Option<Page> {
     if u64::from_be_bytes(*stored) != xxh3_64_with_seed(checked, xxh3_64(full)) {
         return None;
     }
-    let payload = checked.get(HEADER_LEN - 8..)?;
+    let extension = u32::from_be_bytes(*record.get(EXTENSION_LEN..)?.first_chunk()?);
+    let payload = record.get(HEADER_LEN + usize::try_from(extension).ok()?..)?;
     bincode::serde::decode_from_slice(payload, bincode::config::standard()).ok().map(|(page, _)| page)
 }
 
@@ -241,5 +246,29 @@ impl Session for OpenTable<'_> {
 
     fn insert(&mut self, key: &str, page: Page) {
         self.file.commit([(key, &page)]).expect("the disk takes writes");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{fill, page};
+    use crate::key;
+
+    #[test]
+    fn a_lookup_returns_the_page_that_larder_or_redb_has_stored() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        fill(&file("larder"), 100, 512);
+        let of_larder = RawRedb::open(&file("larder")).unwrap();
+        assert_eq!(of_larder.table().unwrap().get(&key(7)), Some(page(7)));
+        let own = RawRedb::create(&file("own")).unwrap();
+        own.commit([(key(7).as_str(), &page(7))]).unwrap();
+        let lengths = [&of_larder, &own].map(|file| {
+            let table = file.table().unwrap();
+            assert_eq!(table.get(&key(7)), Some(page(7)));
+            table.table.get_owned(file.full_key(&key(7)).as_slice()).unwrap().unwrap().value().len()
+        });
+        assert_eq!(lengths[0], lengths[1], "both write records of one length");
     }
 }

@@ -53,10 +53,9 @@ pub(super) enum ClosingTurn {
 }
 
 impl Closing {
-    /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the
-    /// cache. Otherwise the call first waits for the thread that is closing the cache. If `is_worker` is
-    /// set, the caller is a thread of the cache. It never waits, and gets the turn only if closing has not
-    /// begun.
+    /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the cache.
+    /// If a thread is closing the cache, the call first waits for that thread. If `is_worker` is set, the
+    /// caller is a thread of the cache. It never waits, and gets the turn only if closing has not begun.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();

@@ -2,12 +2,13 @@
 //! error.
 //!
 //! A flight is attached to the lease of the caller that loads (see the memory tier's leases). Another caller
-//! that finds the flight waits for its outcome instead of loading. A flight *lands* (ends) exactly once, with
+//! that finds the flight waits for its outcome instead of loading. A flight *lands* (ends) at most once, with
 //! a [`FlightOutcome`].
 //!
-//! A removal revokes the lease. Later callers then no longer find the flight, and begin a new load. Callers
-//! that are already waiting get the outcome of the old flight. A wait ends at the deadline of the lease at
-//! the latest: the waiter then looks the key up again, and loads it or waits for a new load.
+//! A change of the key in this cache revokes the lease. Later callers then no longer find the flight, and
+//! begin a new load. Callers that are already waiting get the outcome of the old flight. A wait ends at the
+//! deadline of the lease at the latest: the waiter then looks the key up again, and loads it or waits for a
+//! new load.
 //!
 //! The wait graph ([`graph`]) records which thread waits for which flight. A process has a single graph,
 //! because a loader of one cache may call another cache. A forked child begins with an empty graph. A thread
@@ -18,7 +19,8 @@
 //!    thread gets [`UnfinishedFlight::Cycle`].
 //! 2. Otherwise the thread adds its wait to the graph, under the same lock. So the thread whose wait would
 //!    complete a cycle always sees the whole cycle.
-//! 3. The thread waits, without the graph's lock, until the flight ends or the timeout is over.
+//! 3. The thread waits, without the graph's lock, until the flight ends, or its deadline or the thread's
+//!    timeout has passed.
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it
 //!    waits for at most one flight.
 //!

@@ -33,8 +33,8 @@ impl Tiers {
         stamped.map_or(header, |expires_at| header.extended_to(expires_at))
     }
 
-    /// Returns whether a record may not include the last use of its entry, because its snapshot is no
-    /// longer current.
+    /// Returns whether a record may lack the last use of its entry, because its snapshot is no longer
+    /// current.
     pub(super) fn is_behind_stamps(&self, record: &StoredRecord) -> bool {
         let is_old = record.snapshot.as_ref().is_some_and(|snapshot| !self.reads_from(snapshot));
         is_old && record.extension.ends_at.is_some()
@@ -60,7 +60,7 @@ impl Tiers {
     fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: u64) -> Option<Stamped> {
         loop {
             let Some((bytes, token)) = self.read_bytes(key) else {
-                // The record was deleted, or there is no snapshot.
+                // The record was deleted or can't be read, or there is no snapshot.
                 self.memory.use_stamps.note_dropped();
                 return None;
             };

@@ -1,9 +1,10 @@
 //! Removals of entries: first from memory, in the order of the call, and then from disk, usually in a single
 //! commit. [`super::remote::removal`] removes entries at a server.
 //!
-//! 1. Make the removals visible in memory. A key gets a tombstone under the lock of its shard, and its leases
-//!    are revoked. A scope is purged from the shards, which after that ignore older entries of the scope on
-//!    disk. So a removal is visible immediately, and no running load or promotion can undo it.
+//! 1. Make the removals visible in memory. Under the lock of its shard, a key of the file gets a tombstone,
+//!    and any other key leaves the shard. The key's leases are revoked. A scope is purged from the shards,
+//!    and lookups then ignore older entries of the scope on disk. So a removal is visible immediately, and no
+//!    running load or promotion can undo it.
 //! 2. On the calling thread, count the entries that a scope has on disk
 //!    ([`Tiers::count_on_disk`](super::tiers::Tiers::count_on_disk)). If the scope is small, the commit
 //!    counts its entries again, exactly.

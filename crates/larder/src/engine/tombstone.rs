@@ -39,9 +39,9 @@ impl Tiers {
         // If the snapshot was withdrawn, wait for the next one. Without a snapshot, it would be unknown
         // whether there is an entry. The wait is acceptable, because a removal also waits for its commit.
         drop(self.awaited_snapshot());
-        // The snapshot is loaded under the lock of the shard, when the tombstone is inserted. At that moment
-        // no change of the key is being committed, so the snapshot shows what the disk has. A later snapshot
-        // might show an entry that was written after this removal.
+        // The snapshot is loaded under the lock of the shard, when the tombstone is inserted. If memory has
+        // nothing for the key, no change of the key is being committed at that moment, so the snapshot shows
+        // what the disk has. A later snapshot might show an entry that was written after this removal.
         let load_snapshot = || self.disk.snapshots.current().clone();
         let (previous, sequence, min_visible_sequence, snapshot) = self
             .memory

@@ -88,7 +88,8 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// value from memory. Otherwise the validity could expire between the check and the read.
     fn is_current(&self, validity: Validity) -> bool;
 
-    /// Atomically reads the record of a key and its remaining time. A lease marker is a miss.
+    /// Atomically reads the record of a key and its [remaining time](RemoteRecord::left). A lease marker is a
+    /// miss.
     fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>);
 
     /// Reads several records, each like [`get`](RemoteTier::get). The answers are in the order of the keys.
@@ -178,7 +179,7 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// Changes the remaining time of a record. The answer says whether the key had a record.
     fn expire(&self, key: RemoteKey, life: Life, reply: RemoteReply<bool>);
 
-    /// Returns the remaining time of a record, or `None` if the key has no record.
+    /// Returns the time until the end of a record's grace, or `None` if the key has no record.
     fn ttl(&self, key: RemoteKey, reply: RemoteReply<Option<Remaining>>);
 
     /// Returns some of the keys that begin with `prefix` and have records, and the cursor for the next call.
@@ -227,9 +228,10 @@ impl Validity {
 /// A record that was read from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteRecord {
-    /// The bytes, as they were passed to [`fill`](RemoteTier::fill) or [`set`](RemoteTier::set).
+    /// The bytes, as they were passed to [`fill`](RemoteTier::fill), [`set`](RemoteTier::set) or
+    /// [`commit`](RemoteTier::commit).
     pub bytes: Vec<u8>,
-    /// The remaining time, read at the same moment as the bytes.
+    /// The time until the end of the record's grace, read at the same moment as the bytes.
     pub left: Remaining,
     /// The generation of the connection that delivered the answer.
     pub generation: u64,

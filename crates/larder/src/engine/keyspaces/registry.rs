@@ -6,8 +6,8 @@
 //! Otherwise memory could return values of another type, and would hold entries that no caller can reach.
 //!
 //! The old keyspace leaves the list before its entries are removed from memory. An untyped handle checks
-//! after each lookup whether the keyspace is still listed. So it never returns an older value from disk
-//! because memory has already lost the newer one.
+//! after each lookup whether the keyspace is still listed. Otherwise it could return an older value from
+//! disk, after memory has lost the newer one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -30,7 +30,7 @@ pub(in crate::engine) enum RemoteRemoval {
 }
 
 impl RemoteRemoval {
-    /// Adds a key. Consecutive keys share a request.
+    /// Adds a key. Consecutive keys share a call of the tier.
     pub(in crate::engine) fn add_key(removals: &mut Vec<Self>, full: &[u8]) {
         match removals.last_mut() {
             Some(Self::Keys(keys)) => keys.push(full.into()),

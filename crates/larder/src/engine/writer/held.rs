@@ -15,10 +15,10 @@
 //!    written after the change that removed it.
 //! 3. Values are written in the order of the steps that drained them, so that a newer value of a key is
 //!    written after an older one.
-//! 4. A transaction that only evicted entries ends the step. The callers of its removals are answered, and
-//!    the next step begins immediately, with the commands that have arrived. So an invalidation waits for at
-//!    most one of these transactions. The last step, which closes the file, continues until all values are
-//!    written.
+//! 4. A transaction that holds its values ends the step, unless removals are left. The callers of the step's
+//!    removals are answered, and the next step begins immediately, with the commands that have arrived. So an
+//!    invalidation waits for at most one of these transactions. The last step, which closes the file,
+//!    continues until all values are written.
 //! 5. A caller that waits for values, such as a durable insert or a flush, is answered when all values of its
 //!    step and of earlier steps are committed. Callers are answered in order, so no caller waits forever.
 //! 6. The removals of a group belong to its writes, and are held with them. The caller of the group waits as

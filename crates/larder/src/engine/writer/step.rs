@@ -162,8 +162,8 @@ impl Writer {
         waiting.shut_down.is_some() || self.held.has_flush()
     }
 
-    /// Returns copies of the stamps to commit in this step. If there are more stamps, the next step follows
-    /// immediately.
+    /// Returns copies of the stamps to commit in this step. If stamps are left, the next step follows
+    /// immediately, unless the file is short of room.
     fn copy_stamps(&mut self, needs_all: bool) -> Vec<UseStamp> {
         let stamps = &self.tiers.memory.use_stamps;
         if needs_all {

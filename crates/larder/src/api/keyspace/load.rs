@@ -25,7 +25,7 @@ pub enum Load<V> {
     Cache(Arc<V>),
     /// Cache the value with this TTL. If the TTL is out of range, the value is returned but not cached.
     CacheFor(Arc<V>, Ttl),
-    /// The stale value that the loader got is still valid: cache it again, with the keyspace's TTL.
+    /// The value that the loader got is still valid: cache it again, with the keyspace's TTL.
     Unchanged,
     /// The source has no value for the key. If the keyspace has an
     /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), the absence is cached. Otherwise only the

@@ -65,9 +65,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load). An error of the loader is returned
     /// by this call and by all calls that wait for one of its loads. After [`LoadError::Key`], no key was
-    /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the whole wait for other
-    /// callers. If the keyspace has a [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a
-    /// stale value, the stale values are returned instead of the error.
+    /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the waits for other callers
+    /// together, and begins again if keys must be looked up again. If the keyspace has a
+    /// [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a stale value, the stale values
+    /// are returned instead of the error.
     ///
     /// # Panics
     /// Panics if `loader` panics, on the thread that runs `loader`.

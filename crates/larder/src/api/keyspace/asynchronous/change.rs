@@ -72,8 +72,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert_with`](Keyspace::insert_with).
     ///
     /// # Cost
-    /// Costs the same as [`insert_async`](Keyspace::insert_async). A durable insert also waits for one
-    /// commit, shared with other waiting callers. The wait does not occupy a worker thread.
+    /// Costs the same as [`insert_async`](Keyspace::insert_async). With [`Ttl::Keep`] or [`Ttl::Until`], a
+    /// disk tier adds a round trip to a worker thread. A durable insert also waits for one commit, shared
+    /// with other waiting callers. The wait does not occupy a worker thread.
     pub async fn insert_with_async(
         &self,
         key: impl EncodeKey<K>,
@@ -158,9 +159,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Makes a change like [`modify_with_async`](Self::modify_with_async), but does not wait for its commit.
-    /// When this call returns, every caller sees the change. For a removal, or with
-    /// [`Durability::Immediate`], the returned [`ModifyCommit`] waits until the change is durable. Meanwhile
-    /// the caller can begin its next change, so that both share a commit.
+    /// When the future completes, the change is visible. For a removal, or with [`Durability::Immediate`],
+    /// the returned [`ModifyCommit`] waits until the change is durable. Meanwhile the caller can begin its
+    /// next change, so that both share a commit.
     ///
     /// ```
     /// # use larder::{Cache, Change, Durability, KeyspaceDefinition};

@@ -92,8 +92,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish_off_executor(|lease| _ = lease.fill_absent());
     }
 
-    /// Publishes a loaded value, on a worker thread if the store may block. The flight ends when the value is
-    /// stored, so no task waits for the worker thread itself.
+    /// Publishes the result of a load, on a worker thread if this may block. It also ends the flight, so no
+    /// task waits for the worker thread itself.
     fn publish_off_executor(self, publish: impl FnOnce(Self) + Send + 'static) {
         if self.may_block() { drop(submit(move || publish(self))) } else { publish(self) }
     }
@@ -109,7 +109,8 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// Returns the same errors as [`wait`](PendingLoad::wait).
     ///
     /// # Cost
-    /// Costs one waker in the flight. A timeout adds an entry in the list of the thread that wakes tasks.
+    /// Costs one waker in the flight, and an entry in the list of the thread that wakes tasks at their
+    /// deadlines.
     pub async fn wait_async<E: Send + Sync + 'static>(self) -> Result<Waited<V>, LoadError<E>> {
         let max = self.load_timeout();
         self.outcome_async(max).await

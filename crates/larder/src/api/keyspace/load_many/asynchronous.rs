@@ -1,5 +1,5 @@
-//! Loads of several keys from async code, with the steps of [`super`]. Steps 2 and 4 run on a worker thread,
-//! because they may wait for the disk, for a server or for room in the write buffer. Keys in memory are found
+//! Loads of several keys from async code, with the steps of [`super`]. Steps 2 and 4 run on a worker thread
+//! if they may wait for the disk, for a server or for room in the write buffer. Keys in memory are found
 //! before that.
 
 use std::future::poll_fn;

@@ -116,7 +116,7 @@ impl MissingKeys {
     }
 }
 
-/// Fills the lease of a key that the loader returned. May wait for room in the write buffer.
+/// Fills the lease of a key that the loader returned. May wait for room in the write buffer or for a server.
 pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     lease: LoadLease<K, V>,
     value: Arc<V>,
@@ -125,7 +125,7 @@ pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'stat
     drop(lease.fill(value));
 }
 
-/// Fills a lease with an absence, because the loader omitted its key. May wait for room in the write buffer.
+/// Fills a lease with an absence, because the loader omitted its key. May wait like [`fill`].
 pub(super) fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: LoadLease<K, V>) {
     if failpoint_is_set(Failpoint::ForgetOmitted) {
         std::mem::forget(lease);

@@ -16,7 +16,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Returns whether this lease may publish a value.
+    /// Returns false for a lease that fills nothing.
     pub(super) fn is_held(&self) -> bool {
         self.id.is_some()
     }
@@ -95,7 +95,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 }
 
-/// `id` is the number of the lease that was taken.
 pub(super) fn refresh_lease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     keyspace: &Keyspace<K, V>,
     key: SlotKey<'_>,

@@ -18,10 +18,11 @@
 //!
 //! 1. The caller takes the lease, with the hard timeout as its deadline, and passes the lease to the pool.
 //!    Other callers of the key wait for the same flight.
-//! 2. The caller waits until the soft timeout, and then reads the stale value from the slot. If there is one,
-//!    the caller returns it. The load continues, and its value is cached.
-//! 3. Otherwise the caller waits until the hard timeout, and then returns the stale value, if there is one by
-//!    then, or an error. The lease is no longer valid at that point.
+//! 2. The caller waits until the soft timeout, and then reads the stale value. If there is one, the caller
+//!    returns it. The load continues, and its value is cached.
+//! 3. Otherwise the caller waits until the hard timeout, and then returns what the key has by then: a live
+//!    value, an absence, or a stale value. If it has none of them, the caller returns an error. The lease is
+//!    no longer valid at that point.
 //!
 //! If the pool is full, and the policy has a soft timeout, the caller immediately gets the stale value, if
 //! there is one. Otherwise the caller waits for a place in the pool until the hard timeout. If there is no
@@ -32,7 +33,7 @@
 //! [`crate::engine::flights`], and run their own loader:
 //!
 //! - a thread of the pool whose loader requests another key
-//! - a caller of `get_or_load`
+//! - a caller of `lookup`, or of `get_or_load` and its variants
 //! - a caller whose policy has no timeouts
 //! - a caller without a hard timeout whose soft timeout is over, if there is no stale value
 
@@ -214,10 +215,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// succeeded.
     ///
     /// Returns false if the pool is full, and counts this in
-    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent
-    /// refresh of the key published nothing, if a recent load failed or was declined, or if an update of
-    /// the key is in progress. The call does not count as a use of the value, so it does not extend the
-    /// life of the entry.
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent refresh
+    /// of the key published nothing, if a recent load failed or was declined, or if an update of the key is
+    /// in progress. If memory has the value, the call does not count as a use of it, so it does not extend
+    /// the life of the entry.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -234,6 +235,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
+    ///
+    /// # Cost
+    /// If memory has no value, the call looks the key up on disk or at the server.
     pub fn refresh(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.keyspace.shared.refuse_if_unusable()?;
         let full = self.keyspace.encode(&key)?;

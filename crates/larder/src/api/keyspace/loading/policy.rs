@@ -88,8 +88,8 @@ impl LoadPolicy {
     ///
     /// For this loader, the hard timeout replaces the cache's
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout): if a load takes longer, its value is not
-    /// cached, and another caller may load the key. The loader itself is not stopped, so also set a timeout
-    /// on its queries.
+    /// cached, and another caller may load the key. A loader that runs on a thread is not stopped, so also
+    /// set a timeout on its queries.
     pub const fn hard_timeout(mut self, timeout: Duration) -> Self {
         self.hard_timeout = Some(timeout);
         self

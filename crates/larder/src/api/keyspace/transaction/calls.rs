@@ -28,8 +28,9 @@ impl Transaction<'_> {
     /// [`MAX_TRANSACTION_KEYS`](crate::MAX_TRANSACTION_KEYS) keys. Returns [`Error::InvalidSetting`] for a
     /// keyspace of another cache. Also returns [`Error::Closed`] or [`Error::Forked`].
     ///
-    /// Over a remote tier, returns [`Error::Remote`] if the server does not answer, and
-    /// [`Error::NotRemote`] if the transaction uses both a remote and a memory-only keyspace.
+    /// Over a remote tier, the limits are 1,024 keys, and 32 MiB of values that were read. There, also
+    /// returns [`Error::Remote`] if the server does not answer, and [`Error::NotRemote`] if the transaction
+    /// uses both a remote and a memory-only keyspace.
     ///
     /// # Cost
     /// Costs one lookup, and two exclusive locks of a shard. In a remote keyspace, costs one request.
@@ -62,7 +63,8 @@ impl Transaction<'_> {
     /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// Costs the same as [`get`](Transaction::get), for each key.
+    /// Costs the same as [`get`](Transaction::get), for each key. In a remote keyspace, one request reads all
+    /// keys.
     pub fn get_many<K, V, Q>(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -197,8 +199,8 @@ impl Transaction<'_> {
     }
 
     /// Stores a value with the given TTL and durability. If one value is stored with
-    /// [`Durability::Immediate`](crate::Durability::Immediate), the whole transaction is on disk when the
-    /// call returns.
+    /// [`Durability::Immediate`](crate::Durability::Immediate), the whole transaction is on disk when its
+    /// call returns `Ok`.
     ///
     /// With a time in the past ([`Ttl::Until`]), the entry is removed. [`Ttl::Keep`] reads the entry to keep
     /// its TTL.
@@ -246,8 +248,7 @@ impl Transaction<'_> {
         self.remove_at(keyspace, at)
     }
 
-    /// Sets the TTL of a key's live entry, and keeps its value. Returns whether there was a live entry. With
-    /// [`Ttl::Never`], the entry lives until it is removed, replaced or evicted.
+    /// Sets the TTL of a key's live entry, and keeps its value. Returns whether there was a live entry.
     ///
     /// # Errors
     /// Returns the same errors as [`insert_with`](Transaction::insert_with). Also returns

@@ -14,23 +14,24 @@
 //! 6. If a condition does not hold, the round is lost, and the next round begins.
 //!
 //! With one request for the conditions and another one for the changes, a change by another machine in
-//! between would be overwritten. With one request for each change, other machines would find half of the
-//! transaction, and a lost connection would leave it.
+//! between would be overwritten. With one request for each change, other machines could find a part of the
+//! transaction. If the connection were lost in between, the other changes would never be made.
 //!
 //! A read is valid at the moment of (4) if the slot then has the same content. It does not matter whether the
 //! slot has changed and changed back in the meantime: the transaction takes effect at that moment, and its
 //! closure would read the same. So this also holds in the raw format, in which two records may have the same
 //! bytes. There, only the remaining time of an entry may have changed. A lease marker counts as no record.
-//! The changes void it. They do not depend on fences, like any other change that is not a load.
+//! The changes void it. The changes ignore fences, like any other change that is not a load.
 //!
-//! A live value may end between (1) and (4), while the server keeps its record for the grace. So the server
-//! compares the remaining time with the grace, too.
+//! A value that is live at (1) may expire before (4), while the server keeps its record for the grace. So the
+//! server compares the remaining time with the grace, too.
 //!
 //! If the connection is lost after (4) was sent, it is unknown whether the server has made the changes
 //! ([`RemoteError::may_be_applied`](crate::RemoteError::may_be_applied)). It has made all of them or none.
 //!
 //! An error of the closure, and a transaction without changes, also need reads that are valid at one moment.
-//! So the conditions are sent without changes, unless there is only one: each read is of one moment.
+//! So the conditions are sent without changes. A single condition is not sent, because a single read is of
+//! one moment anyway.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,7 +117,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Runs steps 2 to 5. Returns `None` if the round is lost.
+    /// Runs steps 2 to 5. Returns `None` if the round is lost, or would have to wait but must not.
     pub(super) fn publish_remote(&mut self) -> Result<Option<CommitWait>, Error> {
         let shared = self.shared;
         let Some(link) = shared.tiers.remote() else { return Err(Error::Closed) };
@@ -251,7 +252,7 @@ impl TransactionKey {
     }
 }
 
-/// Reads the records of several keys, with one request if there is only one key.
+/// Reads the records of the keys, with one request.
 fn read(link: &RemoteLink, mut keys: Vec<RemoteKey>) -> Result<Vec<Option<RemoteRecord>>, Error> {
     let records = match (keys.len(), keys.pop()) {
         (1, Some(key)) => link.ask(|tier, reply| tier.get(key, reply)).map(|record| vec![record]),

@@ -71,7 +71,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
     }
 
-    /// Takes the lease, and puts the loader into the flight. May read the disk.
+    /// Takes the lease, and puts the loader into the flight. May read the disk or ask the server.
     fn begin_load(&self, full: &[u8], counts: bool) -> Result<BegunTaskLoad<V>, LoadError<E>> {
         let slot = self.keyspace.shared.tiers.memory.key(full);
         Ok(match self.find_or_lease(slot, OnAbsence::Answer, counts) {

@@ -34,8 +34,8 @@
 //! cycle.
 //!
 //! A load in the queue of the pool has no leader yet. Another load that is ahead in the queue may wait for
-//! this load, and the graph can't show this cycle. So a caller waits for a queued load only if its own
-//! timeout ends the wait. Any other caller takes the load over:
+//! this load, and the graph can't show this cycle. So a caller waits for a queued load only if the caller's
+//! own timeout ends the wait, and the load is no refresh. Otherwise the caller takes the load over:
 //!
 //! 1. Under the exclusive lock of the shard, the caller marks the flight as taken over
 //!    ([`Flight::take_over`]). After that, the pool can't begin the load ([`Flight::begin`]): both calls

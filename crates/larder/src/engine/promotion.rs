@@ -276,7 +276,7 @@ impl Shared {
             Some(origin) => self.tiers.is_generation(origin.generation),
             None => decoded.is_current(&self.tiers),
         };
-        // The record decides whether uses extend the entry, not the keyspace, because another handle of the
+        // The record, not the keyspace, decides whether uses extend the entry, because another handle of the
         // keyspace may have a time to idle.
         let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
         let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);

@@ -23,7 +23,7 @@ use crate::units::Timestamp;
 const CHUNK: usize = 1024;
 
 struct CountFilter<'a> {
-    /// The keys whose entries were in memory, and so are already counted.
+    /// The keys that the removal has listed in memory. Their entries are already counted.
     memory_keys: HashSet<&'a [u8]>,
     /// Earlier range removals. An entry that one of them covers is already removed.
     earlier: &'a [RangeTombstone],
@@ -54,9 +54,9 @@ struct ChunkCount {
 }
 
 impl Tiers {
-    /// Counts the live entries on disk that a range removal will delete, without those that were in memory.
-    /// Also returns whether the removal is large. The commit of a large removal does not delete all of its
-    /// entries.
+    /// Counts the live entries on disk that a range removal will delete, without those of the keys that it
+    /// has listed in memory. Also returns whether the removal is large. The commit of a large removal does
+    /// not delete all of its entries.
     pub(super) fn count_on_disk(
         &self,
         removal: &RangeRemoval,

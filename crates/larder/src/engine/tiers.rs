@@ -277,8 +277,8 @@ impl Tiers {
     /// Panics if two of the values disagree.
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn validate_at_end(&self) {
-        // The thread of a remote tier may outlive the close. While it drops near copies, the counters may
-        // disagree. So the checks wait until that thread has finished.
+        // The thread of a remote tier may outlive the close. While it drops near copies, a shard may have a
+        // barrier, which the checks refuse. So the checks wait until that thread has finished.
         let _drops = self.remote().map(|remote| remote.drops.write());
         self.memory.validate_at_end();
         if self.has_disk() {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 /// The memory tier in front of a remote tier. The cache implements it, and the tier calls it from the thread
 /// that reads the connection.
 ///
-/// Each call drops near copies, and voids the epoch tokens with which earlier lookups could fill their keys.
+/// Each call drops near copies, and voids the epoch tokens with which earlier requests could fill their keys.
 /// It never waits for the network, and calls no loader and no event listener.
 pub trait NearTier: Debug + Send + Sync {
     /// Drops the near copies of these keys, because their slots have changed at the server. A key has the

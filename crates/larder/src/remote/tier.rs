@@ -296,7 +296,7 @@ pub enum FillReply {
         /// client.
         is_tracked: bool,
     },
-    /// The lease was no longer valid. Nothing was stored.
+    /// Nothing was stored: the lease was no longer valid, or after `Unleased`, the key already had a value.
     Void,
 }
 

@@ -25,7 +25,7 @@ use crate::memory::key_leases::LeaseId;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
-/// Flights past their deadlines are searched for only if there are at least this many keys.
+/// The minimum number of keys for a search for flights past their deadlines.
 const MIN_KEYS: usize = 64;
 
 #[derive(Debug, Default)]

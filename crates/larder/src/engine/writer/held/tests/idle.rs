@@ -1,4 +1,4 @@
-//! Tests of stamps of uses while values are held.
+//! Tests how the writer commits stamps of uses, also while values are held.
 
 use super::*;
 use crate::memory::extras::EntryExtras;

@@ -62,8 +62,8 @@ impl Cache {
     /// In remote keyspaces, the limits are 1,024 keys, 32 MiB of values to store, and 32 MiB of values that
     /// the transaction has read. Returns [`Error::Remote`] if the server does not answer. If
     /// [`may_be_applied`](crate::RemoteError::may_be_applied) of its cause is set, the server may have all
-    /// changes of the transaction. It never has a part of them, unless its user may write only some of the
-    /// keys. A further use of a memory-only keyspace returns [`Error::NotRemote`].
+    /// changes of the transaction. It never has a part of them, unless the server lets this program's user
+    /// write only some of the keys. A further use of a memory-only keyspace returns [`Error::NotRemote`].
     ///
     /// # Panics
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from

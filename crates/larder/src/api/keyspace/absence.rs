@@ -207,7 +207,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load).
     ///
     /// # Panics
-    /// Panics if `loader` panics, on the thread that runs `loader`.
+    /// Panics if `loader` panics. The waiting callers get [`LoadError::Panicked`].
     pub fn get_or_load_optional<E, R, F>(
         &self,
         key: impl EncodeKey<K>,

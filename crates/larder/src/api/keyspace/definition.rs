@@ -122,9 +122,10 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Compresses values on disk and at a server if their encoding is longer than `above` bytes. By default,
     /// no value is compressed.
     ///
-    /// If compression does not make a value shorter, the value is stored uncompressed. So is a value in the
-    /// format [`Raw`](Format::Raw) at a server. Memory holds decoded values, so compression does not change
-    /// their weight. The setting may be changed at any time, because each record states its compression.
+    /// If compression does not make a value shorter, the value is stored uncompressed. At a server, a value
+    /// in the format [`Raw`](Format::Raw) is always uncompressed. Memory holds decoded values, so compression
+    /// does not change their weight. The setting may be changed at any time, because each record states its
+    /// compression.
     ///
     /// ```
     /// use larder::{Compression, KeyspaceDefinition};
@@ -224,11 +225,11 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self.weigher(heap::weight::<V>)
     }
 
-    /// Allows a failing load to return a stale value: an entry that expired at most `grace` ago, 1 ms to ten
-    /// years. By default, there is no grace.
+    /// Allows a failing load to return a stale value: an entry that expired at most `grace` ago. A grace may
+    /// be from 1 ms to ten years. By default, there is no grace.
     ///
     /// [`get_or_load`](crate::Keyspace::get_or_load) returns the stale value if the loader returns an error,
-    /// or if the wait for another caller's load times out or ends with a panic. For the
+    /// or if the call waits for another caller's load and that load panics or takes too long. For the
     /// [`cool_down`](Self::cool_down) after a failure, callers of `get_or_load` and
     /// [`lookup`](crate::Keyspace::lookup) get the stale value without a load. A removed value is never
     /// served stale. Other calls, such as [`get`](crate::Keyspace::get), return no stale values.

@@ -107,7 +107,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// Adds an amount to a counter atomically. Returns the sum.
     ///
     /// A missing counter starts at zero, and gets the keyspace's TTL. An existing counter keeps its TTL, as
-    /// in Redis. So the call that stores the counter first sets the end of a time window:
+    /// in Redis. So the first call, which stores the counter, sets the end of a time window:
     ///
     /// ```
     /// # use std::time::Duration;

@@ -63,10 +63,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the live value of a key. If there is none, runs `loader` and caches its value with the
     /// keyspace's TTL.
     ///
-    /// Callers that request the same key at the same time run one loader and share its result. If the key
-    /// is written or invalidated during the load, the loaded value is returned but not cached. Callers that
+    /// Callers that request the same key at the same time run one loader and share its result. If the key is
+    /// written or invalidated during the load, the loaded value is returned but not cached. Callers that
     /// request the key after the invalidation do not wait for this load. If a load takes longer than
-    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller loads the key, and the value
+    /// [`lease_timeout`](crate::CacheBuilder::lease_timeout), another caller may load the key, and the value
     /// of the late load is not cached.
     ///
     /// ```
@@ -103,11 +103,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// A failure of the cache itself is not an error: the value is returned but not cached.
     ///
     /// A loader must not join a thread that requests the loader's own key. The cache can't detect this cycle,
-    /// because it only knows waits for loads. The thread then waits until the `lease_timeout` or the
+    /// because it knows only the waits for loads. The thread then waits until the `lease_timeout` or the
     /// `load_timeout` ends.
     ///
     /// # Panics
-    /// Panics if `loader` panics, on the thread that runs `loader`.
+    /// Panics if `loader` panics. The waiting callers get [`LoadError::Panicked`].
     pub fn get_or_load<E, R, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Arc<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,
@@ -158,7 +158,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// value.
     ///
     /// # Panics
-    /// Panics if `loader` panics, on the thread that runs `loader`.
+    /// Panics if `loader` panics. The waiting callers get [`LoadError::Panicked`].
     pub fn get_or_load_with<E, F>(&self, key: impl EncodeKey<K>, loader: F) -> Result<Loaded<V>, LoadError<E>>
     where
         E: Send + Sync + 'static,

@@ -71,7 +71,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// are returned instead of the error.
     ///
     /// # Panics
-    /// Panics if `loader` panics, on the thread that runs `loader`.
+    /// Panics if `loader` panics. The waiting callers get [`LoadError::Panicked`].
     ///
     /// # Cost
     /// Each distinct key costs a [`lookup`](Keyspace::lookup) and two small allocations. Each loaded key

@@ -135,7 +135,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn refuse_for_remote(shared: &Shared, definition: &KeyspaceDefinition<K, V>) -> Result<(), Error> {
         let is_remote = shared.tiers.lowest_tier(definition.is_memory_only()) == LowestTier::Remote;
         if is_remote && definition.idle_limit().is_some() && is_plain(definition.value_format()) {
-            // A use must not extend the life of an entry past its TTL, and the slot of such a value has no
+            // A use must not extend the life of an entry past its TTL, and the slot of a raw value has no
             // room for the TTL.
             let what = "time_to_idle in a keyspace of Format::Raw";
             let remedy = "choose another format, give the keyspace a TTL instead, or make it memory_only";

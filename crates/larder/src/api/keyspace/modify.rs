@@ -8,9 +8,9 @@
 //!    Otherwise the round is lost, and the next round begins. A caller that loses too many rounds takes a
 //!    turn ([`crate::engine::turns`]). In a remote keyspace, a change that loses 10,000 rounds is an error.
 //!
-//! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change,
-//! and its caller starts again on a thread that may wait. In a remote keyspace, the round ends before (2).
-//! It also ends there if the key may be on disk, and either this thread must not read the disk
+//! A round *at once* does not wait for other threads. If it would have to wait, it ends without a change, and
+//! its caller starts again on a thread that may wait. In a remote keyspace, the round ends before (2). It
+//! also ends before (2) if the key may be on disk, and either this thread must not read the disk
 //! ([`crate::sys::inline_calls`]) or the disk tier has no snapshot. The round ends before (3) if the write
 //! buffer has no room. A round that succeeds only requests its commit, and the task waits for the commit.
 
@@ -57,7 +57,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// No lock is held while `change` runs. If the entry changes meanwhile, `change` runs again with the new
     /// value. So `change` should have no effect other than its return value. After eight lost rounds the
     /// caller gets an exclusive turn, and other atomic changes of the key wait. So even a slow closure that
-    /// competes with fast ones finishes, if it takes less than two seconds. Plain inserts do not wait.
+    /// competes with fast ones finishes, if it takes less than two seconds. Plain inserts and removals do not
+    /// wait for it.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};

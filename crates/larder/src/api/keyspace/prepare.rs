@@ -142,7 +142,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Some(Weight::of(weigher(&entry).max(1)))
     }
 
-    /// Combines what the writer needs to save a value.
+    /// Collects the data that the writer needs to save a value.
     pub(super) fn unsaved(
         &self,
         payload: EncodedValue,

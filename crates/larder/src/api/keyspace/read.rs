@@ -131,10 +131,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.expiry_of(full.as_slice(), now).map(|expires_at| Remaining::until(expires_at, now))
     }
 
-    /// Returns an estimate of how often a key was used recently, from 0 to 15. The eviction from memory
-    /// decides by this estimate. Uses in quick succession count once. Until memory has been full, uses are
-    /// not counted, and the estimate is 0. An insert of a new key is a use only if a lookup of the key has
-    /// missed. The call counts no use.
+    /// Returns an estimate of how often a key was used recently, from 0 to 15. The eviction policy of memory
+    /// compares entries by this estimate. Uses in quick succession count once. Until memory has been full,
+    /// uses are not counted, and the estimate is 0. An insert of a new key is a use only if a lookup of the
+    /// key has missed. This call is not a use.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -1,7 +1,7 @@
 //! The lookup of several keys.
 //!
 //! 1. Look up each key in memory, in the order of the input. Each miss returns an epoch token.
-//! 2. Read the keys that memory did not have from disk, in the order of their bytes, so that neighbours in
+//! 2. Read from disk the keys that memory did not have, in the order of their bytes, so that neighbours in
 //!    the file are read one after another. They are read from one snapshot, which is loaded after (1). Once
 //!    [`MAX_COPIED`] bytes are copied, the snapshot is released.
 //! 3. Without holding a snapshot, decode the copied records, and copy their values into memory under the

@@ -103,9 +103,9 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// # Cost
     /// Costs one commit, one read of each matching entry on disk, and one pass over the entries in memory. If
-    /// more than 1,000 entries match, they are deleted after the call has returned, between the commits of
-    /// other callers. In a remote tier, the call instead waits for one request for each page of a walk over
-    /// the keys at the server.
+    /// more than 1,000 entries on disk match, the file frees their space after the call has returned, between
+    /// the commits of other callers. In a remote tier, the call instead waits for one request for each page
+    /// of a walk over the keys at the server.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))

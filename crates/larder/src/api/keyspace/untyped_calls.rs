@@ -2,8 +2,8 @@
 //! [`TypedCalls`], and those that need no types, through a [`BytesKeyspace`].
 //!
 //! All handles of a keyspace must have the same types, because memory holds values of one type. A
-//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So its types may
-//! be other types.
+//! [`BytesKeyspace`] is not in the list of open keyspaces, and puts no value into memory. So it may have
+//! other types.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -95,8 +95,8 @@ impl BytesKeyspace {
         self.peek_expiry(full).map_or_else(|found| self.without_value(&found), |_| MemoryLookup::Unknown)
     }
 
-    /// Takes no handle of the value: it could become the last one, and only the value's type could hand it
-    /// to another thread.
+    /// Takes no handle of the value. It could become the last handle, and only code that knows the value's
+    /// type can pass the value to another thread to drop it there.
     fn peek_expiry(&self, full: &[u8]) -> Result<Timestamp, Lookup> {
         let memory = &self.shared.tiers.memory;
         memory.peek_expiry(memory.key(full), self.now())

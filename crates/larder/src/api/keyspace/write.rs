@@ -204,8 +204,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_change_by(Acknowledge::Write, wait)
     }
 
-    /// Restarts the TTL of a key's live entry: the keyspace's TTL, counted from the call. Returns whether
-    /// there was a live entry.
+    /// Gives a key's live entry the keyspace's TTL, counted from the call. Returns whether there was a live
+    /// entry.
     ///
     /// # Errors
     /// Returns the same errors as [`insert`](Keyspace::insert).

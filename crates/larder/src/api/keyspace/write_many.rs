@@ -74,9 +74,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::ValueTooLarge`] for a value that is only too large for the file. Returns
     /// [`Error::GroupTooLarge`] if the group is larger than the write buffer (8 MiB by default), or too large
     /// for one transaction of the file. With the default `disk_capacity`, a transaction may have 8,192 values
-    /// and 32 MiB. These limits are proportional to `disk_capacity`. A memory-only keyspace has no limits on
-    /// the group. After an error nothing is stored, and the previous entries stay. But a remote tier stores
-    /// the values one after another, and keeps those from before an error.
+    /// and 32 MiB. These limits grow with `disk_capacity`. A memory-only keyspace has no limits on the group.
+    /// After an error nothing is stored, and the previous entries stay. But a remote tier stores the values
+    /// one after another, and keeps those from before an error.
     ///
     /// # Cost
     /// Each value costs the same as an [`insert`](Keyspace::insert). The group waits only once for room in

@@ -65,7 +65,7 @@ pub struct UntypedInfo {
     pub is_open: bool,
     /// Whether the keyspace is in memory only.
     pub is_memory_only: bool,
-    /// The version of the values' shape.
+    /// The version of the value type.
     pub version: u32,
     /// The shape of the keys, such as `(string, u64)`.
     pub key_shape: String,

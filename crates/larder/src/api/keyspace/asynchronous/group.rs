@@ -1,8 +1,8 @@
 //! A lookup of several keys at one moment. The lookup does not wait.
 //!
-//! A transaction without changes has the same result. It takes a lease on each key, because its closure may
-//! change the key later. This lookup takes none. Its steps 1 to 5 are those of `memory::group_lookup`. Step 3
-//! reads the disk only if the thread may read it ([`inline_calls`]).
+//! A transaction without changes has the same result, but takes a lease on each key, because its closure may
+//! change the key later. This lookup takes no leases. Its steps 1 to 5 are those of `memory::group_lookup`.
+//! Step 3 reads the disk only if the thread may read it ([`inline_calls`]).
 //!
 //! 6. The values that were read from disk are copied into memory.
 

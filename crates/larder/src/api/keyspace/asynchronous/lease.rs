@@ -92,8 +92,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.publish_off_executor(|lease| _ = lease.fill_absent());
     }
 
-    /// Publishes the result of a load, on a worker thread if this may block. It also ends the flight, so no
-    /// task waits for the worker thread itself.
+    /// Publishes the result of a load, on a worker thread if this may block. `publish` also ends the flight,
+    /// so no task waits for the worker thread itself.
     fn publish_off_executor(self, publish: impl FnOnce(Self) + Send + 'static) {
         if self.may_block() { drop(submit(move || publish(self))) } else { publish(self) }
     }

@@ -52,8 +52,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         offload_unless_dropped(move || call(&keyspace)).await
     }
 
-    /// Makes a change like [`change_off_executor`](Self::change_off_executor), and waits for its commit. The
-    /// change requests the commit. The wait does not occupy a worker thread.
+    /// Makes a change like [`change_off_executor`](Self::change_off_executor), and waits for its commit.
+    /// `change` requests the commit. The wait does not occupy a worker thread.
     pub(super) async fn commit_in_task(
         &self,
         change: impl FnOnce(&Self, &mut ChangeCommit) -> Result<(), Error> + Send + 'static,

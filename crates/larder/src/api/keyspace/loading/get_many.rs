@@ -2,7 +2,7 @@
 //!
 //! 1. Encode all keys. If a key is refused, no key is looked up.
 //! 2. Look up every key in memory, like [`LoadingKeyspace::get`].
-//! 3. Read the keys that memory does not have from disk or from the server, like `Keyspace::get_many`
+//! 3. Read from disk or from the server the keys that memory does not have, like `Keyspace::get_many`
 //!    ([`super::super::read_many`]). If a value is old, begin a refresh.
 //! 4. Load the remaining keys one after another, in the order of the input. Each load takes a lease and looks
 //!    its key up again. A load may be published only with a lease that was taken before the disk was read or

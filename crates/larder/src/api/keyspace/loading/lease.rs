@@ -56,7 +56,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         true
     }
 
-    /// Ends the load with the error that the loader returned [`Load::Unchanged`] without a stale value.
+    /// Ends the load with `LoadError::NothingUnchanged`, because the loader returned [`Load::Unchanged`] but
+    /// got no value.
     pub(super) fn end_without_value(mut self) {
         self.outcome = Some(FlightOutcome::NothingUnchanged);
     }
@@ -68,7 +69,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Runs the loader, and ends the load with its result. `live` is the live value if the load is a refresh.
     ///
     /// Holds no handle of the cache while the loader runs. If the loader panics, unwinding drops the lease,
-    /// and the waiting callers get the panic.
+    /// and the waiting callers get `LoadError::Panicked`.
     pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<Arc<V>>) {
         // Dropped when the loader returns, panics or does not run. If the load then publishes a value, that
         // ends the pause.

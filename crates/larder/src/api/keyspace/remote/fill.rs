@@ -103,8 +103,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     ///    taken.
     /// 2. Send the value. The server stores it if the key has no value.
     /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
-    ///    making one. Then remove the value, if it is still there. The server applies a change that begins
-    ///    after (3) after the store of (2).
+    ///    making one. Then remove the value, if it is still there. A change that begins after (3) reaches the
+    ///    server after the store of (2).
     ///
     /// Without (3), a removal between (1) and (2) would be undone. A removal by another machine before (2) is
     /// not detected: it leaves the slot without a value, as at the beginning of the load. So the waiting

@@ -28,7 +28,8 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// Maximum number of rounds that an atomic change may lose. In each of them, another client has changed the
-/// key at the server. Even beside 100 such clients, no change loses so many, so the server is broken.
+/// key at the server. Even if 100 other clients change the key, a change does not lose so many rounds. So the
+/// server must be broken.
 const MAX_LOST: u32 = 10_000;
 
 pub(super) struct OutgoingRecord {
@@ -234,9 +235,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
-    /// Lets a record with [`Ttl::Keep`] keep the remaining time of the record that it replaces, if uses
-    /// extend the life of neither record, the server keeps them for the same time after their expiries, and
-    /// the keyspace has no `max_age`.
+    /// Lets a record with [`Ttl::Keep`] keep the remaining time of the record that it replaces, under three
+    /// conditions: uses extend the life of neither record, the server keeps both records for the same time
+    /// after their expiries, and the keyspace has no `max_age`.
     fn keep_life(
         &self,
         key: SlotKey<'_>,

@@ -1,5 +1,5 @@
-//! Single flight: concurrent loads of the same key share one loader. A load that would wait forever gets an
-//! error.
+//! Single flight: concurrent loads of the same key share one loader. A load that would wait for itself gets
+//! an error, as far as the wait graph shows the cycle.
 //!
 //! A flight is attached to the lease of the caller that loads (see the memory tier's leases). Another caller
 //! that finds the flight waits for its outcome instead of loading. A flight *lands* (ends) at most once, with
@@ -18,7 +18,7 @@
 //!    thread waits for → …*. If the chain leads back to the calling thread, the wait would never end, and the
 //!    thread gets [`UnfinishedFlight::Cycle`].
 //! 2. Otherwise the thread adds its wait to the graph, under the same lock. So the thread whose wait would
-//!    complete a cycle always sees the whole cycle.
+//!    complete a cycle sees the whole cycle.
 //! 3. The thread waits, without the graph's lock, until the flight ends, or its deadline or the thread's
 //!    timeout has passed.
 //! 4. The thread removes its wait from the graph. Between (2) and (4) the thread runs no user code, so it

@@ -1,5 +1,5 @@
-//! The wait graph: which loader or thread waits for which flight. It detects waits that would never end, with
-//! the steps of [`super`].
+//! The wait graph: which loader or thread waits for which flight. It detects cycles of waits, with the steps
+//! of [`super`].
 
 use std::collections::HashMap;
 

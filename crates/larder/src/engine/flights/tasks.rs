@@ -32,7 +32,7 @@
 //! its lock may be held forever. So the child never waits for this lock. Instead, a task keeps the loader if
 //! it was polling the loader at the fork, or if it can take the loader out of the flight without waiting.
 //! This task polls the loader with its own waker, and takes the outcome from it. Any other wait that the
-//! child inherited from its parent ends without an outcome.
+//! child inherited from its parent ends as abandoned.
 //!
 //! The step numbers in this file refer to this list, not to the list of [`super`].
 

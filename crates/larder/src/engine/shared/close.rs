@@ -3,8 +3,8 @@
 //! 0. The caller waits for the changes that async code has begun ([`crate::engine::pending_changes`]). A
 //!    caller on a thread of the cache or a worker thread skips this step, because it may be making one of
 //!    these changes. `close_async` waits for these changes itself.
-//! 1. The first caller marks the cache as closed. After that, no operation begins. A running operation still
-//!    takes effect if it is part of the last commit (3).
+//! 1. The first caller marks the cache as closed. After that, no call that writes or waits begins. A running
+//!    change still takes effect if it is part of the last commit (3).
 //! 2. The service threads and the idle threads of the load pool end, then the sweeper thread. The writer
 //!    thread still runs, because these threads may wait for it. A thread of the pool that is running a load
 //!    is not joined: the load may hang, and its value is no longer cached.

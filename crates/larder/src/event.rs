@@ -16,9 +16,9 @@ pub enum Event {
         cause: String,
     },
     /// The cache permanently stopped using the file, and the entries of the file are lost. The cache does
-    /// this after a failure of the disk, if it could not commit a removal or had no room to keep more writes.
-    /// It also does this if the file was removed, or if the writer thread panicked. It creates a new file
-    /// when the disk works again.
+    /// this after a failure of the disk, if it could not commit a removal or had no room to keep more
+    /// writes. It also does this if the file was removed, if rewriting the file failed, or if the writer
+    /// thread panicked. It creates a new file when the disk works again.
     DiskDiscarded {
         /// The failure.
         cause: String,

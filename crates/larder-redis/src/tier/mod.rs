@@ -46,16 +46,17 @@ use session::{TierSession, TierState};
 pub(crate) use spelled::{read as read_spelled, without_colons};
 
 impl RedisTier {
-    /// Connects to the server of a URL. Returns when the server has replied, or when the attempt to connect
-    /// has failed.
+    /// Connects to the server of a URL. Returns when the server has replied, when the attempt to connect
+    /// has failed, or after twice the connect timeout.
     ///
     /// A server that can't be reached is not an error: the tier connects as soon as it can. Until then,
     /// lookups are misses, and changes are errors.
     ///
     /// # Errors
-    /// Returns [`Error::InvalidUrl`] or [`Error::InvalidSetting`] for an invalid URL, and [`Error::Refused`]
-    /// for a wrong user or password. Returns [`Error::Unsupported`] for a server that can't be used, such as
-    /// a Cluster node or a replica.
+    /// Returns [`Error::InvalidUrl`] or [`Error::InvalidSetting`] for an invalid URL, and
+    /// [`Error::Refused`] for a wrong user or password, or a user who lacks a right. Returns
+    /// [`Error::Unsupported`] for a server that can't be used, such as a Cluster node or a replica. Returns
+    /// [`Error::Unavailable`] if the operating system refuses a thread or a socket.
     pub fn open(url: &str) -> Result<Self, Error> {
         let settings = Settings::from_url(url)?;
         if let Some((name, _)) = settings.others.first() {

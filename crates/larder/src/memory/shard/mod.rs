@@ -5,8 +5,8 @@
 //! entry becomes clean only after the writer has committed it *and* installed the snapshot that shows it
 //! (invariant 2 of `docs/design.md`). The entry's sequence must still be the committed sequence.
 //!
-//! A shard does no I/O, and drops no value. Its callers pass the time of the cache. Only the deadlines of
-//! leases are compared with the real clock. Values that leave the shard are added to [`DeferredDrops`].
+//! A shard does no I/O, and drops no value. Its callers pass the time of the cache. Only its table of
+//! leases reads the real clock. Values that leave the shard are added to [`DeferredDrops`].
 
 #[cfg(all(unix, feature = "control"))]
 pub(crate) mod describe;

@@ -64,7 +64,8 @@ pub struct Compacted {
 /// A cache file that this process owns, and changes without opening a cache.
 ///
 /// After a change of the file fails, every later call that returns a `Result` returns the same error. Drop
-/// this value then, and open the file again.
+/// this value then, and open the file again. In a forked child, calls that read or change entries return
+/// [`Error::Forked`].
 #[derive(Debug)]
 #[must_use = "what was changed is durable, but the file counts as left by a crash until it is closed"]
 pub struct Admin {
@@ -75,11 +76,12 @@ impl Admin {
     /// Opens a cache file that no process owns. Never creates a file.
     ///
     /// # Errors
-    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the
-    /// owner, if a process owns the file. Returns [`Error::Foreign`] if the file is empty or not a larder
-    /// file. Returns [`Error::InvalidSetting`] if the path is too long. Otherwise, returns
-    /// [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`] or
-    /// [`Error::Io`]. After each of these errors the file is unchanged.
+    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::InUse`], which names the owner, if
+    /// a process owns the file. Returns [`Error::Foreign`] if the file is empty or not a larder file.
+    /// Returns [`Error::InvalidSetting`] if the path is too long. Otherwise, returns [`Error::Damaged`],
+    /// [`Error::NewerFormat`], [`Error::UnknownFeatures`], [`Error::NotAFile`], [`Error::Permission`] or
+    /// [`Error::Io`]. After an error other than [`Error::Damaged`] and [`Error::Io`], the file is
+    /// unchanged.
     ///
     /// # Cost
     /// Costs the same as opening a cache.
@@ -180,9 +182,10 @@ impl Admin {
     ///
     /// # Errors
     /// Returns [`Error::KeyTooLarge`] or [`Error::ValueTooLarge`] for an entry that is too large. Returns
-    /// [`Error::Io`] or [`Error::Damaged`] if the file cannot be read or written. After an error, the file
-    /// has either all of the new entries or none. If the file does not have the keyspace, the call succeeds
-    /// and writes nothing.
+    /// [`Error::Io`] for a value that needs a larger page than this file can have. Returns [`Error::Io`] or
+    /// [`Error::Damaged`] if the file cannot be read or written. After an error, the file has either all of
+    /// the new entries or none. If the file does not have the keyspace, the call succeeds and writes
+    /// nothing.
     pub fn write(&mut self, keyspace: &str, entries: Vec<NewEntry>) -> Result<Written, Error> {
         let mut written = Written::default();
         let Some((id, version)) = self.id(keyspace)? else { return Ok(written) };

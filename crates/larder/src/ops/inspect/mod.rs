@@ -71,10 +71,10 @@ impl Inspector {
     /// Opens a cache file for reading, and checks that it can be read.
     ///
     /// # Errors
-    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::Foreign`] if the file is empty or not
-    /// a larder file. Returns [`Error::InUse`] if a program other than larder has the file open. Otherwise,
-    /// returns [`Error::Damaged`], [`Error::NewerFormat`], [`Error::NotAFile`], [`Error::Permission`] or
-    /// [`Error::Io`].
+    /// Returns [`Error::Missing`] if there is no file. Returns [`Error::Foreign`] if the file is empty or
+    /// not a larder file. Returns [`Error::InUse`] if a program other than larder has the file open.
+    /// Otherwise, returns [`Error::Damaged`], [`Error::NewerFormat`], [`Error::UnknownFeatures`],
+    /// [`Error::NotAFile`], [`Error::Permission`] or [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_with_clock(path, Arc::new(SystemClock::new()))
     }

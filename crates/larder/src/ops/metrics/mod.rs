@@ -35,7 +35,7 @@ pub use names::{METRICS, Metric, MetricKind};
 /// The label of each tier, in the order of [`MetricSource::Tiers`] and [`MetricSource::KeyspaceTiers`].
 const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
 
-/// The label of the server of a remote tier. A cache has either such a server or a disk tier.
+/// The label of the server of a remote tier. A cache never has both such a server and a disk tier.
 const REMOTE: (&str, &str) = ("tier", "remote");
 
 /// Publishes the statistics of one cache.

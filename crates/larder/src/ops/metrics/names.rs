@@ -58,9 +58,9 @@ pub(super) enum MetricSource {
 /// Each row has the name, the kind, the unit and the source of a metric, then its help text.
 macro_rules! metrics {
     ($($name:ident: $kind:ident $unit:ident $source:ident($value:expr), $help:literal;)+) => {
-        /// All metrics. Each metric has the label `cache`. A metric of a keyspace has the label `keyspace`. A
-        /// metric of a tier has the label `tier` (`memory` or `disk`). `larder_hits_total` has the tier
-        /// `remote`, too: the server that several machines share.
+        /// All metrics. Each metric has the label `cache`. A metric of a keyspace has the label `keyspace`.
+        /// A metric of a tier has the label `tier` (`memory` or `disk`). `larder_hits_total` also has the
+        /// tier `remote`, the server of a remote tier.
         pub const METRICS: &[Metric] = &[
             $(Metric { name: stringify!($name), kind: MetricKind::$kind, unit: Unit::$unit, help: $help },)+
         ];

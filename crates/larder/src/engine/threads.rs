@@ -13,7 +13,7 @@ pub(super) struct Threads {
     /// The service threads, which may own a handle of the cache.
     services: Mutex<Vec<ServiceThread>>,
     writer_id: Option<ThreadId>,
-    /// The ids of all threads. They stay after the threads are taken to be joined.
+    /// The ids of all threads. They stay here after the handles are taken.
     ids: Mutex<Vec<ThreadId>>,
 }
 

@@ -41,7 +41,8 @@ impl Tiers {
         drop(self.awaited_snapshot());
         // The snapshot is loaded under the lock of the shard, when the tombstone is inserted. If memory has
         // nothing for the key, no change of the key is being committed at that moment, so the snapshot shows
-        // what the disk has. A later snapshot might show an entry that was written after this removal.
+        // whether the disk has the key. A later snapshot might show an entry that was written after this
+        // removal.
         let load_snapshot = || self.disk.snapshots.current().clone();
         let (previous, sequence, min_visible_sequence, snapshot) = self
             .memory
@@ -52,7 +53,7 @@ impl Tiers {
             PreviousState::Dead => return Ok(RemovedEntry::Dead),
             PreviousState::Nothing => {}
         }
-        // Without a snapshot, it is unknown what the disk has, so the tombstone must be committed.
+        // Without a snapshot, it is unknown whether the disk has the key, so the tombstone must be committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
             // While a range removal is pending, `min_visible_sequence` is not 0. Then only the commit can

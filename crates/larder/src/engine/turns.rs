@@ -1,5 +1,5 @@
-//! Turns: a caller that has lost too many rounds makes the other callers wait that change the same key
-//! atomically.
+//! Turns: after a caller has lost too many rounds, the other callers that change the same key atomically wait
+//! for it.
 //!
 //! An atomic change of a key is optimistic: a round is lost if another change comes first. A slow closure
 //! that competes with fast closures would lose every round. So a caller that has lost [`MAX_LOST_ROUNDS`]
@@ -19,8 +19,8 @@
 //! holder lose a round.
 //!
 //! Because of (4), a wait takes at most `MAX_TURN` for each earlier place. So the wait ends even if the
-//! holder's closure itself waits for the waiting caller. A closure waits for the waiting caller if two
-//! closures each change the other's key, or if a closure waits for a lock of the application.
+//! holder's closure itself waits for the waiting caller. For example, two closures may each change the key of
+//! the other closure, or a closure may wait for a lock of the application.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -14,7 +14,8 @@
 //!
 //! A process that is paused for longer than `lease_timeout`, or cut off from the server, loses its fence. A
 //! load of another machine may then store the value from before the change. The next renewal finds the fence
-//! missing, and removes the key. So does the end of the update. Until then, lookups find the old value.
+//! missing, and removes the key. The end of the update also removes the key. Until then, lookups find the old
+//! value.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -32,8 +32,7 @@ impl Wake for SentUse {
 }
 
 impl SentUses {
-    /// Runs step 2. Returns whether the caller must send the use. Then it must also call
-    /// [`end_with`](Self::end_with).
+    /// Runs step 2. Returns whether the caller must send the use, and then call [`end_with`](Self::end_with).
     pub(super) fn note(&self, key: &[u8]) -> bool {
         let mut keys = self.keys.lock();
         if keys.contains(key) {

@@ -14,8 +14,9 @@
 //!    token. So, unlike a fence, a lease needs nothing more after (3).
 //!
 //! A process that is paused for longer than `MAX_LENGTH`, or cut off from the server, loses its leases.
-//! Another machine may then load the key. The server refuses the value of the first load, because the slot
-//! no longer has its token. The same holds if a callback on the sweeper's thread takes that long.
+//! Another machine may then load the key. The server refuses the value of the first load, because the slot no
+//! longer has its token. A process also loses its leases if a callback on the sweeper's thread takes that
+//! long.
 //!
 //! The server pushes a renewal like any other change of the slot. So the machines that wait for the load ask
 //! again, and then wait for the renewed lease.
@@ -59,7 +60,7 @@ struct RenewedLease {
 #[derive(Debug)]
 pub(crate) struct SlotLease {
     token: LeaseToken,
-    /// The number of the lease among those that are renewed. `None` if the lease needs no renewal.
+    /// The number of the lease in the list of renewed leases. `None` if the lease needs no renewal.
     number: Option<u64>,
 }
 

@@ -18,20 +18,21 @@
 //!
 //! A hit may find less time left than the server: the coarse clock may be ahead, and the life of a copy is
 //! counted from before its lookup. So the server takes a use also if up to 17/16 of the time to idle is left.
-//! Otherwise it would refuse the first use that is due, and uses that were not sent because of that one would
-//! be lost. A hit between (4) and (5) sends one more request, which the server refuses, because 9/8 are left.
+//! Otherwise it would refuse the first use that is due, and the uses that were not sent meanwhile, because of
+//! (2), would be lost. A hit between (4) and (5) sends one more request, which the server refuses, because
+//! 9/8 are left.
 //!
-//! A hit never extends a near copy. If it did so at (3), a lost request, or one that comes after the expiry,
-//! would leave a copy that outlives its entry. An extension after the answer of (4) would be of no use,
-//! because the push of (5) follows immediately.
+//! A hit never extends a near copy. If a hit extended its copy at (3), a request that is lost or comes after
+//! the expiry would leave a copy that outlives its entry. An extension after the answer of (4) would be of no
+//! use, because the push of (5) follows immediately.
 //!
 //! If (2) came after (3), each of many simultaneous hits would send a request.
 //!
 //! A hit extends the life to 9/8 of the time to idle. So after (4), no copy is due for an eighth of that
 //! time, and the cost is one request in each eighth, and one lookup on each machine that uses the entry. A
-//! push also voids the tokens of lookups that are in progress: they return their values, and memory does
-//! not keep them. It voids no lease of a load: a lease is in the slot only while there is no record. A
-//! refresh compares the bytes of the record, which a use does not change.
+//! push also voids the tokens of lookups that are in progress: they return their values, and memory does not
+//! keep them. The push voids no lease of a load, because a slot with a record has no lease. A refresh
+//! compares the bytes of the record, which a use does not change.
 
 use std::time::Duration;
 

@@ -72,8 +72,8 @@ impl Writer {
             self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // The content is recorded. Otherwise the next step would mistake what this part has written for
-            // a change by another program.
+            // The content is recorded. Otherwise the next step would mistake the writes of this part for a
+            // change by another program.
             Ok(Ok(_)) => self.file.note_content(),
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);

@@ -1,4 +1,4 @@
-//! The loop of the writer thread: waits for commands, and runs a step for those that need one.
+//! The loop of the writer thread: waits for commands, and runs a step for the commands that need one.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

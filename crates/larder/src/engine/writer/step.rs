@@ -25,7 +25,7 @@ use crate::units::Timestamp;
 pub(super) struct StepProgress {
     /// The outcome of the first part. `None` before its commit.
     pub(super) first: Option<CommitOutcome>,
-    /// Whether all removals of the step are committed, except those of groups. Writes may still be
+    /// Whether all removals of the step, except those of groups, are committed. Writes may still be
     /// uncommitted.
     pub(super) removals_are_durable: bool,
     /// Whether a part was committed to a file that was discarded afterwards.

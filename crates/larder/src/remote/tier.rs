@@ -1,5 +1,4 @@
-//! The remote tier: the requests of the cache, and their answers. [`crate::remote`] specifies the order that
-//! a tier must keep.
+//! The remote tier: the requests of the cache, and their answers.
 
 use std::fmt::Debug;
 use std::sync::Weak;

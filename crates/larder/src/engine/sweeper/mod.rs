@@ -340,7 +340,6 @@ mod tests {
         open()
     }
 
-    /// Sweeps, and cancels the next sweep.
     fn plan_nothing(cache: &Cache) {
         cache.sweep().unwrap();
         cache.shared().tiers.sweeper.plan_nothing();

@@ -6,9 +6,9 @@
 //! 3. Reserve room for the whole group in the write buffer.
 //! 4. Store the values (`memory::store_group`), and wake the writer.
 //!
-//! Nothing is changed before (4). In (4), if the first value is accepted, all values are accepted. If the
-//! disk tier recovered after (1), the values have no encodings. Then the group is refused, and the steps
-//! begin again at (1).
+//! Nothing is changed before (4). In (4), if the first value is accepted, all values are accepted, except
+//! values in memory only that find no room. If the disk tier recovered after (1), the values have no
+//! encodings. Then the group is refused, and the steps begin again at (1).
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -169,9 +169,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// [`hard_timeout`](LoadPolicy::hard_timeout).
     ///
     /// # Cost
-    /// A hit costs the same as [`get`](Keyspace::get). If the policy has refreshes, a hit costs one more
-    /// lookup in the shard. Beginning a refresh costs an exclusive lock of a shard, five small allocations,
-    /// and the call of the spawner.
+    /// A hit costs the same as [`get`](Keyspace::get). If the policy has refreshes, a hit also encodes the
+    /// key, and costs one more lookup in the shard. Beginning a refresh costs an exclusive lock of a shard,
+    /// five small allocations, and the call of the spawner.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
         if !self.registered.policy.refreshes()
             && let Some((value, _)) = self.keyspace.hit(&key)

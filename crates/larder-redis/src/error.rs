@@ -65,8 +65,9 @@ pub enum Error {
         remedy: &'static str,
     },
 
-    /// The server replied with an error, such as `OOM`. The request changed nothing. If it was a transaction,
-    /// and the user may write only some of its keys, the server may have made a part of it.
+    /// The server replied with an error, such as `OOM`. The request changed nothing, with one exception: if
+    /// the user may write only some keys of a transaction, the server may have applied a part of the
+    /// transaction.
     #[error("the server answered: {0}")]
     Server(String),
 

@@ -22,8 +22,8 @@
 //! 5. If the circuit is not closed, and the connection ends for another reason than a late reply, the first
 //!    request of the next connection is the probe. The earlier probe gets no reply any more, and the server
 //!    has answered the greeting.
-//! 6. The client's own requests pass an open circuit. They identify the data, without which no request can be
-//!    sent.
+//! 6. The client's own requests pass an open circuit. They identify the data. Until the data is identified,
+//!    the client sends only removals and fences.
 //!
 //! A probe is chosen under the lock of the outbox, after the check that a connection exists. A connection
 //! ends under the same lock. So no probe is chosen between the end of a connection and rule 5.

@@ -49,7 +49,7 @@ pub(crate) struct Connection {
     /// Incremented when a connection is lost.
     pub(super) generation: AtomicU64,
     pub(super) is_closed: AtomicBool,
-    /// Id of the process that made this value.
+    /// Id of the process that created this connection.
     process: u32,
     /// Result of the first attempt to connect. `None` until that attempt has ended.
     pub(super) first_attempt: Mutex<Option<Result<(), Error>>>,

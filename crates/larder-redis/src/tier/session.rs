@@ -75,7 +75,8 @@ pub(super) struct Directory {
     left: Vec<Arc<str>>,
 }
 
-/// Maximum number of former names that are remembered. Each change of the master or restart adds one.
+/// Maximum number of former names that are remembered. Each change of the master or restart adds at most
+/// one.
 const MAX_LEFT: usize = 16;
 
 impl Directory {

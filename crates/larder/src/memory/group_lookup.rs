@@ -8,8 +8,8 @@
 //!    ([`super::epochs`]). Unlock the shards.
 //! 2. Remember the current snapshot of the disk.
 //! 3. Read the unknown keys from disk.
-//! 4. Lock the shards of all keys again ([`confirm_group_lookup`](Memory::confirm_group_lookup)). The moment
-//!    of the lookup is the reading of the clock under these locks. At this moment:
+//! 4. Lock the shards of all keys again ([`confirm_group_lookup`](Memory::confirm_group_lookup)). The
+//!    lookup takes place at the moment when the clock is read under these locks. At this moment:
 //!    - (a) The snapshot of (2) is still the current one. A replaced snapshot never becomes current again, so
 //!      every key was read from this snapshot. Other lookups still find its entries: none is evicted from
 //!      disk, and the file is not discarded.

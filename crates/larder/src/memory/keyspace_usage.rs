@@ -115,7 +115,7 @@ impl KeyspaceUsages {
     }
 
     /// Adds the evictions and expirations of a retired keyspace to those of its successor. Removes the
-    /// counters of the retired keyspace, unless it still has entries. The id of both may be the same.
+    /// counters of the retired keyspace, unless it still has entries. Both may have the same id.
     pub(super) fn pass_on(&mut self, retired: KeyspaceId, successor: KeyspaceId) {
         let Some(&place) = self.places.get(&retired).filter(|_| retired != successor) else { return };
         let Some((_, usage)) = self.usages.get_mut(place) else { return };

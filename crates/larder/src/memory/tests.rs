@@ -225,7 +225,7 @@ fn a_closed_shard_takes_nothing_and_gives_back_what_was_reserved() {
     assert!((0..8).all(|at| matches!(memory.get(key(at), now), Lookup::Unknown(_))));
     memory.validate();
 }
-/// Checks that in tests, a cache checks its sums when its last handle is dropped.
+/// Checks that a cache in a test compares its sums when its last handle is dropped.
 #[test]
 fn a_cache_that_lost_something_fails_the_test_that_had_it() {
     type Lose = (&'static str, fn(&Memory));

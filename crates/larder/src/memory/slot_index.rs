@@ -154,14 +154,6 @@ impl<'a> Candidates<'a> {
         self.left > 0
     }
 
-    /// Returns the first slot of a search. Like [`next`](Iterator::next), but does not compare the tag
-    /// again.
-    #[inline(always)]
-    pub(super) fn first(&mut self) -> Option<SlotId> {
-        let (bucket, place) = self.next_place()?;
-        bucket.ids.get(place).copied()
-    }
-
     /// Moves to the next place that may have the tag. In each bucket, the first such place certainly has it.
     #[inline(always)]
     fn next_place(&mut self) -> Option<(&'a Bucket, usize)> {
@@ -205,6 +197,23 @@ impl SlotIndex {
     #[cfg(any(test, feature = "test-util"))]
     pub(super) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Returns the first of the [`candidates`](Self::candidates). Most slots are found in their home.
+    #[inline(always)]
+    pub(super) fn first(&self, hash: u32) -> Option<SlotId> {
+        let bucket = self.buckets.get(self.home(hash))?;
+        let places = bucket.places_with(tag(hash));
+        if places == 0 {
+            return if bucket.was_passed() { self.first_away(hash) } else { None };
+        }
+        bucket.ids.get((places.trailing_zeros() / 8) as usize).copied()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_away(&self, hash: u32) -> Option<SlotId> {
+        self.candidates(hash).next()
     }
 
     /// Returns the slots that may have this hash. The caller compares the keys.

@@ -63,10 +63,16 @@ impl Counters {
     /// Increments a count. Returns the new count in the stripe of this thread.
     #[inline]
     pub(crate) fn number(&self, count: Count) -> u64 {
-        match self.own.get(STRIPE.get()) {
-            Some(stripe) => stripe.add_as_owner(count),
+        match self.number_as_owner(count) {
+            Some(number) => number,
             None => self.number_slowly(count),
         }
+    }
+
+    /// Like [`number`](Self::number), but does nothing and returns `None` if this thread owns no stripe.
+    #[inline]
+    pub(crate) fn number_as_owner(&self, count: Count) -> Option<u64> {
+        self.own.get(STRIPE.get()).map(|stripe| stripe.add_as_owner(count))
     }
 
     /// Does the same as [`number`](Self::number), for a thread that has not taken a stripe yet, or uses the

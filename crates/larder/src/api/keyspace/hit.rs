@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::unencoded::KeyForm;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
 use crate::memory::extras::EntryExtras;
 use crate::stats::count::Count;
+use crate::stats::observe::Sample;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -29,6 +29,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        if !self.has_plain_hits {
+            return self.special_hit(key);
+        }
+        let (value, expires_at) = self.shared.tiers.hit_in_memory(KeyForm::new(&self.seed, key))?;
+        Some((self.count_hit(key, Self::typed(value)?), expires_at))
+    }
+
+    /// Does the same as [`hit`](Self::hit), for a keyspace of a remote tier or with a time to idle.
+    #[inline(never)]
+    fn special_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
         let unencoded = KeyForm::new(&self.seed, key);
         let (value, expires_at) = if self.is_remote() {
             self.shared.tiers.near_hit(unencoded)?
@@ -54,8 +64,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Runs steps 3 and 4. Returns the value with its type.
-    #[expect(clippy::inline_always, reason = "of the path of a hit")]
-    #[inline(always)]
+    #[inline]
     fn note_hit<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -63,27 +72,53 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         expires_at: Timestamp,
     ) -> Option<Arc<V>> {
         let value = Self::typed(value)?;
-        if self.definition.idle_limit().is_some() {
-            self.note_unencoded_use(key, expires_at);
+        if self.definition.idle_limit().is_some()
+            && let Ok(full) = self.encode(key)
+        {
+            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);
         }
-        let counters = &self.opened.counters;
-        let id = self.seed.keyspace();
-        self.shared.count_unencoded(counters, Count::MemoryHits, id, || self.encode_sampled(key));
+        Some(self.count_hit(key, value))
+    }
+
+    /// Runs step 4.
+    ///
+    /// The functions for the rare cases take the value and return it. If this function kept it, every hit would
+    /// write it to the stack, because those functions may panic.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    fn count_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: Arc<V>) -> Arc<V> {
         #[cfg(feature = "trace-lookups")]
         self.trace(Count::MemoryHits);
-        Some(value)
+        match self.opened.counters.number_as_owner(Count::MemoryHits) {
+            None => self.count_hit_slowly(key, value),
+            Some(counted) => match self.sample_of_hit(counted) {
+                None => value,
+                Some(sample) => self.observe_hit(key, value, sample),
+            },
+        }
+    }
+
+    #[inline]
+    fn sample_of_hit(&self, counted: u64) -> Option<Sample> {
+        self.shared.observer.sample(Count::MemoryHits, counted, self.seed.keyspace())
+    }
+
+    /// Runs step 4 for a thread that owns no stripe of the counters.
+    #[cold]
+    #[inline(never)]
+    fn count_hit_slowly<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: Arc<V>) -> Arc<V> {
+        match self.sample_of_hit(self.opened.counters.number(Count::MemoryHits)) {
+            None => value,
+            Some(sample) => self.observe_hit(key, value, sample),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn note_unencoded_use<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, expires_at: Timestamp) {
+    fn observe_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: Arc<V>, sample: Sample) -> Arc<V> {
         if let Ok(full) = self.encode(key) {
-            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);
+            self.shared.observe(sample, Count::MemoryHits, full.as_slice());
         }
-    }
-
-    #[cold]
-    fn encode_sampled<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<KeyBuffer> {
-        self.encode(key).ok()
+        value
     }
 }

@@ -96,12 +96,20 @@ pub struct Keyspace<K, V> {
     definition: KeyspaceDefinition<K, V>,
     /// The seed for the hashes of this keyspace's keys.
     seed: KeyspaceSeed,
+    /// Whether a hit in memory needs no step for a remote tier or a time to idle ([`hit`]).
+    has_plain_hits: bool,
 }
 
 impl<K, V> Clone for Keyspace<K, V> {
     fn clone(&self) -> Self {
-        let Self { shared, opened, definition, seed } = self;
-        Self { shared: shared.clone(), opened: opened.clone(), definition: *definition, seed: *seed }
+        let Self { shared, opened, definition, seed, has_plain_hits } = self;
+        Self {
+            shared: shared.clone(),
+            opened: opened.clone(),
+            definition: *definition,
+            seed: *seed,
+            has_plain_hits: *has_plain_hits,
+        }
     }
 }
 
@@ -200,8 +208,16 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Downcasts a value to the value type of this keyspace. Returns `None` only for a `BytesKeyspace`, if
     /// memory has a value of the application's type. Otherwise all values of a keyspace have one type
     /// ([`KeyspaceType`]).
+    #[inline]
     fn typed(value: Value) -> Option<Arc<V>> {
-        Arc::downcast(value).ok()
+        Arc::downcast(value).map_or_else(Self::mistyped, Some)
+    }
+
+    /// Takes the value by value. If [`typed`](Self::typed) dropped it, every hit would write it to the stack.
+    #[cold]
+    #[inline(never)]
+    fn mistyped(_value: Value) -> Option<Arc<V>> {
+        None
     }
 }
 
@@ -231,7 +247,8 @@ impl<K: Key, V> Keyspace<K, V> {
 impl<K, V> Keyspace<K, V> {
     fn of(shared: Arc<Shared>, opened: Arc<OpenKeyspace>, definition: KeyspaceDefinition<K, V>) -> Self {
         let seed = shared.tiers.memory.keyspace_seed(opened.id);
-        Self { shared, opened, definition, seed }
+        let has_plain_hits = !opened.id.is_remote() && definition.idle_limit().is_none();
+        Self { shared, opened, definition, seed, has_plain_hits }
     }
 
     pub(super) fn open_keyspace(&self) -> Arc<OpenKeyspace> {

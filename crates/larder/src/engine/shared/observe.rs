@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::Shared;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
-use crate::format::key::buffer::KeyBuffer;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
@@ -22,27 +21,8 @@ impl Shared {
         }
     }
 
-    /// Like [`count`](Shared::count), for an unencoded key. Calls `encode` to get the full key only if the
-    /// operation is sampled.
-    #[expect(clippy::inline_always, reason = "of the path of a hit")]
-    #[inline(always)]
-    pub(crate) fn count_unencoded(
-        &self,
-        counters: &Counters,
-        count: Count,
-        keyspace: KeyspaceId,
-        encode: impl FnOnce() -> Option<KeyBuffer>,
-    ) {
-        let counted = counters.number(count);
-        if let Some(sample) = self.observer.sample(count, counted, keyspace)
-            && let Some(full) = encode()
-        {
-            self.observe(sample, count, full.as_slice());
-        }
-    }
-
     #[cold]
-    fn observe(&self, sample: Sample, count: Count, full: &[u8]) {
+    pub(crate) fn observe(&self, sample: Sample, count: Count, full: &[u8]) {
         // In a forked child, the observer's lock may be held forever, because a thread of the parent may have
         // held it at the fork.
         if !self.is_forked() {

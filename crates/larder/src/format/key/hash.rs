@@ -39,6 +39,8 @@ pub(crate) struct HashSeed {
 #[derive(Clone, Copy)]
 pub(crate) struct KeyspaceSeed {
     keyspace: KeyspaceId,
+    /// The bytes of `keyspace`, with which each full key starts.
+    start: [u8; KeyspaceId::LEN],
     state: u64,
     factor: u64,
     last_factor: u64,
@@ -70,7 +72,7 @@ impl HashSeed {
     pub(crate) fn of(self, keyspace: KeyspaceId) -> KeyspaceSeed {
         let Self { start, factor, last_factor } = self;
         let state = folded_product(start ^ u64::from(keyspace.number()), factor);
-        KeyspaceSeed { keyspace, state, factor, last_factor }
+        KeyspaceSeed { keyspace, start: keyspace.to_bytes(), state, factor, last_factor }
     }
 }
 
@@ -78,6 +80,11 @@ impl KeyspaceSeed {
     #[inline(always)]
     pub(crate) const fn keyspace(self) -> KeyspaceId {
         self.keyspace
+    }
+
+    #[inline(always)]
+    pub(super) const fn start(&self) -> [u8; KeyspaceId::LEN] {
+        self.start
     }
 
     #[inline(always)]
@@ -99,33 +106,52 @@ impl KeyHasher {
     /// Runs steps 2 and 3 for any number of bytes.
     #[inline(always)]
     pub(super) fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<WORD>();
-        for word in words {
-            self.write_short(u64::from_le_bytes(*word), WORD);
+        // Two words at a time, so that the compiler does not unroll a loop of one word, whose preparation takes
+        // longer than the words of most keys.
+        let (pairs, rest) = bytes.as_chunks::<{ 2 * WORD }>();
+        let shift = 8 * (self.len % WORD);
+        for pair in pairs {
+            let (words, _) = pair.as_chunks::<WORD>();
+            words.iter().for_each(|word| self.write_word(u64::from_le_bytes(*word), shift));
+        }
+        let (words, rest) = rest.as_chunks::<WORD>();
+        if let Some(word) = words.first() {
+            self.write_word(u64::from_le_bytes(*word), shift);
         }
         if !rest.is_empty() {
-            self.write_short(last_bytes(bytes, rest.len()), rest.len());
+            self.write_last(last_bytes(bytes, rest.len()), rest.len(), shift);
         }
+        self.len += bytes.len();
+    }
+
+    /// Runs steps 2 and 3 for a word. `shift` is the number of pending bits. The caller adds to the length.
+    #[inline(always)]
+    fn write_word(&mut self, word: u64, shift: usize) {
+        // The lowest bits are those that do not fit after the pending bits.
+        #[expect(clippy::cast_possible_truncation, reason = "below 64")]
+        let rotated = word.rotate_left(shift as u32);
+        let kept = (1 << shift) - 1;
+        self.mix(self.pending | rotated & !kept);
+        self.pending = rotated & kept;
     }
 
     /// Hashes the end mark of a text: two zeros.
     #[inline(always)]
     pub(super) fn write_end_mark(&mut self) {
-        self.write_short(0, 2);
+        self.write_last(0, 2, 8 * (self.len % WORD));
+        self.len += 2;
     }
 
-    /// Runs steps 2 and 3 for up to a word. `value` has zeros from byte `len` on.
+    /// Runs steps 2 and 3 for less than a word. `value` has zeros from byte `len` on. Otherwise like
+    /// [`write_word`](Self::write_word).
     #[inline(always)]
-    fn write_short(&mut self, value: u64, len: usize) {
-        let used = self.len % WORD;
-        let shift = 8 * used;
+    fn write_last(&mut self, value: u64, len: usize, shift: usize) {
         self.pending |= value << shift;
-        if used + len >= WORD {
+        if shift + 8 * len >= 8 * WORD {
             self.mix(self.pending);
             // Keeps the bytes that did not fit. Shifts in two steps, because a shift by 64 would overflow.
             self.pending = value >> 1 >> (63 - shift);
         }
-        self.len += len;
     }
 
     #[inline(always)]

@@ -39,8 +39,14 @@ impl<'a> KeyMatcher<'a> {
     /// Compares a text or byte part, and its end mark.
     #[inline(always)]
     pub(super) fn terminated(&mut self, part: &[u8]) {
-        match self.rest.split_at_checked(part.len()) {
-            Some((head, [0, 0, tail @ ..])) if is_equal_without_zero(head, part) => self.rest = tail,
+        let parts = self.rest.split_at_checked(part.len());
+        // The two bytes of the end mark are compared at once.
+        match parts.and_then(|(head, rest)| Some((head, rest.split_first_chunk::<2>()?))) {
+            Some((head, (mark, tail)))
+                if u16::from_ne_bytes(*mark) == 0 && is_equal_without_zero(head, part) =>
+            {
+                self.rest = tail;
+            }
             _ => self.is_equal = false,
         }
     }
@@ -73,27 +79,34 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
             suspects |= suspect_zeros(part);
         }
     };
-    match part.len() {
-        17..=32 => {
-            let ends = |bytes: &[u8]| Some((words(bytes.first_chunk()?), words(bytes.last_chunk()?)));
-            let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
-            compare(stored.0, part.0);
-            compare(stored.1, part.1);
-        }
-        8..=16 => {
-            let ends = |bytes: &[u8]| Some([word(bytes.first_chunk()?), word(bytes.last_chunk()?)]);
-            let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
-            compare(stored, part);
-        }
-        4..=7 => {
-            // Compares the first four and the last four bytes as one word.
-            let ends = |bytes: &[u8]| Some(half(bytes.first_chunk()?) | half(bytes.last_chunk()?) << 32);
-            let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
-            compare([stored; 2], [part; 2]);
-        }
-        _ => return is_equal_without_zero_of_any_length(stored, part),
+    let len = part.len();
+    if len > 32 {
+        return is_equal_without_zero_of_any_length(stored, part);
+    } else if len > 16 {
+        let ends = |bytes: &[u8]| Some((words(bytes.first_chunk()?), words(bytes.last_chunk()?)));
+        let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
+        compare(stored.0, part.0);
+        compare(stored.1, part.1);
+    } else if len >= 8 {
+        let ends = |bytes: &[u8]| Some([word(bytes.first_chunk()?), word(bytes.last_chunk()?)]);
+        let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
+        compare(stored, part);
+    } else if len >= 4 {
+        // Compares the first four and the last four bytes as one word.
+        let ends = |bytes: &[u8]| Some(half(bytes.first_chunk()?) | half(bytes.last_chunk()?) << 32);
+        let (Some(stored), Some(part)) = (ends(stored), ends(part)) else { return false };
+        compare([stored; 2], [part; 2]);
+    } else {
+        return is_equal_without_zero_of_any_length(stored, part);
     }
-    differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
+    // One test decides almost every comparison.
+    differences | suspects & TOP_BITS == 0 || differences == 0 && !contains_zero(part)
+}
+
+#[cold]
+#[inline(never)]
+fn contains_zero(part: &[u8]) -> bool {
+    part.contains(&0)
 }
 
 /// Never inlined. Otherwise every lookup would prepare the registers of these loops.

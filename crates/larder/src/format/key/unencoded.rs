@@ -58,7 +58,7 @@ impl<K, Q: EncodeKey<K> + ?Sized> UnencodedKey for KeyForm<'_, K, Q> {
     #[inline(always)]
     fn is(self, stored: &[u8]) -> bool {
         let Some((start, rest)) = stored.split_first_chunk() else { return false };
-        if *start != self.seed.keyspace().to_bytes() {
+        if *start != self.seed.start() {
             return false;
         }
         let mut writer = KeyWriter::to_matcher(rest);

@@ -7,7 +7,6 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::{Lookup, StaleLookup};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot::Slot;
-use crate::memory::slot_index::Candidates;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
@@ -131,17 +130,18 @@ impl Shard {
     fn find_unencoded(&self, key: impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
         // The first candidate is almost always the key's slot. A loop would prepare the comparison for all
         // candidates before comparing the first.
-        let mut candidates = self.index.candidates(short_hash);
-        let id = candidates.first()?;
+        let id = self.index.first(short_hash)?;
         // The index contains no vacant slots.
         let slot = self.slots.at(id)?;
-        if key.is(&slot.key) { Some((id, slot)) } else { self.find_among(candidates, key) }
+        if key.is(&slot.key) { Some((id, slot)) } else { self.find_after_first(key, short_hash) }
     }
 
+    /// Searches the candidates after the first. Begins the search again, so that a hit keeps no candidates
+    /// while it compares its key.
     #[cold]
     #[inline(never)]
-    fn find_among(&self, candidates: Candidates<'_>, key: impl UnencodedKey) -> Option<(SlotId, &Slot)> {
-        for id in candidates {
+    fn find_after_first(&self, key: impl UnencodedKey, short_hash: u32) -> Option<(SlotId, &Slot)> {
+        for id in self.index.candidates(short_hash).skip(1) {
             let slot = self.slots.at(id)?;
             if key.is(&slot.key) {
                 return Some((id, slot));

@@ -68,6 +68,12 @@ pub(crate) const PAIRS: Task = Task::lookups("--ask-pairs", "*counted_pairs*", |
     check(counted_pairs(&pages.keyspace, &pages.keys));
     Ok(())
 });
+/// Hits of `get` with keys of 40 bytes.
+pub(crate) const LONG_KEYS: Task = Task::lookups("--ask-long", "*counted_lookups*", || {
+    let pages = Pages::fill(false, |number| format!("product_of_a_shop_in_a_town_{number:012}"), ENTRIES)?;
+    check(counted_lookups(&pages.keyspace, &pages.keys));
+    Ok(())
+});
 /// Inserts that evict an entry.
 pub(crate) const INSERTS: Task = Task {
     told: "--insert",
@@ -91,7 +97,7 @@ pub(crate) const INSERTS: Task = Task {
     },
 };
 
-const TASKS: [Task; 8] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, INSERTS];
+const TASKS: [Task; 9] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, LONG_KEYS, INSERTS];
 
 /// Runs the task that an argument of this process names. Returns whether there was such an argument.
 pub(crate) fn run_told() -> Result<bool, larder::Error> {

@@ -87,6 +87,7 @@ impl From<Timestamp> for SystemTime {
 }
 
 /// Returns the whole milliseconds of a duration. Saturates at `u64::MAX`.
+#[inline]
 pub(crate) fn millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
 }

@@ -82,8 +82,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Runs step 4.
     ///
-    /// The functions for the rare cases take the value and return it. If this function kept it, every hit would
-    /// write it to the stack, because those functions may panic.
+    /// The functions for the rare cases take the value and return it. If this function kept it, every hit
+    /// would write it to the stack, because those functions may panic.
     #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     fn count_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q, value: Arc<V>) -> Arc<V> {

@@ -106,13 +106,15 @@ impl KeyHasher {
     /// Runs steps 2 and 3 for any number of bytes.
     #[inline(always)]
     pub(super) fn write(&mut self, bytes: &[u8]) {
-        // Two words at a time, so that the compiler does not unroll a loop of one word, whose preparation takes
-        // longer than the words of most keys.
+        // Two words at a time, so that the compiler does not unroll a loop of one word, whose preparation
+        // takes longer than the words of most keys.
         let (pairs, rest) = bytes.as_chunks::<{ 2 * WORD }>();
         let shift = 8 * (self.len % WORD);
         for pair in pairs {
             let (words, _) = pair.as_chunks::<WORD>();
-            words.iter().for_each(|word| self.write_word(u64::from_le_bytes(*word), shift));
+            for word in words {
+                self.write_word(u64::from_le_bytes(*word), shift);
+            }
         }
         let (words, rest) = rest.as_chunks::<WORD>();
         if let Some(word) = words.first() {

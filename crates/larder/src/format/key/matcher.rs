@@ -43,7 +43,7 @@ impl<'a> KeyMatcher<'a> {
         // The two bytes of the end mark are compared at once.
         match parts.and_then(|(head, rest)| Some((head, rest.split_first_chunk::<2>()?))) {
             Some((head, (mark, tail)))
-                if u16::from_ne_bytes(*mark) == 0 && is_equal_without_zero(head, part) =>
+                if u16::from_le_bytes(*mark) == 0 && is_equal_without_zero(head, part) =>
             {
                 self.rest = tail;
             }

@@ -66,7 +66,7 @@ impl Model {
     /// the tag.
     fn check_candidates(&self, hash: u32) {
         let candidates: Vec<_> = self.index.candidates(hash).collect();
-        let first = self.index.candidates(hash).first();
+        let first = self.index.first(hash);
         assert_eq!(first, candidates.first().copied(), "both ways of searching begin with the same slot");
         for (at, id) in candidates.iter().enumerate() {
             assert!(!candidates[..at].contains(id));

@@ -41,6 +41,12 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::{Timestamp, millis};
 
+/// What the upper bound adds to the coarse time, in milliseconds: its largest lag, and one for the truncated
+/// fraction.
+fn added_ms() -> u64 {
+    millis(MAX_COARSE_LAG) + 1
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeBounds {
     pub(crate) earliest: Timestamp,
@@ -148,6 +154,13 @@ impl CacheTime {
 
     /// Returns bounds of the time. If the current tick is already stored, reads only the coarse clock.
     pub(crate) fn bounds(&self) -> TimeBounds {
+        if self.system.is_some() {
+            // The limit is either the upper bound of a tick that has begun, or an exact time. So the time
+            // is at least the limit minus what the upper bound adds to the coarse time.
+            let latest = self.latest();
+            let earliest = latest.as_millis().saturating_sub(added_ms());
+            return TimeBounds { earliest: Timestamp::from_millis(earliest), latest };
+        }
         let Some(coarse) = self.clock.coarse_monotonic() else {
             let now = self.now();
             return TimeBounds { earliest: now, latest: now };
@@ -163,8 +176,7 @@ impl CacheTime {
     /// Returns the latest possible time, in milliseconds, while the coarse clock shows `coarse`.
     fn latest_at(&self, coarse: Duration) -> u64 {
         let earliest = self.counted(coarse).saturating_add(self.offset_ms.load(Ordering::Relaxed));
-        // One millisecond is added for the truncated fraction.
-        earliest.saturating_add(millis(MAX_COARSE_LAG) + 1)
+        earliest.saturating_add(added_ms())
     }
 
     /// Returns the milliseconds since the cache was opened, or 0 for a coarse reading from before the

@@ -77,7 +77,7 @@ bench-quick *args:
 bench-report:
     cargo run --release -p larder-benches --bin report
 
-# Instructions of a memory hit against the kept figure (needs valgrind); `just instructions --keep` keeps what is counted now.
+# Instructions of hits and inserts against the kept figures (needs valgrind); `just instructions --keep` keeps what is counted now.
 instructions *args:
     cargo run --release -p larder-callgrind -- {{args}}
 

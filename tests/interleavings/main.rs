@@ -31,6 +31,7 @@ mod reads;
 mod refresh;
 mod remote;
 mod remote_idle;
+mod remote_tasks;
 mod remote_transactions;
 #[path = "../support/seeds.rs"]
 mod seeds;
@@ -148,6 +149,7 @@ scenarios! {
     remote::loads_of_several_keys_in_opposite_orders_end,
     remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
     remote_idle::a_late_use_extends_no_other_entry,
+    remote_tasks::no_lookup_of_a_task_is_stale_beyond_the_bound,
     remote_transactions::a_transfer_of_two_machines_keeps_the_sum,
     remote_transactions::a_watch_at_a_server_sees_what_came_and_went,
     ticks::a_hit_within_a_tick_is_never_late,

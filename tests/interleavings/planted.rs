@@ -101,6 +101,8 @@ fn a_refresh_published_without_its_lease_is_caught() {
 #[test]
 fn a_token_taken_after_the_answer_of_a_server_is_caught() {
     assert_caught(Failpoint::TokenAfterAnswer, crate::remote::no_answer_is_stale_beyond_the_bound);
+    let of_task = crate::remote_tasks::no_lookup_of_a_task_is_stale_beyond_the_bound;
+    assert_caught(Failpoint::TokenAfterAnswer, of_task);
 }
 
 #[test]

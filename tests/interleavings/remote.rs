@@ -17,7 +17,7 @@ use crate::place::{SetTime, TTL, VERSIONS, let_others_go_on};
 use crate::source::Source;
 
 /// How long memory stays valid after a PING.
-const BOUND: Duration = Duration::from_secs(1);
+pub(crate) const BOUND: Duration = Duration::from_secs(1);
 
 /// A keyspace whose values other programs can read on the server.
 const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").ttl(TTL).format(Format::Raw);
@@ -48,7 +48,7 @@ impl Machines {
 
     /// Changes the source, and removes the key on one machine. The change is settled when the bound has
     /// passed.
-    fn change_and_wait(&self, source: &Source, versions: &Keyspace<u64, u64>) {
+    pub(crate) fn change_and_wait(&self, source: &Source, versions: &Keyspace<u64, u64>) {
         source.change(|| {
             _ = versions.remove(&1).unwrap();
             self.time.advance(BOUND);

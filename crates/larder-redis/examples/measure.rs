@@ -2,16 +2,19 @@
 //!
 //! Prints the times of a write, a load, a lookup in memory, a lookup on the server, and 64 concurrent
 //! lookups on the server. Also prints the number of lookups per second that several threads make on the
-//! server.
+//! server, and the number that 256 tasks of one thread make.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures real time")]
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake};
 use std::time::{Duration, Instant};
 
 use larder::remote::{RemoteKey, RemoteKeyspace, RemoteTier, reply};
-use larder::{Format, KeyspaceDefinition};
+use larder::{Format, Keyspace, KeyspaceDefinition};
 use larder_redis::RedisTier;
 
 const NUMBERS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("measured");
@@ -30,8 +33,53 @@ fn main() -> Result<(), Box<dyn Error>> {
     numbers.get(&1);
     per_round("get from memory", MANY_HITS, |_| numbers.get(&1).map(drop).ok_or("a miss"))?;
     numbers.clear()?;
+    in_tasks(&numbers);
     cache.close()?;
     at_the_server(&url)
+}
+
+/// Wakes a task: sends its number to the thread that polls it.
+struct TaskWaker(usize, Sender<usize>);
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        _ = self.1.send(self.0);
+    }
+}
+
+/// Measures lookups of missing keys in 256 tasks, which one thread polls. Memory never has a missing key.
+fn in_tasks(numbers: &Keyspace<u64, Vec<u8>>) {
+    const TASKS: usize = 256;
+    const TIME: Duration = Duration::from_secs(3);
+    let (done, began, (wake, woken)) = (AtomicU64::new(0), Instant::now(), mpsc::channel());
+    let mut tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            _ = wake.send(task);
+            let done = &done;
+            Some(Box::pin(async move {
+                while began.elapsed() < TIME {
+                    drop(numbers.get_async(&(1_000_000 + task as u64)).await);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            }))
+        })
+        .collect();
+    let mut left = TASKS;
+    for number in woken {
+        let waker = Arc::new(TaskWaker(number, wake.clone())).into();
+        if let Some(place) = tasks.get_mut(number)
+            && let Some(task) = place
+            && task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+        {
+            *place = None;
+            left -= 1;
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    drop(tasks);
+    println!("{TASKS} tasks: {} lookups a second at the server", done.into_inner() / TIME.as_secs());
 }
 
 /// Measures lookups on the server, without a cache.

@@ -39,6 +39,7 @@ mod server;
 mod shop;
 mod sizes;
 mod support;
+mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transactions;

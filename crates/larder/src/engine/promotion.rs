@@ -30,6 +30,7 @@ use crate::memory::lookup::{ReadEntry, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::Timestamp;
@@ -138,8 +139,7 @@ impl Shared {
         min_visible_sequence: u64,
     ) -> Option<DecodedEntry<V>> {
         if keyspace.id.is_remote() {
-            let link = self.tiers.remote()?;
-            return link.count(self.read_remote(keyspace, key, link))?.decoded;
+            return at_once(self.read_remote_entry(keyspace, key));
         }
         let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO)?;
         self.decode_record(keyspace, key, &record, Duration::ZERO)

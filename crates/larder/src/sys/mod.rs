@@ -3,6 +3,7 @@
 //! `disk/file/owner.rs` ask the system about other processes, and some modules use thread-locals, `OnceLock`
 //! or `LazyLock` of the standard library.
 
+pub(crate) mod at_once;
 pub(crate) mod clock;
 #[cfg(feature = "async")]
 pub(crate) mod inline_calls;

@@ -11,12 +11,18 @@
 //! immediately. A job never waits for another machine's load, because the fill that ends the load may still
 //! be queued there.
 //!
+//! A function that only waits for answers of a server is no job, but a task ([`worker_task`]). It occupies a
+//! worker only while it is polled, so any number of tasks may wait. While a task is suspended, at least one
+//! worker exists: the last one does not end.
+//!
 //! A submitted job runs even if no task waits for its result. Only a job of [`offload_unless_dropped`]
 //! leaves the queue when its future is dropped. If there is no worker and the system cannot start a thread,
 //! the calling thread runs the jobs.
 //!
 //! Workers belong to the process that started them. A forked child starts its own workers, and leaves the
 //! jobs in its copy of the queue to its parent.
+
+pub(crate) mod worker_task;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -47,12 +53,33 @@ struct Workers {
     added: Condvar,
 }
 
+/// Counts a task as suspended. While this value exists, a worker exists, too.
+struct SuspendedMark(Arc<Workers>);
+
+impl Drop for SuspendedMark {
+    fn drop(&mut self) {
+        self.0.end_suspended();
+    }
+}
+
 #[derive(Default)]
 struct JobQueue {
     last_number: u64,
     jobs: BTreeMap<u64, Job>,
+    /// The workers that run or are about to start.
     workers: usize,
+    /// The workers that run.
+    running: usize,
     idle: usize,
+    /// The suspended tasks.
+    suspended: usize,
+}
+
+impl JobQueue {
+    /// Returns whether the worker that asks must not end.
+    fn needs_this_worker(&self) -> bool {
+        self.suspended > 0 && self.running == 1
+    }
 }
 
 impl std::fmt::Debug for JobQueue {
@@ -196,10 +223,7 @@ impl Workers {
         queue.workers += usize::from(starts);
         drop(queue);
         self.added.notify_one();
-        let workers = self.clone();
-        if starts
-            && thread::Builder::new().name("larder-worker".to_owned()).spawn(move || workers.run()).is_err()
-        {
+        if starts && !self.start() {
             self.run_without_worker();
         }
         number
@@ -219,9 +243,47 @@ impl Workers {
         }
     }
 
+    /// Counts a task as suspended. Must be called on a worker.
+    fn begin_suspended(self: &Arc<Self>) -> SuspendedMark {
+        self.queue.lock().suspended += 1;
+        SuspendedMark(self.clone())
+    }
+
+    /// Counts a task as suspended, and starts a worker if none runs. Returns `None` if the system can start
+    /// none.
+    fn begin_suspended_with_worker(self: &Arc<Self>) -> Option<SuspendedMark> {
+        let mut queue = self.queue.lock();
+        queue.suspended += 1;
+        // A worker that is about to start does not count, because the system may refuse it.
+        let starts = queue.running == 0;
+        queue.workers += usize::from(starts);
+        drop(queue);
+        let mark = SuspendedMark(self.clone());
+        if starts && !self.start() {
+            self.queue.lock().workers -= 1;
+            return None;
+        }
+        Some(mark)
+    }
+
+    fn end_suspended(&self) {
+        self.queue.lock().suspended -= 1;
+        // Under the model checker, no time passes that would end the wait of the last worker.
+        if cfg!(shuttle) {
+            self.added.notify_all();
+        }
+    }
+
+    /// Starts a worker. Returns whether the system could start it.
+    fn start(self: &Arc<Self>) -> bool {
+        let workers = self.clone();
+        thread::Builder::new().name("larder-worker".to_owned()).spawn(move || workers.run()).is_ok()
+    }
+
     fn run(&self) {
         _ = IS_WORKER.try_with(|is_worker| is_worker.set(true));
         let mut queue = self.queue.lock();
+        queue.running += 1;
         loop {
             if let Some((_, job)) = queue.jobs.pop_first() {
                 drop(queue);
@@ -229,14 +291,20 @@ impl Workers {
                 queue = self.queue.lock();
                 continue;
             }
-            let is_over = IDLE_TIME.is_zero() || {
+            let is_over = if IDLE_TIME.is_zero() {
+                if queue.needs_this_worker() {
+                    self.added.wait(&mut queue);
+                }
+                true
+            } else {
                 queue.idle += 1;
                 let wait = self.added.wait_for(&mut queue, IDLE_TIME);
                 queue.idle -= 1;
                 wait.timed_out()
             };
-            if is_over && queue.jobs.is_empty() {
+            if is_over && queue.jobs.is_empty() && !queue.needs_this_worker() {
                 queue.workers -= 1;
+                queue.running -= 1;
                 return;
             }
         }

@@ -23,8 +23,13 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, MissToken};
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::RemoteRecord;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
+#[cfg(feature = "async")]
+use crate::sys::offload::worker_task::{begin_here, on_worker};
 use crate::sys::sync::Arc;
+use crate::units::Timestamp;
 
 /// Maximum number of bytes of records that are copied from one snapshot. Copying so many bytes takes a few
 /// milliseconds.
@@ -80,7 +85,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`get_many`](Keyspace::get_many). If no key must be looked up on disk or at a
-    /// server, the first poll returns the values. Otherwise a worker thread makes these lookups.
+    /// server, the first poll returns the values. Otherwise a worker thread looks on disk. In a remote tier,
+    /// the first poll sends one request for these keys, and a worker thread decodes the answer.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -109,11 +115,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if missed.is_empty() {
             return found;
         }
+        let keyspace = self.clone();
+        if self.is_remote() && self.may_block() {
+            return begin_here(async move {
+                keyspace.get_from_server(&missed, &mut found).await;
+                found
+            })
+            .await;
+        }
         let read = move |keyspace: &Self| {
             keyspace.get_from_disk(missed, &mut found);
             found
         };
         self.off_executor(read).await
+    }
+
+    /// Like [`get_from_disk`](Self::get_from_disk), for keys at a server.
+    #[cfg(feature = "async")]
+    async fn get_from_server(&self, missed: &[MissedKey], found: &mut [Option<Arc<V>>]) {
+        let asked_at = self.now();
+        let records = self.records_of(missed).await;
+        on_worker().await;
+        self.note_records(missed, (records, asked_at), |at, key, value| {
+            self.note_found(found, at, key, value);
+        });
     }
 
     /// Runs step 1. Returns the values in memory, and the keys to look up on disk or at the server.
@@ -171,12 +196,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn read_missed_remotely(
         &self,
         missed: &[MissedKey],
+        note: impl FnMut(usize, SlotKey<'_>, Option<Arc<V>>),
+    ) {
+        if missed.is_empty() {
+            return;
+        }
+        let asked_at = self.now();
+        let records = at_once(self.records_of(missed));
+        self.note_records(missed, (records, asked_at), note);
+    }
+
+    /// Requests the records of keys from the server. Returns none if there is no answer.
+    async fn records_of(&self, missed: &[MissedKey]) -> Vec<Option<RemoteRecord>> {
+        let Some(link) = self.link() else { return Vec::new() };
+        let keys = missed.iter().map(|missed| Box::from(&*missed.key)).collect();
+        let records = link.answer_to(|tier, reply| tier.get_many(keys, reply)).await;
+        link.count(records).unwrap_or_default()
+    }
+
+    fn note_records(
+        &self,
+        missed: &[MissedKey],
+        (records, asked_at): (Vec<Option<RemoteRecord>>, Timestamp),
         mut note: impl FnMut(usize, SlotKey<'_>, Option<Arc<V>>),
     ) {
-        let Some(link) = self.link().filter(|_| !missed.is_empty()) else { return };
-        let keys = missed.iter().map(|missed| Box::from(&*missed.key)).collect();
-        let asked_at = self.now();
-        let records = link.count(link.ask(|tier, reply| tier.get_many(keys, reply))).unwrap_or_default();
         let records = records.into_iter().chain(std::iter::repeat(None));
         for (missed, record) in missed.iter().zip(records) {
             let key = missed.slot_key();
@@ -191,12 +234,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Runs steps 2 to 4 for [`get_many`](Keyspace::get_many).
     fn get_from_disk(&self, missed: Vec<MissedKey>, found: &mut [Option<Arc<V>>]) {
-        self.read_missed(missed, |at, key, value| {
-            self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
-            if let Some(place) = found.get_mut(at) {
-                *place = value;
-            }
-        });
+        self.read_missed(missed, |at, key, value| self.note_found(found, at, key, value));
+    }
+
+    fn note_found(&self, found: &mut [Option<Arc<V>>], at: usize, key: SlotKey<'_>, value: Option<Arc<V>>) {
+        self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+        if let Some(place) = found.get_mut(at) {
+            *place = value;
+        }
     }
 
     /// Runs steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk

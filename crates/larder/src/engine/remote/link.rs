@@ -1,5 +1,9 @@
 //! The cache's side of the remote tier: sends requests, and waits for their answers.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::fences::Fences;
@@ -10,6 +14,8 @@ use crate::error::Error;
 use crate::error::remote_error::RemoteError;
 use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
 use crate::remote::tier::RemoteTier;
+#[cfg(feature = "async")]
+use crate::sys::at_once::may_suspend;
 use crate::sys::process::Process;
 #[cfg(any(test, feature = "test-util"))]
 use crate::sys::sync::RwLock;
@@ -75,7 +81,17 @@ impl RemoteLink {
         answer
     }
 
-    /// Passes a request to the tier, and waits for its answer. The caller must hold no lock.
+    /// Passes a request to the tier. The returned future waits for its answer, and blocks the thread in
+    /// [`at_once`](crate::sys::at_once::at_once). The caller must hold no lock.
+    pub(crate) fn answer_to<T>(
+        &self,
+        request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>),
+    ) -> AwaitedAnswer<T> {
+        AwaitedAnswer(Some(self.begin(request)))
+    }
+
+    /// Passes a request to the tier, and waits for its answer on the calling thread. The caller must hold no
+    /// lock.
     pub(crate) fn ask<T>(&self, request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>)) -> RemoteResult<T> {
         self.wait(self.begin(request))
     }
@@ -83,9 +99,7 @@ impl RemoteLink {
     /// Waits for an answer. The caller must hold no lock.
     #[expect(clippy::unused_self, reason = "the link is what is waited for")]
     pub(crate) fn wait<T>(&self, answer: RemoteAnswer<T>) -> RemoteResult<T> {
-        #[cfg(feature = "async")]
-        before_blocking();
-        answer.wait()
+        block_on_answer(answer)
     }
 
     /// Returns the answer to a request of a lookup, a load or an iteration. If there is no answer, counts a
@@ -110,5 +124,38 @@ impl RemoteLink {
     #[cold]
     pub(crate) fn error(&self, action: &'static str, cause: RemoteError) -> Error {
         Error::Remote { action, server: self.tier.name(), cause }
+    }
+}
+
+fn block_on_answer<T>(answer: RemoteAnswer<T>) -> RemoteResult<T> {
+    #[cfg(feature = "async")]
+    before_blocking();
+    answer.wait()
+}
+
+/// The wait of an async function for an answer. It suspends the function, or blocks the thread
+/// ([`crate::sys::at_once`]).
+#[derive(Debug)]
+#[must_use = "the answer is lost if no caller waits for it"]
+pub(crate) struct AwaitedAnswer<T>(Option<RemoteAnswer<T>>);
+
+impl<T> From<RemoteAnswer<T>> for AwaitedAnswer<T> {
+    fn from(answer: RemoteAnswer<T>) -> Self {
+        Self(Some(answer))
+    }
+}
+
+impl<T> Future for AwaitedAnswer<T> {
+    type Output = RemoteResult<T>;
+
+    #[cfg_attr(not(feature = "async"), expect(unused_variables, reason = "a thread waits"))]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RemoteResult<T>> {
+        #[cfg(feature = "async")]
+        if may_suspend()
+            && let Some(answer) = &mut self.0
+        {
+            return Pin::new(answer).poll(context);
+        }
+        self.0.take().map_or(Poll::Pending, |answer| Poll::Ready(block_on_answer(answer)))
     }
 }

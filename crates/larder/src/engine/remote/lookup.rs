@@ -8,9 +8,9 @@
 //! 4. Read the time, and send the request. The life of the entry is counted from this time. If the token were
 //!    taken after the answer, a push in between would be missed. If the time were read after the answer, the
 //!    entry would live too long by the delay of the answer.
-//! 5. Decode the record. Fill memory under the lock of the shard, if the token is still valid, the connection
-//!    has not changed since the answer, and the server will push changes of the key. Otherwise return the
-//!    value without keeping it.
+//! 5. Decode the record, on a worker thread if a task looks the key up. Fill memory under the lock of the
+//!    shard, if the token is still valid, the connection has not changed since the answer, and the server
+//!    will push changes of the key. Otherwise return the value without keeping it.
 
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::reply::RemoteResult;
 use crate::remote::tier::{RecordTimes, RemoteRecord};
+#[cfg(feature = "async")]
+use crate::sys::offload::worker_task::on_worker;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::{Remaining, Timestamp, millis};
 
@@ -130,16 +132,28 @@ impl Tiers {
 
 impl Shared {
     /// Runs step 4 and the first half of step 5, for one key.
-    pub(crate) fn read_remote<V: Serialize + DeserializeOwned + 'static>(
+    pub(crate) async fn read_remote<V: Serialize + DeserializeOwned + 'static>(
         &self,
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         link: &RemoteLink,
     ) -> RemoteResult<RemoteRead<V>> {
         let asked_at = self.tiers.time.now();
-        let record = link.ask(|tier, reply| tier.get(key.bytes.into(), reply))?;
+        let record = link.answer_to(|tier, reply| tier.get(key.bytes.into(), reply)).await?;
+        #[cfg(feature = "async")]
+        on_worker().await;
         let decoded = record.as_ref().and_then(|record| self.decode_remote(keyspace, key, record, asked_at));
         Ok(RemoteRead { record: record.map(|record| record.bytes), decoded })
+    }
+
+    /// Like [`read_remote`](Self::read_remote), and counts a failure of the request.
+    pub(crate) async fn read_remote_entry<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+    ) -> Option<DecodedEntry<V>> {
+        let link = self.tiers.remote()?;
+        link.count(self.read_remote(keyspace, key, link).await)?.decoded
     }
 
     /// Runs the first half of step 5.

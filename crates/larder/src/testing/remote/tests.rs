@@ -10,6 +10,8 @@ mod refreshes;
 mod registered;
 mod sent_uses;
 mod sharing;
+#[cfg(feature = "async")]
+mod tasks;
 mod transactions;
 mod waits;
 mod walks;

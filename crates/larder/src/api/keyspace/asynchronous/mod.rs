@@ -3,8 +3,9 @@
 //! These futures do not block the thread that polls them, unless the thread has [inline
 //! calls](crate::Cache::inline_calls). If the memory tier has the answer, the first poll returns it. Work
 //! that may block, such as a lookup on disk or an insert that waits for room, runs on a worker thread
-//! ([`crate::sys::offload`]). A task that waits for another caller's load puts a waker into the flight
-//! ([`crate::engine::flights`]). No lock is held across an await.
+//! ([`crate::sys::offload`]). A call that waits for a server occupies a worker thread only while it does
+//! not wait ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load puts a
+//! waker into the flight ([`crate::engine::flights`]). No lock is held across an await.
 //!
 //! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
 //! lookup is removed from the queue. A step that a worker thread has begun completes. A change completes even
@@ -34,7 +35,7 @@ use crate::sys::offload::{offload, offload_unless_dropped};
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns whether a call may have to wait for the disk, for a server, or for room in the write buffer.
     /// In a forked child, returns false, because no call waits there.
-    fn may_block(&self) -> bool {
+    pub(super) fn may_block(&self) -> bool {
         self.has_lower_tier() && self.shared.tiers.may_block() && !self.shared.is_forked()
     }
 

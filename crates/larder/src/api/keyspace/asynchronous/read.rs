@@ -14,6 +14,7 @@ use crate::stats::count::Count;
 use crate::sys::inline_calls;
 use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload_unless_dropped;
+use crate::sys::offload::worker_task::begin_here;
 use crate::sys::sync::Arc;
 
 enum MemoryAnswer<V> {
@@ -24,8 +25,10 @@ enum MemoryAnswer<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The async form of [`get`](Keyspace::get). If memory has the value, the first poll returns it.
-    /// Otherwise a worker thread reads the disk or asks the server, so that the lookup does not block the
-    /// executor. A thread with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself.
+    /// Otherwise a worker thread reads the disk, so that the lookup does not block the executor. A thread
+    /// with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself. In a remote tier, the
+    /// first poll sends the request to the server, and a worker thread decodes the answer. Between the two,
+    /// the lookup occupies no thread.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -43,7 +46,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Costs the same as [`get`](Keyspace::get). A lookup on disk or at a server adds a round trip to a
-    /// worker thread, about 20 µs without other load.
+    /// worker thread, about 20 µs without other load. Any number of tasks may wait for a server at the same
+    /// time.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         // Structured like `get`, so that a hit does not execute code of the other paths.
         if let Some((value, _)) = self.hit(&key) {
@@ -81,7 +85,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         MemoryAnswer::Found(found)
     }
 
-    /// Reads a value from disk or from a server on a worker thread, and copies it into memory, like
+    /// Reads a value from disk on a worker thread, or from a server, and copies it into memory, like
     /// [`get`](Keyspace::get). The permit for the copy was taken with the miss, before the read. So a change
     /// of the key during the read prevents the copy.
     ///
@@ -94,13 +98,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss: MissToken,
     ) -> std::pin::Pin<Box<dyn Future<Output = Option<Arc<V>>> + Send>> {
         let keyspace = self.clone();
+        if self.is_remote() {
+            return Box::pin(begin_here(async move { keyspace.look_at_server(&key, miss).await }));
+        }
         let lookup = WorkerLookup::new(true);
         Box::pin(offload_unless_dropped(move || {
             lookup.look(|| keyspace.look_on_disk(keyspace.shared.tiers.memory.key(&key), miss))
         }))
     }
 
-    /// Reads a value from disk or from a server on the calling thread, and copies it into memory.
+    /// Reads a value from a server, and copies it into memory ([`crate::engine::remote::lookup`]).
+    async fn look_at_server(&self, key: &StoredKey, miss: MissToken) -> Option<Arc<V>> {
+        let key = self.shared.tiers.memory.key(key);
+        let found = self.shared.read_remote_entry(&self.opened, key).await;
+        if let Some(found) = &found {
+            self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), found);
+        }
+        let value = found.and_then(|found| found.value);
+        self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
+        value
+    }
+
+    /// Reads a value from disk on the calling thread, and copies it into memory.
     fn look_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> Option<Arc<V>> {
         let permit = Permit::EpochToken(miss.epoch_token);
         let found = self.promote_decoded(key, permit, miss.min_visible_sequence);

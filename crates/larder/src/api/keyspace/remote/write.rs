@@ -24,6 +24,7 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{CommitChange, HardLimit, IdleLife, Life, SetCondition};
+use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
@@ -312,9 +313,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         let (id, _, _) = memory.lease_over(key, self.now());
         let lease = Lease::new(memory, key, id);
-        let RemoteRead { record, decoded } = self
-            .shared
-            .read_remote(&self.opened, key, link)
+        let RemoteRead { record, decoded } = at_once(self.shared.read_remote(&self.opened, key, link))
             .map_err(|cause| link.error("read a key", cause))?;
         let read = decoded.and_then(|decoded| {
             let (value, entry) = (decoded.value.clone()?, decoded.entry());

@@ -1,0 +1,201 @@
+//! A function that waits for a server without occupying a worker thread meanwhile.
+//!
+//! Such a function is an async function of the library, and no code of a user can make it wait for anything
+//! but an answer ([`crate::sys::at_once`]). Any number of them may wait at the same time.
+//!
+//! 1. A worker polls the function. If it waits, the worker puts it back into its task.
+//! 2. The thread that has the answer wakes the task. This adds a job to the queue of the workers, which polls
+//!    the function again. The waking thread runs no other code: it may be the only thread that reads from the
+//!    server, so it must not wait for one.
+//! 3. A wake-up during a poll is recorded, and the job is added after the poll. So no wake-up is lost, and
+//!    only one thread polls the function at a time.
+//! 4. The task counts as suspended from its first poll until it has ended. Meanwhile at least one worker
+//!    exists ([`super`]). Otherwise the thread in (2) would have to start one, and the system might refuse.
+//!
+//! A function that has begun runs to its end, even if the future that waits for its result is dropped.
+//! Otherwise a lease whose answer arrives after the drop would stay at the server. Each request ends within
+//! the time limit of the server's connection, or when the connection is lost.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::{SuspendedMark, Workers, is_worker, returned};
+use crate::sys::at_once::{at_once, may_suspend, suspending};
+use crate::sys::sync::completion::{Completer, completion};
+use crate::sys::sync::{Arc, Mutex};
+use crate::sys::waker_thread::before_blocking;
+
+type TaskFunction = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct WorkerTask {
+    workers: Arc<Workers>,
+    progress: Mutex<TaskProgress>,
+}
+
+enum TaskProgress {
+    /// Waits for its first poll or for a wake-up. Holds the mark of step 4 after the first poll.
+    Waiting(TaskFunction, Option<SuspendedMark>),
+    /// A job in the queue will poll it.
+    Queued(TaskFunction, Option<SuspendedMark>),
+    Polled {
+        is_woken: bool,
+    },
+    Ended,
+}
+
+impl WorkerTask {
+    fn new<T: Send + 'static>(
+        workers: Arc<Workers>,
+        function: impl Future<Output = T> + Send + 'static,
+        sender: Completer<std::thread::Result<T>>,
+    ) -> Arc<Self> {
+        let function = answering(function, sender);
+        Arc::new(Self { workers, progress: Mutex::new(TaskProgress::Waiting(function, None)) })
+    }
+
+    /// Polls the function, on a worker. A thread that is no worker runs this job only if the system can start
+    /// no worker. Then the waits of the function block this thread.
+    fn run(self: &Arc<Self>) {
+        let mut progress = self.progress.lock();
+        let (function, mark) =
+            match std::mem::replace(&mut *progress, TaskProgress::Polled { is_woken: false }) {
+                TaskProgress::Waiting(function, mark) | TaskProgress::Queued(function, mark) => {
+                    (function, mark)
+                }
+                other => {
+                    *progress = other;
+                    return;
+                }
+            };
+        drop(progress);
+        if is_worker() {
+            let mark = mark.unwrap_or_else(|| self.workers.begin_suspended());
+            self.poll(function, mark);
+        } else {
+            at_once(function);
+            self.end();
+        }
+    }
+
+    /// Runs step 1.
+    fn poll(self: &Arc<Self>, mut function: TaskFunction, mark: SuspendedMark) {
+        let waker = Waker::from(self.clone());
+        let polled = suspending(|| function.as_mut().poll(&mut Context::from_waker(&waker)));
+        if polled.is_ready() {
+            self.end();
+            drop(mark);
+            return;
+        }
+        let mut progress = self.progress.lock();
+        // 3.
+        let is_woken = matches!(*progress, TaskProgress::Polled { is_woken: true });
+        let (function, mark) = (function, Some(mark));
+        *progress = if is_woken {
+            TaskProgress::Queued(function, mark)
+        } else {
+            TaskProgress::Waiting(function, mark)
+        };
+        drop(progress);
+        if is_woken {
+            self.queue();
+        }
+    }
+
+    fn end(&self) {
+        *self.progress.lock() = TaskProgress::Ended;
+    }
+
+    fn queue(self: &Arc<Self>) -> u64 {
+        let task = self.clone();
+        self.workers.add(Box::new(move || task.run()))
+    }
+}
+
+impl Wake for WorkerTask {
+    /// Runs step 2.
+    fn wake(self: Arc<Self>) {
+        let mut progress = self.progress.lock();
+        match std::mem::replace(&mut *progress, TaskProgress::Ended) {
+            TaskProgress::Waiting(function, mark) => *progress = TaskProgress::Queued(function, mark),
+            TaskProgress::Polled { .. } => {
+                *progress = TaskProgress::Polled { is_woken: true };
+                return;
+            }
+            other => {
+                *progress = other;
+                return;
+            }
+        }
+        drop(progress);
+        self.queue();
+    }
+}
+
+/// Returns a function that sends the result of `function`, or the payload of its panic. Everything that
+/// `function` owns is dropped before that.
+fn answering<T: Send + 'static>(
+    function: impl Future<Output = T> + Send + 'static,
+    sender: Completer<std::thread::Result<T>>,
+) -> TaskFunction {
+    let (mut function, mut sender) = (Some(Box::pin(function)), Some(sender));
+    Box::pin(poll_fn(move |context| {
+        let Some(polled) = &mut function else { return Poll::Ready(()) };
+        let result = match catch_unwind(AssertUnwindSafe(|| polled.as_mut().poll(context))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => Ok(result),
+            Err(panic) => Err(panic),
+        };
+        let function = function.take();
+        drop(catch_unwind(AssertUnwindSafe(|| drop(function))));
+        if let Some(sender) = sender.take() {
+            // Sending wakes the task, or drops the result if the task is gone. The wake and the drop may run
+            // the user's code.
+            drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
+        }
+        Poll::Ready(())
+    }))
+}
+
+/// Begins a function on the calling thread, and returns its result. The calling thread polls it once, so that
+/// its first request is sent without a change of threads. The function must call [`on_worker`] before it runs
+/// code that the calling thread must not run.
+///
+/// # Panics
+/// Panics if the function panics.
+pub(crate) async fn begin_here<T: Send + 'static>(function: impl Future<Output = T> + Send + 'static) -> T {
+    if is_worker() {
+        return at_once(function);
+    }
+    before_blocking();
+    let (sender, result) = completion();
+    let task = WorkerTask::new(Workers::current(), function, sender);
+    match task.workers.begin_suspended_with_worker() {
+        Some(mark) => {
+            let progress =
+                std::mem::replace(&mut *task.progress.lock(), TaskProgress::Polled { is_woken: false });
+            if let TaskProgress::Waiting(function, _) = progress {
+                task.poll(function, mark);
+            }
+        }
+        None => task.run(),
+    }
+    returned(result.await)
+}
+
+/// Waits until a worker polls the function. On a thread that blocks in [`at_once`], returns immediately.
+pub(crate) async fn on_worker() {
+    poll_fn(|context| {
+        if !may_suspend() || is_worker() {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests;

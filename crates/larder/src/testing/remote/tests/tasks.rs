@@ -1,0 +1,131 @@
+//! Tests of async calls: how many of them wait for the server at the same time, and how each of them ends.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use pollster::block_on;
+
+use super::*;
+
+/// More calls than worker threads.
+const CALLS: u64 = 200;
+
+type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Polls each call once. None of them may end.
+fn begin<T>(calls: impl Iterator<Item = Call<T>>) -> Vec<Call<T>> {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut calls: Vec<_> = calls.collect();
+    for call in &mut calls {
+        assert!(call.as_mut().poll(&mut context).is_pending(), "the server has not answered");
+    }
+    calls
+}
+
+fn name(number: u64) -> String {
+    format!("product {number}")
+}
+
+/// Begins a lookup of each key on the second machine, whose stream is held back.
+fn begin_lookups(two: &TwoNodes) -> Vec<Call<Option<Arc<u64>>>> {
+    let [one, other] = two.prices();
+    one.insert_many((0..CALLS).map(|number| (name(number), number))).unwrap();
+    two.nodes[1].hold_stream(true);
+    let asked = two.server.requests();
+    let lookups = begin((0..CALLS).map(|number| {
+        let other = other.clone();
+        let lookup = async move { other.get_async(&name(number)).await };
+        Box::pin(lookup) as Call<_>
+    }));
+    assert_eq!(two.server.requests() - asked, CALLS, "each lookup has sent its request");
+    lookups
+}
+
+#[test]
+fn any_number_of_lookups_wait_for_the_server_and_each_ends_with_its_answer() {
+    let two = two_nodes();
+    let lookups = begin_lookups(&two);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut later = lookups.into_iter().enumerate().peekable();
+    while let Some((number, lookup)) = later.next() {
+        assert!(two.nodes[1].deliver_one());
+        assert_eq!(block_on(lookup).as_deref(), Some(&(number as u64)));
+        if let Some((_, next)) = later.peek_mut() {
+            assert!(next.as_mut().poll(&mut context).is_pending(), "its answer is held back");
+        }
+    }
+    let [_, other] = two.prices();
+    let asked = two.server.requests();
+    assert!((0..CALLS).all(|number| other.get(&name(number)).is_some()));
+    assert_eq!(two.server.requests(), asked, "memory has all of them");
+    let stats = other.stats();
+    assert_eq!((stats.disk_hits, stats.memory_hits, stats.misses), (CALLS, CALLS, 0));
+}
+
+#[test]
+fn lookups_of_several_keys_wait_without_a_thread_too() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    one.insert("MTNVTU", 100).unwrap();
+    two.nodes[1].hold_stream(true);
+    let asked = two.server.requests();
+    let lookups = begin((0..CALLS).map(|number| {
+        let other = other.clone();
+        let lookup = async move { other.get_many_async(["MTNVTU".to_owned(), name(number)]).await };
+        Box::pin(lookup) as Call<_>
+    }));
+    assert_eq!(two.server.requests() - asked, CALLS);
+    two.nodes[1].hold_stream(false);
+    for lookup in lookups {
+        assert_eq!(block_on(lookup), [Some(Arc::new(100_u64)), None]);
+    }
+}
+
+#[test]
+fn a_lost_connection_ends_all_lookups_as_misses() {
+    let two = two_nodes();
+    let lookups = begin_lookups(&two);
+    two.nodes[1].lose();
+    for lookup in lookups {
+        assert_eq!(block_on(lookup), None);
+    }
+    let [_, other] = two.prices();
+    assert_eq!(other.get(&name(0)), None, "a thread gets the same");
+    assert_eq!(two.caches[1].stats().remote.unwrap().failures, CALLS + 1);
+}
+
+#[test]
+fn a_lookup_whose_task_has_left_ends_and_keeps_nothing_open() {
+    let two = two_nodes();
+    let lookups = begin_lookups(&two);
+    drop(lookups);
+    two.nodes[1].hold_stream(false);
+    let [_, other] = two.prices();
+    until(|| other.stats().disk_hits == CALLS);
+    let asked = two.server.requests();
+    assert_eq!(other.get(&name(7)).as_deref(), Some(&7));
+    assert_eq!(two.server.requests(), asked, "the lookup that was begun has filled memory");
+    two.caches[1].close().unwrap();
+}
+
+#[test]
+fn a_change_behind_the_answer_of_a_lookup_drops_its_copy() {
+    let two = two_nodes();
+    let lookups = begin_lookups(&two);
+    let [one, other] = two.prices();
+    one.insert(&name(0), 1_000).unwrap();
+    two.nodes[1].hold_stream(false);
+    let found: Vec<_> = lookups.into_iter().map(block_on).collect();
+    assert_eq!(found[0].as_deref(), Some(&0), "the lookup was answered before the change");
+    assert_eq!(block_on(other.get_async(&name(0))).as_deref(), Some(&1_000));
+}
+
+#[test]
+fn a_lookup_before_the_connection_is_an_immediate_miss() {
+    let two = two_nodes();
+    two.nodes[1].lose();
+    let [_, other] = two.prices();
+    assert_eq!(block_on(other.get_async("MTNVTU")), None);
+    assert_eq!(block_on(other.get_many_async(["MTNVTU", "GLO"])), [None, None]);
+}

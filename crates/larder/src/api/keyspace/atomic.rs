@@ -296,7 +296,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// Costs one insert: the entry is written again.
+    /// Costs a lookup and an insert: the entry is written again.
     pub fn persist(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Never)
     }

@@ -51,8 +51,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// until the disk works again. Then repeat the call.
     ///
     /// # Cost
-    /// Costs one insert: the entry is written again. The statistics count the call as an insert, like a
-    /// touch.
+    /// Costs a lookup and an insert: the entry is written again. The statistics count the call as an insert,
+    /// like a touch.
     pub fn expire(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.shared.refuse_if_unusable()?;
         let full = self.encode(&key)?;

@@ -211,7 +211,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`insert`](Keyspace::insert).
     ///
     /// # Cost
-    /// Costs one insert: the entry is written again.
+    /// Costs a lookup and an insert: the entry is written again.
     pub fn touch(&self, key: impl EncodeKey<K>) -> Result<bool, Error> {
         self.touch_with(key, Ttl::Default)
     }
@@ -237,7 +237,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`remove`](Keyspace::remove).
     ///
     /// # Cost
-    /// Costs one insert: the entry is written again.
+    /// Costs a lookup and an insert: the entry is written again.
     pub fn touch_with(&self, key: impl EncodeKey<K>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (full, ttl) = (self.encode(&key)?, ttl.into());
         ttl.check(self.now())?;

@@ -86,7 +86,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// The async form of [`get_many`](Keyspace::get_many). If no key must be looked up on disk or at a
     /// server, the first poll returns the values. Otherwise a worker thread looks on disk. In a remote tier,
-    /// the first poll sends one request for these keys, and a worker thread decodes the answer.
+    /// the first poll requests these keys from the server together, and a worker thread decodes the answer.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -3,13 +3,13 @@
 //! These futures do not block the thread that polls them, unless the thread has [inline
 //! calls](crate::Cache::inline_calls). If the memory tier has the answer, the first poll returns it. Work
 //! that may block, such as a lookup on disk or an insert that waits for room, runs on a worker thread
-//! ([`crate::sys::offload`]). A lookup at a server occupies no thread while it waits for the answer
+//! ([`crate::sys::offload`]). `get_async` and `get_many_async` occupy no thread while they wait for a server
 //! ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load puts a waker into the
 //! flight ([`crate::engine::flights`]). No lock is held across an await.
 //!
 //! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
 //! lookup is removed from the queue. A step that a worker thread has begun completes, and so does a lookup
-//! that has sent its request to a server. A change completes even if no worker thread has begun it yet.
+//! whose request was sent to a server. A change completes even if no worker thread has begun it yet.
 //!
 //! - [`read`]: lookups. [`group`]: a lookup of several keys at one moment. [`load`], [`local_load`]: loads.
 //!   [`lease`]: calls that end a load, or wait for a load. [`change`]: inserts, removals and atomic changes.

@@ -2,8 +2,8 @@
 //! bookkeeping, and operations that change or describe many entries.
 //!
 //! For lookups, a child process opens a file with the entries and looks up keys. So the memory of the process
-//! is the memory of one cache. Values are small, because there are up to ten million of them. The operations on
-//! many entries are measured once per size, because they remove the entries.
+//! is the memory of one cache. Values are small, because there are up to ten million of them. The operations
+//! on many entries are measured once per size, because they remove the entries.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a child reports by printing, and filling shows its progress")]

@@ -105,9 +105,16 @@ impl Field {
         own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
     }
 
-    /// Fills each memory tier with the most requested keys. Every peer gets the same requests.
+    /// Reads every key once, and then fills each memory tier with the most requested keys. Every peer gets
+    /// the same requests. Without the first reads, the page cache of larder, which has opened its file again,
+    /// would be empty, but not the page cache of a peer that has just written its file.
     fn warm_up(&self, entries: usize) {
         for peer in self.all().filter(|peer| !peer.name().starts_with("redis")) {
+            let mut session = peer.session();
+            for number in 0..entries {
+                let _ = session.get(&key(number));
+            }
+            drop(session);
             let _ = serve(peer, vec![mixed(entries, entries / 2, WRITES, 0)]);
             peer.settle();
         }

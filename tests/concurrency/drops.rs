@@ -105,8 +105,12 @@ struct DropTrial {
 
 impl DropTrial {
     fn new() -> Self {
+        Self::with_memory(ByteSize::kib(64))
+    }
+
+    fn with_memory(memory: ByteSize) -> Self {
         let place = SimulatedPlace::new();
-        let cache = place.builder().memory_capacity(ByteSize::kib(64)).shards(1).open().unwrap();
+        let cache = place.builder().memory_capacity(memory).shards(1).open().unwrap();
         let calls = Arc::new(Calls { cache: Mutex::new(Some(cache.clone())), made: AtomicU64::new(0) });
         Self { callers: cache.keyspace(CALLERS).unwrap(), place, cache, calls }
     }
@@ -159,7 +163,7 @@ impl DropTrial {
 type Way = fn(DropTrial) -> Arc<Calls>;
 
 /// The ways in which the cache drops a value, a loader's error or a panic's payload.
-const WAYS: [(&str, Way); 16] = [
+const WAYS: [(&str, Way); 17] = [
     ("replaced", |trial| {
         trial.insert();
         trial.insert();
@@ -216,6 +220,17 @@ const WAYS: [(&str, Way); 16] = [
     }),
     ("replaced with its keyspace", |trial| {
         trial.insert();
+        let DropTrial { place: _place, cache, callers, calls } = trial;
+        drop(callers);
+        cache.keyspace(CALLERS.version(7)).unwrap();
+        calls
+    }),
+    ("replaced with its keyspace, and with more values than a removal keeps", |_| {
+        let trial = DropTrial::with_memory(ByteSize::mib(8));
+        for key in 0..2_000 {
+            let value = Caller { filler: Vec::new(), calls: Some(trial.calls.clone()) };
+            trial.callers.insert(&key, value).unwrap();
+        }
         let DropTrial { place: _place, cache, callers, calls } = trial;
         drop(callers);
         cache.keyspace(CALLERS.version(7)).unwrap();

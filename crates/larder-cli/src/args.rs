@@ -132,8 +132,8 @@ pub(crate) enum Command {
     /// Durably remove an entry.
     ///
     /// Removes the entry from a file that no process owns, from a live cache through its control socket, or
-    /// from a cache at a server. Exits with 0 even if there is no such entry, unless the text may mean another
-    /// key.
+    /// from a cache at a server. Exits with 0 even if there is no such entry, unless the text may mean
+    /// another key.
     #[command(alias = "del", mut_arg("file", is_required))]
     #[command(override_usage = "larder remove [OPTIONS] [FILE|SOCKET] <KEY>")]
     Remove(RemoveOptions),

@@ -151,19 +151,7 @@ impl<S: Shop> Families<S> {
     /// ```
     #[must_use]
     pub const fn logins_on_disk(mut self) -> Self {
-        let chosen = &self.merchant_auth;
-        // Builds a new definition, because a memory-only definition cannot be changed back. Only the
-        // version, the format, the TTL and the compression are copied.
-        let anew =
-            definition(Family::MerchantAuth).version(chosen.schema_version()).format(chosen.value_format());
-        let anew = match chosen.default_ttl() {
-            Ttl::For(ttl) => anew.ttl(ttl),
-            _ => anew.never_expires(),
-        };
-        self.merchant_auth = match chosen.compression() {
-            Some((how, above)) => anew.compress(how, above),
-            None => anew,
-        };
+        self.merchant_auth = self.merchant_auth.in_all_tiers();
         self
     }
 }
@@ -204,16 +192,19 @@ mod tests {
 
     use super::*;
     use crate::doc::AirtimeShop;
+    use std::time::Duration;
 
     #[test]
     fn logins_on_disk_keep_the_rest_of_their_definition() {
         let mut families = Families::<AirtimeShop>::guide();
         families.merchant_auth =
             families.merchant_auth.version(3).format(Format::MessagePack).compress(Compression::Lz4, 100);
+        families.merchant_auth = families.merchant_auth.grace(Duration::from_secs(9)).jitter(20);
         let chosen = families.logins_on_disk().merchant_auth;
         assert_eq!((chosen.schema_version(), chosen.value_format()), (3, Format::MessagePack));
         assert_eq!(chosen.compression(), Some((Compression::Lz4, 100)));
         assert_eq!(chosen.default_ttl(), ttl::MERCHANT_AUTH);
+        assert_eq!((chosen.stale_for(), chosen.jitter_percent()), (Duration::from_secs(9), 20));
     }
 
     #[test]

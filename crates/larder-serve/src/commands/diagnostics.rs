@@ -211,8 +211,7 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
             match event {
                 LatencyEvent::Command => "SLOWLOG GET shows the requests.",
                 LatencyEvent::FastCommand =>
-                    "Their keys were read from disk, or they waited for a commit. More memory for the cache, or \
-                     buffered writes, help.",
+                    "Their keys were read from disk. More memory for the cache helps.",
                 LatencyEvent::Commit =>
                     "The disk is slow to sync. See larder_flush_lag_ms of INFO persistence.",
             }

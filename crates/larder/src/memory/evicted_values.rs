@@ -5,7 +5,9 @@
 //! panic resumes in the caller.
 //!
 //! A caller that removes many values drops them in batches ([`EvictedValues::drop_if_many`]). Otherwise the
-//! removed values would keep their memory until the end of the call.
+//! removed values would keep their memory until the end of the call. A caller whose turn other threads wait
+//! for keeps all values until its turn has ended ([`EvictedValues::kept`]), because a `Drop` may wait for the
+//! same turn.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,12 +23,19 @@ pub(crate) struct EvictedValues {
     values: SmallVec<[Value; 2]>,
     /// The first panic of a value that is already dropped.
     panic: Option<Box<dyn Any + Send>>,
+    /// Whether no value is dropped before the list is.
+    keeps_all: bool,
 }
 
 /// Maximum number of values that a removal keeps until its commit.
 pub(super) const MAX_WAITING: usize = 1024;
 
 impl EvictedValues {
+    /// Returns an empty list that keeps all of its values until it is dropped.
+    pub(crate) fn kept() -> Self {
+        Self { values: SmallVec::new(), panic: None, keeps_all: true }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty() && self.panic.is_none()
     }
@@ -59,10 +68,10 @@ impl EvictedValues {
         }
     }
 
-    /// Drops the values if there are more than [`MAX_WAITING`]. If a value panics, the panic resumes when
-    /// this list is dropped. The caller must not hold a lock.
+    /// Drops the values if there are more than [`MAX_WAITING`], unless the list keeps all. If a value panics,
+    /// the panic resumes when this list is dropped. The caller must not hold a lock.
     pub(super) fn drop_if_many(&mut self) {
-        if self.values.len() > MAX_WAITING {
+        if !self.keeps_all && self.values.len() > MAX_WAITING {
             self.drop_values();
         }
     }

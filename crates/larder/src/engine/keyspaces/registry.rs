@@ -73,7 +73,7 @@ impl KeyspaceRegistry {
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };
-        let mut evicted_values = EvictedValues::default();
+        let mut evicted_values = EvictedValues::kept();
         let id = match &replaced {
             Some(old) => self.replace(tiers, old, &request, &mut evicted_values)?,
             None => self.number(tiers, &request)?,

@@ -137,7 +137,7 @@ impl ValueChecks {
     }
 
     /// Decodes the value of a record. Returns the value and the length of the uncompressed payload. A panic
-    /// of the type's `Deserialize` becomes an error.
+    /// of the type's `Deserialize` or `Serialize` becomes an error.
     ///
     /// # Errors
     /// Returns an error if the bytes are not a value of the type, or were written as a value of another
@@ -157,28 +157,31 @@ impl ValueChecks {
             how => Some(inflate(how, payload, extension.inflated_len)?),
         };
         let payload = inflated.as_deref().unwrap_or(payload);
-        let read = || self.read_unguarded(format, payload, extension.fingerprint);
-        let value = catch_unwind(AssertUnwindSafe(read))
+        let session = decoding(payload);
+        let value = catch_unwind(AssertUnwindSafe(|| decode::<V>(format, payload, &session)))
             .unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)))?;
+        self.note(&session);
+        let kinds = session.shape.finish().kinds;
+        if format != Format::Bincode {
+            return Ok((value, payload.len()));
+        }
+        let compare = || self.compare(value, kinds, payload, extension.fingerprint);
+        let value = catch_unwind(AssertUnwindSafe(compare))
+            .unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
         Ok((value, payload.len()))
     }
 
-    fn read_unguarded<V>(
+    /// Returns the value if it was written with the shape that its type has now.
+    fn compare<V>(
         &self,
-        format: Format,
+        value: V,
+        kinds: u32,
         payload: &[u8],
         fingerprint: Option<u64>,
     ) -> Result<V, CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
     {
-        let session = decoding(payload);
-        let value = decode::<V>(format, payload, &session)?;
-        self.note(&session);
-        let kinds = session.shape.finish().kinds;
-        if format != Format::Bincode {
-            return Ok(value);
-        }
         let Some(fingerprint) = fingerprint else {
             return unmarked(value, payload);
         };

@@ -1,10 +1,24 @@
-//! Limits on an entry's life: `max_age` after a write, and `time_to_idle` after a use.
+//! Limits on an entry's life: `max_age` after a write, and `time_to_idle` after a use. Also the way back from
+//! `memory_only`.
 
 use std::time::Duration;
 
 use super::KeyspaceDefinition;
 
 impl<K, V> KeyspaceDefinition<K, V> {
+    /// Undoes [`memory_only`](Self::memory_only): the entries of this keyspace are in all tiers of the cache.
+    ///
+    /// ```
+    /// # use larder::KeyspaceDefinition;
+    /// const LOGIN: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("login").memory_only();
+    /// assert!(!LOGIN.in_all_tiers().is_memory_only());
+    /// ```
+    #[must_use]
+    pub const fn in_all_tiers(mut self) -> Self {
+        self.memory_only = false;
+        self
+    }
+
     /// Sets the maximum life of an entry: 1 ms to ten years, and not less than the keyspace's TTL and
     /// [`absent_ttl`](Self::absent_ttl). By default, there is no limit.
     ///

@@ -230,6 +230,28 @@ fn a_panic_of_a_type_is_an_error() {
 }
 
 #[test]
+fn the_error_names_the_trait_that_panicked() {
+    #[derive(Deserialize)]
+    struct Unwritable(u32);
+    impl Serialize for Unwritable {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            panic!("planted {}", self.0)
+        }
+    }
+    // Without a fingerprint, the value must be encodable to the same bytes.
+    let payload = encode(Format::Bincode, &1_u32).unwrap().payload;
+    let read = ValueChecks::new(false).read::<Unwritable>(
+        Format::Bincode,
+        record::PayloadCompression::None,
+        &Extension::default(),
+        &payload,
+    );
+    let error = read.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("Serialize panicked: planted 1"), "{error}");
+    assert!(!error.contains("Deserialize"), "{error}");
+}
+
+#[test]
 fn a_record_without_a_fingerprint_is_believed_if_it_is_written_as_it_was_read() {
     let read = |payload: &[u8]| {
         let extension = Extension::default();

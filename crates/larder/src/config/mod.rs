@@ -213,9 +213,9 @@ impl CacheBuilder {
     /// usable Y". In a full cache, X is about Y.
     ///
     /// When space is needed, the entries that were written longest ago are deleted first. Up to a limit,
-    /// entries that are in memory or were recently read from disk are spared. The page of a value has the size
-    /// of its record, rounded up to a power of two. A value whose page is larger than a sixteenth of the
-    /// capacity is kept only in memory.
+    /// entries that are in memory or were recently read from disk are spared. The page of a value has the
+    /// size of its record, rounded up to a power of two. A value whose page is larger than a sixteenth of
+    /// the capacity is kept only in memory.
     pub fn disk_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.disk_capacity = bytes.into();
         self

@@ -76,8 +76,8 @@ impl CacheBuilder {
     ///   remote tier refuses the cache, for example because it already serves another cache.
     /// - [`Error::Thread`] if a thread can't be started.
     ///
-    /// A failed call usually changes no existing file, and leaves no new file. If a thread can't be started, or
-    /// the control socket can't be opened, the cache file may have been created, repaired or replaced.
+    /// A failed call usually changes no existing file, and leaves no new file. If a thread can't be started,
+    /// or the control socket can't be opened, the cache file may have been created, repaired or replaced.
     ///
     /// A damaged larder file is not an error. It is moved aside
     /// ([`DiskStats::quarantined`](crate::DiskStats::quarantined)) and replaced by a new file.

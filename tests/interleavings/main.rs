@@ -150,6 +150,7 @@ scenarios! {
     remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
     remote_idle::a_late_use_extends_no_other_entry,
     remote_tasks::no_lookup_of_a_task_is_stale_beyond_the_bound,
+    remote_tasks::a_removal_of_a_task_is_seen_at_once_by_its_own_machine,
     remote_transactions::a_transfer_of_two_machines_keeps_the_sum,
     remote_transactions::a_watch_at_a_server_sees_what_came_and_went,
     ticks::a_hit_within_a_tick_is_never_late,

@@ -37,3 +37,31 @@ pub(crate) fn no_lookup_of_a_task_is_stale_beyond_the_bound() {
     machines.close();
     source.check();
 }
+
+/// After the removal of a task has returned, its machine finds no older value.
+pub(crate) fn a_removal_of_a_task_is_seen_at_once_by_its_own_machine() {
+    let (machines, source) = (Machines::new(), Source::new());
+    let [one, other] = machines.versions();
+    source.load(&other, &1);
+    let get = || {
+        let before = source.least();
+        let seen = block_on(one.get_async(&1)).map(|value| *value);
+        source.judge("got", seen, before);
+    };
+    contest([
+        &|| {
+            source.change(|| _ = block_on(one.remove_async(&1)).unwrap());
+            get();
+        },
+        &|| {
+            get();
+            source.load(&one, &1);
+        },
+    ]);
+    let_others_go_on();
+    get();
+    source.get(&one, &1);
+    drop((one, other));
+    machines.close();
+    source.check();
+}

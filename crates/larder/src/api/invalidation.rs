@@ -14,6 +14,8 @@ use crate::format::key::scope::{KeyPattern, Scope};
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
 #[cfg(feature = "async")]
 use crate::sys::offload::offload;
+#[cfg(feature = "async")]
+use crate::sys::offload::worker_task::run_to_end;
 use crate::sys::sync::Arc;
 
 /// Removals from one or more keyspaces that share one commit.
@@ -298,11 +300,19 @@ impl Invalidation {
         self.shared.refuse_removals_in_closure(&self.removals().collect::<Vec<_>>())?;
         let may_block = self.shared.tiers.may_block() && !self.shared.is_forked();
         let change = self.shared.changes.begin();
-        let begin = move || {
-            let _change = change;
-            self.shared.begin_invalidation(self.removals())
+        let commit = if may_block && self.shared.tiers.remote().is_some() {
+            let begin = async move {
+                let _change = change;
+                self.shared.begin_invalidation_in_task(self.removals().collect()).await
+            };
+            run_to_end(begin).await
+        } else {
+            let begin = move || {
+                let _change = change;
+                self.shared.begin_invalidation(self.removals())
+            };
+            if may_block { offload(begin).await } else { begin() }
         };
-        let commit = if may_block { offload(begin).await } else { begin() };
         Ok(InvalidationCommit(commit?))
     }
 

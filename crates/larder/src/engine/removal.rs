@@ -36,6 +36,7 @@ use crate::memory::lookup::PreviousState;
 use crate::memory::purged::Purged;
 use crate::stats::count::Count;
 use crate::stats::counters::Counters;
+use crate::sys::at_once::at_once;
 
 #[derive(Debug)]
 pub(crate) enum Removal<'a> {
@@ -126,7 +127,7 @@ impl Shared {
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<u64, Error> {
         let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } =
-            self.remove_from_memory(removals)?;
+            self.remove_by_thread(removals)?;
         // Step 3.
         if !ranges.is_empty() {
             if is_large {
@@ -147,8 +148,24 @@ impl Shared {
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<CommittingRemovals, Error> {
-        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values } =
-            self.remove_from_memory(removals)?;
+        self.begin_commit(self.remove_by_thread(removals)?)
+    }
+
+    /// Like [`begin_invalidation`](Self::begin_invalidation). Suspends the function while it waits for the
+    /// server.
+    #[cfg(feature = "async")]
+    pub(crate) async fn begin_invalidation_in_task(
+        &self,
+        removals: Vec<Removal<'_>>,
+    ) -> Result<CommittingRemovals, Error> {
+        let (mut pending, remote) = self.remove_from_memory(removals)?;
+        pending.live += self.tiers.remove_remotely(&remote, &mut pending.evicted_values).await?;
+        self.begin_commit(pending)
+    }
+
+    #[cfg(feature = "async")]
+    fn begin_commit(&self, pending: PendingRemovals) -> Result<CommittingRemovals, Error> {
+        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values } = pending;
         let writer = &self.tiers.writer;
         if is_large {
             self.tiers.wait_for_few_ranges()?;
@@ -175,11 +192,22 @@ impl Shared {
         closure_keys::refuse_in_closure(&self.tiers.memory, covers)
     }
 
-    /// Runs steps 1 and 2. Also removes the entries at a server.
-    fn remove_from_memory<'a>(
+    /// Runs steps 1 and 2. Also removes the entries at a server, and waits for its answer on the calling
+    /// thread.
+    fn remove_by_thread<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
     ) -> Result<PendingRemovals, Error> {
+        let (mut pending, remote) = self.remove_from_memory(removals)?;
+        pending.live += at_once(self.tiers.remove_remotely(&remote, &mut pending.evicted_values))?;
+        Ok(pending)
+    }
+
+    /// Runs steps 1 and 2. Also returns the removals to make at a server.
+    fn remove_from_memory<'a>(
+        &self,
+        removals: impl IntoIterator<Item = Removal<'a>>,
+    ) -> Result<(PendingRemovals, Vec<RemoteRemoval>), Error> {
         self.refuse_if_unusable()?;
         let removals: SmallVec<[Removal<'_>; 1]> = removals.into_iter().collect();
         let covers = |key: &[u8]| removals.iter().any(|removal| removal.covers(key));
@@ -213,8 +241,7 @@ impl Shared {
                 }
             }
         }
-        pending.live += self.tiers.remove_remotely(&remote, &mut pending.evicted_values)?;
-        Ok(pending)
+        Ok((pending, remote))
     }
 
     /// Removes a key whose lowest tier is memory.

@@ -5,6 +5,7 @@ use crate::engine::removal::Removal;
 use crate::error::Error;
 use crate::sys::inline_calls::InlineCalls;
 use crate::sys::offload::offload;
+use crate::sys::offload::worker_task::run_to_end;
 
 impl Cache {
     /// The async form of [`clear`](Cache::clear). The removal continues even if the future is dropped after
@@ -37,6 +38,14 @@ impl Cache {
         self.shared.refuse_removals_in_closure(&[Removal::Everything])?;
         let shared = self.shared.clone();
         let change = shared.changes.begin();
+        if shared.tiers.remote().is_some() {
+            let begin = async move {
+                let _change = change;
+                shared.keyspaces.count_invalidation();
+                shared.begin_invalidation_in_task(vec![Removal::Everything]).await
+            };
+            return run_to_end(begin).await?.wait().await;
+        }
         let begin = move || {
             let _change = change;
             shared.keyspaces.count_invalidation();

@@ -7,10 +7,13 @@
 //! 3. Repeat (1), whatever the answers are. A lookup that was answered before the server applied a removal
 //!    may have filled memory in between.
 //!
+//! A thread blocks in (2), and a task is suspended ([`crate::sys::at_once`]).
+//!
 //! A removal at the server also removes the lease in a key's slot. So it voids all running loads of the key,
 //! on all machines. Only in the raw format, which has no leases at the server, the loads of other machines
 //! continue.
 
+use super::link::AwaitedAnswer;
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::scope::Scope;
@@ -41,7 +44,7 @@ impl RemoteRemoval {
 
 impl Tiers {
     /// Runs steps 1 to 3. Returns the number of removed live values that the server reports.
-    pub(in crate::engine) fn remove_remotely(
+    pub(in crate::engine) async fn remove_remotely(
         &self,
         removals: &[RemoteRemoval],
         evicted_values: &mut EvictedValues,
@@ -64,7 +67,7 @@ impl Tiers {
             .collect();
         let (mut live, mut failed) = (0, None);
         for answer in answers {
-            match link.wait(answer) {
+            match AwaitedAnswer::from(answer).await {
                 Ok(removed) => live += removed,
                 Err(error) => failed = failed.or(Some(error)),
             }

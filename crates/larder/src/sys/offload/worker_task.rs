@@ -184,6 +184,21 @@ pub(crate) async fn begin_here<T: Send + 'static>(function: impl Future<Output =
     returned(result.await)
 }
 
+/// Runs a function on the workers, and returns its result. The function runs to its end, even if this future
+/// is dropped after its first poll.
+///
+/// # Panics
+/// Panics if the function panics.
+pub(crate) async fn run_to_end<T: Send + 'static>(function: impl Future<Output = T> + Send + 'static) -> T {
+    if is_worker() {
+        return at_once(function);
+    }
+    before_blocking();
+    let (sender, result) = completion();
+    WorkerTask::new(Workers::current(), function, sender).queue();
+    returned(result.await)
+}
+
 /// Waits until a worker polls the function. On a thread that blocks in [`at_once`], returns immediately.
 pub(crate) async fn on_worker() {
     poll_fn(|context| {

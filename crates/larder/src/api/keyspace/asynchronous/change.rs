@@ -5,7 +5,8 @@
 //! atomic change that need not wait. The wait for a commit does not occupy a worker thread, because the
 //! writer thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of
 //! changes can share a commit. While the disk tier is off, a durable insert or change occupies its worker
-//! thread during the wait, because it may have to store its value again.
+//! thread during the wait, because it may have to store its value again. A removal at a server occupies no
+//! worker thread during its wait ([`crate::sys::offload::worker_task`]). Any other change at a server does.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

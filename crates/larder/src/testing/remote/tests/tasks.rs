@@ -129,3 +129,55 @@ fn a_lookup_before_the_connection_is_an_immediate_miss() {
     assert_eq!(block_on(other.get_async("MTNVTU")), None);
     assert_eq!(block_on(other.get_many_async(["MTNVTU", "GLO"])), [None, None]);
 }
+
+/// Begins a removal of each key on the second machine, whose stream is held back. Returns when the server has
+/// applied all of them.
+fn begin_removals(two: &TwoNodes) -> Vec<Call<Result<bool, Error>>> {
+    let [one, other] = two.prices();
+    one.insert_many((0..CALLS).map(|number| (name(number), number))).unwrap();
+    two.nodes[1].hold_stream(true);
+    let asked = two.server.requests();
+    let removals = begin((0..CALLS).map(|number| {
+        let other = other.clone();
+        let removal = async move { other.remove_async(&name(number)).await };
+        Box::pin(removal) as Call<_>
+    }));
+    until(|| two.server.requests() - asked == CALLS);
+    removals
+}
+
+#[test]
+fn any_number_of_removals_wait_for_the_server() {
+    let two = two_nodes();
+    let removals = begin_removals(&two);
+    assert_eq!(two.server.records(), 0);
+    two.nodes[1].hold_stream(false);
+    assert!(removals.into_iter().all(|removal| block_on(removal).unwrap()));
+}
+
+#[test]
+fn a_lost_connection_ends_all_removals_with_an_error() {
+    let two = two_nodes();
+    let removals = begin_removals(&two);
+    two.nodes[1].lose();
+    for removal in removals {
+        assert!(matches!(block_on(removal), Err(Error::Remote { cause, .. }) if cause.may_be_applied()));
+    }
+    assert!(block_on(two.caches[1].clear_async()).is_err(), "there is no connection");
+}
+
+#[test]
+fn a_removal_whose_task_has_left_is_made_and_a_close_waits_for_it() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    one.insert("MTNVTU", 100).unwrap();
+    two.nodes[1].hold_requests(true);
+    drop(begin(std::iter::once(Box::pin(async move { other.remove_async("MTNVTU").await }) as Call<_>)));
+    let removing = two.nodes[1].clone();
+    until(|| removing.is_sending());
+    let closing = two.caches[1].clone();
+    let close = std::thread::spawn(move || closing.close());
+    two.nodes[1].hold_requests(false);
+    close.join().unwrap().unwrap();
+    assert_eq!(two.server.records(), 0);
+}

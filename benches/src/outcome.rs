@@ -27,7 +27,7 @@ pub struct Outcome {
     pub title: String,
     /// The setting, in words.
     pub setting: String,
-    /// Position on the line chart of a row that shows growth, such as the number of entries.
+    /// Position on the line chart, such as the number of entries, in a row that shows growth.
     pub at: Option<f64>,
     /// Unit of the samples.
     pub unit: Unit,

@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
 use crate::support::{HOUR, NAMES, Place, WATCHDOG};
 
-/// Maximum number of drops per trial that call the cache. On a failing disk, each call tries to create a new
-/// file, which takes time.
+/// Maximum number of drops per trial that call the cache. Each of them makes many calls.
 const ENOUGH: u64 = 5;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);

@@ -88,7 +88,7 @@
 //!   walk then frees the memory. In the format `Raw`, the walk removes a whole keyspace too.
 //! - Entries without a TTL that are misses after a restart still take memory, until they are written again,
 //!   their keyspace is removed, or the server evicts them.
-//! - A Redis Cluster and a replica are not supported, and return an error.
+//! - A Redis Cluster and a replica are not supported: a connection to one of them is an error.
 //!
 //! # Keys on the server
 //! `PREFIX:VERSION:product_MTNVTU`: the keys of `larder-product` are the key strings of the Django original

@@ -20,11 +20,13 @@ const BUFFER: u64 = 4 << 20;
 const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
 /// Approximate overhead of a value, in bytes.
 const KEPT: u64 = 200;
-/// Maximum resident memory, as a multiple of the configured memory. The measured factor is lower, but the
-/// allocator keeps some freed memory, and threads may wake late on a busy machine.
+/// Maximum resident memory that the cache may add to its process, as a multiple of the configured memory. The
+/// measured factor is lower, but the allocator keeps some freed memory, and threads may wake late on a busy
+/// machine.
 const MAX_TIMES: f64 = 1.7;
 
-/// Runs a child process. Returns its maximum resident memory as a multiple of the configured memory.
+/// Runs a child process. Returns how much resident memory its cache adds at most, as a multiple of the
+/// configured memory.
 fn measured(size: usize, plant: &str) -> f64 {
     let place = Place::in_memory();
     let mut worker = Worker::start(&format!("fill {size} {plant}"), &place.path());

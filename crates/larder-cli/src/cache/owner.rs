@@ -2,9 +2,9 @@
 //! commands ask that process instead of reading the file.
 //!
 //! The file lacks entries that the process has only in memory or has not committed yet. So if such a
-//! command is given a file, it asks the owner if the owner serves a socket, and says so on standard error.
-//! If the owner does not answer, a command that reads continues with the file and says so; a command that
-//! changes the cache fails.
+//! command is given a file whose owner serves a socket, the command asks the owner, and says on standard
+//! error that it did. If the owner does not answer, a command that reads continues with the file and says
+//! so; a command that changes the cache fails.
 
 use std::path::{Path, PathBuf};
 

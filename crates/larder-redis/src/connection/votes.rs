@@ -44,8 +44,8 @@
 //! - `replicas=n` in the URL, where `n` is the number of all replicas. A removal then fails if a replica has
 //!   not received it, so every acknowledged removal is on the replica that becomes the new master.
 //! - `min-replicas-to-write 1` and `min-replicas-max-lag L` at the server. A master that is cut off from its
-//!   replicas refuses changes after `L + 1` seconds. If `down-after-milliseconds` is longer than that, the
-//!   old master acknowledges no change while there is a new master. Lookups on the old master still end by
+//!   replicas refuses changes after `L + 1` seconds. If `down-after-milliseconds` is longer than that, such
+//!   an old master acknowledges no change while there is a new master. Lookups on the old master still end by
 //!   (7).
 //!
 //! The command `ROLE` is not used: its reply contains nothing that the reply to `HELLO` lacks, and the

@@ -13,7 +13,8 @@ use crate::protocol::reply::ReplyBuffer;
 /// The result of a data command that has replied.
 pub(crate) type Done = Result<(), Stop>;
 
-/// Why a data command, or a transaction, has no reply of its own.
+/// Why a data command, or a transaction, has ended without a reply. The caller writes an error, or runs the
+/// command again.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Cache(Error),

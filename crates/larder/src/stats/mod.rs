@@ -122,8 +122,8 @@ pub struct MemoryStats {
     /// reserves a part of the capacity until it is committed. Other entries in the write buffer are not
     /// included: see `unsaved_weight`.
     pub weight: ByteSize,
-    /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. The write
-    /// buffer limits this weight, not `capacity`. [`Stats::unsaved_bytes`] also includes the encodings.
+    /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. The size of
+    /// the write buffer is the limit of this weight. [`Stats::unsaved_bytes`] also includes the encodings.
     pub unsaved_weight: ByteSize,
     /// Maximum weight of clean entries.
     pub capacity: ByteSize,

@@ -113,8 +113,10 @@ impl Listening {
     }
 }
 
-/// Refuses a path at which no socket can be created, before the cache creates any file. A process that still
-/// answers at the path is detected later, because the previous owner may be about to end.
+/// Refuses a path that is too long for a socket, that leads through a file, or at which something other
+/// than a socket exists. Must be called before the cache creates any file. Other failures are detected
+/// later, such as a missing permission. A process that still answers at the path is also detected later,
+/// because the previous owner may be about to end.
 pub(crate) fn refuse_unfit(path: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| failed_at(path, error);
     let path = std::path::absolute(path).map_err(failed)?;

@@ -319,7 +319,8 @@ impl Transaction<'_> {
             return None;
         };
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
-            // The user's weigher may panic here. Until it returns, dropping `lease` releases the lease.
+            // The user's weigher may panic here. Then the drop of `lease` releases the lease, so `into_id` is
+            // called only after this.
             keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);
         }
         let (value, entry, is_in_memory) = match read {

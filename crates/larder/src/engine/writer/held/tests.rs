@@ -70,7 +70,7 @@ impl Machine {
         Self::with_clock(range_rows, clock.clone(), clock)
     }
 
-    /// The writer reads `time`, which shows the time of `clock`.
+    /// The writer reads the clock `time`, which must show the same time as `clock`.
     fn with_clock(range_rows: usize, clock: Arc<ManualClock>, time: Arc<dyn Clock>) -> Self {
         let (disk, path) = (SimulatedVolume::new(), PathBuf::from("/cache/shop.larder"));
         let volume: Arc<dyn Volume> = Arc::new(disk.clone());

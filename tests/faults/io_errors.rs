@@ -14,7 +14,7 @@ use crate::faults::workload::{Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
 use crate::support::simulated::SimulatedPlace;
 
-/// Maximum number of operations of a workload that are tested, because each one needs its own run.
+/// Maximum number of operations of a workload that are tested, because each one needs runs of its own.
 const MAX_OPERATIONS: usize = 600;
 
 /// How the disk fails at the chosen operation.

@@ -20,9 +20,9 @@ const BUFFER: u64 = 4 << 20;
 const WRITTEN: u64 = 2 * (MEMORY + BUFFER);
 /// Approximate overhead of a value, in bytes.
 const KEPT: u64 = 200;
-/// Maximum resident memory that the cache may add to its process, as a multiple of the configured memory. The
-/// measured factor is lower, but the allocator keeps some freed memory, and threads may wake late on a busy
-/// machine.
+/// Maximum resident memory that the cache may add to its process, as a multiple of the configured memory.
+/// The measured factor is lower, but the allocator keeps some freed memory, and threads may wake late on a
+/// busy machine.
 const MAX_TIMES: f64 = 1.7;
 
 /// Runs a child process. Returns how much resident memory its cache adds at most, as a multiple of the

@@ -193,7 +193,7 @@ mod tests {
             self.resolver.resolve(host, port, self.now, wait).map_err(|error| error.to_string())
         }
 
-        /// Waits until the resolution of this host that an attempt has left has ended.
+        /// Waits for the end of the resolution that an earlier attempt for this host has left behind.
         fn wait_for(&mut self, host: &str) {
             for _ in 0..MAX_WAITS {
                 let left = self.resolver.left.iter_mut().find(|left| left.host == host).unwrap();

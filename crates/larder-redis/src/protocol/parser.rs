@@ -20,7 +20,8 @@ const MAX_LINE: usize = 64 << 10;
 const MAX_SKIPPED: u64 = 4 << 30;
 /// A list is skipped only if its announced length is at most this multiple of the limit of a reply.
 const MAX_SKIPPED_LISTS: usize = 8;
-/// Number of bytes of an error's text that are kept. Errors are copied for each waiting request, and logged.
+/// Maximum number of bytes of an error's text that are kept. Errors are copied for each waiting request,
+/// and logged.
 const MAX_ERROR: usize = 1024;
 /// Number of bytes that each element counts against the limit of a reply, in addition to its text.
 const ELEMENT_LEN: usize = 64;

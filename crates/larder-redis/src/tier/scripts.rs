@@ -121,7 +121,7 @@ pub(super) use commits::{COMMIT, WATCH};
 pub(super) use removals::{END_GENERATION, REMOVE, WALK};
 
 /// Returns the record of a slot and its remaining time, or false. For a record whose life its uses extend,
-/// also returns the time.
+/// also returns the current time of the server.
 pub(super) static GET: Script = Script::new(heading!(
     "local len = redis.pcall('STRLEN', KEYS[1])
 if type(len) ~= 'number' or len > 83886080 then return false end

@@ -229,9 +229,10 @@ pub(crate) fn extend(record: &mut [u8], key: &[u8], expires_at: Timestamp) -> Re
     Ok(header)
 }
 
-/// Reads only the header, *without* verifying the checksum. Callers use it to decide which records to delete
-/// or to count as removed. There, damage to a record causes at most a miss or a wrong count. With field 5,
-/// the header has the time of the entry's expiry row instead of the time of writing.
+/// Reads only the header, *without* verifying the checksum. Callers use it to decide which records to delete,
+/// to count removed entries, and to find the expiry row of an entry. Damage to a record can make it a miss,
+/// falsify a count, or leave a row without its entry. With field 5, the header has the time of the entry's
+/// expiry row instead of the time of writing.
 pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }

@@ -96,7 +96,7 @@ impl UseStamps {
         if stamps.len() >= MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added }
     }
 
-    /// Returns the expiry that a stamp gives to the entry of a key with this sequence.
+    /// Returns the expiry that a stamp gives to the entry of a key, if the entry has this sequence.
     pub(crate) fn expiry_of(&self, key: &[u8], sequence: u64) -> Option<Timestamp> {
         if self.is_empty() {
             return None;

@@ -309,8 +309,8 @@ pub enum Life {
     Never,
     /// For the remaining time of the record that it replaces.
     Keep,
-    /// Until the record has not been used for some time. Not for keyspaces in the raw format, whose slots
-    /// have no room for the limit.
+    /// Until the record has not been used for some time. Keyspaces in the raw format can't use this,
+    /// because their slots have no room for the limit.
     WhileUsed(IdleLife),
 }
 

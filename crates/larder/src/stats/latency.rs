@@ -89,7 +89,7 @@ fn end_of(bucket: usize) -> u64 {
     }
 }
 
-/// How long an operation took, over many calls, as the number of durations in each bucket.
+/// A histogram of how long an operation took: the number of durations in each bucket.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T000>("T000", "struct with named fields");
     judge.values_of::<T001>("T001", "struct with named fields");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T032>("T032", "unit struct, struct without fields");
     judge.values_of::<T033>("T033", "unit struct, struct without fields");

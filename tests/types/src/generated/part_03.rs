@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T048>("T048", "enum");
     judge.values_of::<T049>("T049", "enum");

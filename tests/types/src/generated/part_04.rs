@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T064>("T064", "`tag` (internally tagged)");
     judge.values_of::<T065>("T065", "`tag` (internally tagged)");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T080>("T080", "`tag` and `content` (adjacently tagged)");
     judge.values_of::<T081>("T081", "`tag` and `content` (adjacently tagged)");

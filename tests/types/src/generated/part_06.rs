@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T096>("T096", "`untagged`, variants of the same kind");
     judge.values_of::<T097>("T097", "`untagged`, variants of the same kind");

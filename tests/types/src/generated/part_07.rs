@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T112>("T112", "`skip`, `skip_deserializing` on a variant");
     judge.values_of::<T113>("T113", "`skip`, `skip_deserializing` on a variant");

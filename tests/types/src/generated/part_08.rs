@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T128>("T128", "`rename`, `rename_all`, `rename_all_fields`");
     judge.values_of::<T129>("T129", "`rename`, `rename_all`, `rename_all_fields`");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T144>("T144", "a newtype of bytes or of text");
     judge.values_of::<T145>("T145", "a newtype of bytes or of text");

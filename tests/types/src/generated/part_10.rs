@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T160>("T160", "`HashSet`, `BTreeSet`, `BinaryHeap`");
     judge.values_of::<T161>("T161", "`HashSet`, `BTreeSet`, `BinaryHeap`");

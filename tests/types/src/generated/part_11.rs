@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T176>("T176", "`Result`");
     judge.values_of::<T177>("T177", "`Range`, `RangeInclusive`, `Bound`");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T224>("T224", "`skip_deserializing`");
     judge.values_of::<T225>("T225", "`skip_serializing_if` with a default");

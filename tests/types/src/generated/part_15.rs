@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T240>("T240", "`skip_serializing_if` without the right default");
     judge.values_of::<T241>("T241", "`flatten` of a struct");

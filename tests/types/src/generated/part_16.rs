@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T256>("T256", "`flatten` of a map");
     judge.values_of::<T257>("T257", "`flatten` of two maps");

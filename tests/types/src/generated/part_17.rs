@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T272>("T272", "`with`, `serialize_with`, `deserialize_with`");
     judge.values_of::<T273>("T273", "`with`, `serialize_with`, `deserialize_with`");

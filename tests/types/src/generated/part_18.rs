@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T288>("T288", "`from`, `try_from`, `into`");
     judge.values_of::<T289>("T289", "`from`, `try_from`, `into`");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T304>("T304", "addresses in what serde buffers");
     judge.values_of::<T305>("T305", "addresses in what serde buffers");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T320>("T320", "all of these inside one another");
     judge.values_of::<T321>("T321", "all of these inside one another");

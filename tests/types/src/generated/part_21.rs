@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Passes a value of each type to the judge.
+/// Lets the judge try values of each type.
 pub(super) fn all(judge: &mut Judge) {
     judge.values_of::<T336>("T336", "all of these inside one another");
     judge.values_of::<T337>("T337", "all of these inside one another");

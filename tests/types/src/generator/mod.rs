@@ -89,7 +89,7 @@ fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> 
 fn part(at: usize, types: &[Type]) -> String {
     let mut out = format!(
         "//! Generated types, part {at}: written by `cargo run -p larder-types --bin generate`, not by hand.\n\n\
-         use super::*;\n\n/// Passes a value of each type to the judge.\npub(super) fn all(judge: &mut Judge) {{\n",
+         use super::*;\n\n/// Lets the judge try values of each type.\npub(super) fn all(judge: &mut Judge) {{\n",
     );
     for Type { name, row, .. } in types {
         writeln!(out, "    judge.values_of::<{name}>(\"{name}\", {row:?});").ok();

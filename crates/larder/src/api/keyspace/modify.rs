@@ -332,8 +332,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 match self.lowest_tier() {
                     LowestTier::Memory => tiers.memory.forget_read(key, publication, &mut evicted_values),
                     LowestTier::File => tiers.memory.remove_read(key, publication, &mut evicted_values),
-                    // A read that found a record was handled above. Here the server had no record, so the
-                    // round is lost, and the next round reads the server again.
+                    // Not reached: a value that was read at the server has a record, so its removal was
+                    // handled above. If it were reached, the next round would read the server again.
                     LowestTier::Remote => Err(Refused::Revoked),
                 }
             });

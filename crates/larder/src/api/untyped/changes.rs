@@ -85,7 +85,7 @@ impl PinnedKeyspace {
     /// ```
     ///
     /// # Errors
-    /// Returns the same errors as [`remove`](Self::remove).
+    /// Returns the same errors as [`remove`](Self::remove), except [`Error::KeyTooLarge`].
     ///
     /// # Cost
     /// Costs the same as [`Keyspace::clear`](crate::Keyspace::clear).

@@ -34,7 +34,7 @@ impl EncodingKind for SelfDescribing {
 pub(super) struct Session {
     elements: Elements,
     pub(super) shape: Shape,
-    /// Whether an `Option` has begun, and its content has written nothing yet.
+    /// Whether a `Some` has begun, and its content has written nothing yet.
     pub(super) is_after_some: Cell<bool>,
     /// Whether the value is only measured, and will never be read back.
     pub(super) is_measured: bool,

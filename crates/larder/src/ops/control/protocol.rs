@@ -183,7 +183,7 @@ pub struct LiveKeyspaceInfo {
     pub schema: Option<String>,
     /// Whether the keyspace's entries are only in memory.
     pub is_memory_only: bool,
-    /// Whether a remote tier holds the keyspace. The process has copies of some of its entries.
+    /// Whether a remote tier holds the keyspace. Then the process has copies of some of its entries.
     pub is_remote: bool,
     /// Number of entries on disk, including expired entries that are not swept yet.
     pub disk_entries: u64,

@@ -7,9 +7,10 @@
 //! multiplications. The decision not to sample an operation writes to no memory.
 //!
 //! The reported errors require that samples are nearly independent. Samples of every 64th operation would
-//! depend on each other: if a thread looks up 64 keys in turn, the same key is sampled each time. With only
-//! a multiplication of the count by the golden ratio, samples would also depend on each other: if a thread
-//! looks up 987 keys in turn, each key is sampled for dozens of turns, and then not at all for many turns.
+//! depend on each other: if a thread looks up 64 keys in turn, the same key is sampled each time. A
+//! multiplication of the count by the golden ratio alone would not be enough. If a thread looked up 987
+//! keys in turn (a Fibonacci number), each key would be sampled in dozens of turns, and then in none of
+//! many turns.
 //!
 //! Sampling a lookup never waits. No operation is sampled in a forked child, because a lock may be held
 //! forever there.

@@ -28,7 +28,7 @@ pub(super) struct PutSize {
     pub(super) room: u64,
 }
 
-/// A value to store, of a keyspace with any types.
+/// A value to store. The trait hides the types of its keyspace.
 pub(super) trait PendingPut {
     fn value(&self) -> Value;
 

@@ -12,6 +12,7 @@ use larder::{
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::support::child::Worker;
+use crate::support::skip::skip;
 use crate::support::{LOCK_WAIT, NAMES, Place};
 
 fn error(path: impl Into<std::path::PathBuf>) -> Error {
@@ -146,7 +147,7 @@ fn a_link_that_leads_elsewhere_now_gives_another_file() {
 fn a_file_without_permission_is_told() {
     // Root may read every file, so this error occurs only for other users.
     if rustix::process::geteuid().is_root() {
-        println!("skipped: root has every permission");
+        skip("root has every permission");
         return;
     }
     let place = Place::new();

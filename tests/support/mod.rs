@@ -5,6 +5,7 @@ pub(crate) mod child;
 pub(crate) mod harness;
 pub(crate) mod seeds;
 pub(crate) mod simulated;
+pub(crate) mod skip;
 pub(crate) mod tasks;
 pub(crate) mod warnings;
 pub(crate) mod watchdog;

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+#[cfg(test)]
+use crate::skip::skip;
+
 /// Maximum number of checks whether a server that is starting answers. Together they take at least 20 s.
 const MAX_CHECKS: u32 = 4_000;
 const BETWEEN_CHECKS: Duration = Duration::from_millis(5);
@@ -58,13 +61,13 @@ impl RedisProcess {
 
 #[cfg(test)]
 impl RedisProcess {
-    /// Starts a server for a test. Prints that the test is skipped, and returns `None`, if redis-server is
-    /// not installed.
+    /// Starts a server for a test. If redis-server is not installed, prints that and returns `None`. The
+    /// including crate has the module `skip`.
     pub(crate) fn start_or_skip(dir: &Path, arguments: &[&str]) -> Option<Self> {
         match Self::start(dir, arguments) {
             Ok(server) => Some(server),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                println!("skipped: this machine has no redis-server");
+                skip("this machine has no redis-server");
                 None
             }
             Err(error) => panic!("{error}"),

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 #[path = "../../../tests/support/redis_process.rs"]
 mod redis_process;
+#[path = "../../../tests/support/skip.rs"]
+mod skip;
 
 struct RedisServer {
     process: RedisProcess,

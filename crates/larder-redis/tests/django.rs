@@ -12,6 +12,7 @@ use larder_product::{Families, ProductCache, ProductCode, Shop};
 use serde_json::{Value, json};
 
 use crate::server::RedisServer;
+use crate::skip::skip;
 use crate::support::{eventually, now};
 
 const STALENESS: Duration = Duration::from_millis(300);
@@ -46,7 +47,7 @@ fn python() -> Option<PathBuf> {
     for mut step in steps {
         let is_done = step.output().is_ok_and(|output| output.status.success());
         if !is_done {
-            println!("skipped: Django cannot be installed: {step:?} has failed");
+            skip(format_args!("Django cannot be installed: {step:?} has failed"));
             return None;
         }
     }

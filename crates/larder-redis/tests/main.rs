@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test fails by a panic, and prints why it is skipped"
+    reason = "a test fails by a panic, and prints what it has found"
 )]
 
 mod ages;
@@ -38,6 +38,8 @@ mod sentinels;
 mod server;
 mod shop;
 mod sizes;
+#[path = "../../../tests/support/skip.rs"]
+mod skip;
 mod support;
 mod tasks;
 #[cfg(feature = "tls")]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::redis_process::RedisProcess;
+use crate::skip::skip;
 
 /// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
@@ -22,7 +23,7 @@ impl RedisServer {
     /// is not installed, prints that and returns `None`.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         if Command::new("redis-cli").arg("--version").output().is_err() {
-            println!("skipped: this machine has no redis-cli");
+            skip("this machine has no redis-cli");
             return None;
         }
         let dir = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ use larder_redis::{Error, RedisTier};
 
 use crate::failover::Sentinel;
 use crate::server::{RedisServer, free_port};
+use crate::skip::skip;
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
 
@@ -28,7 +29,7 @@ fn made_certificate(dir: &Path) -> bool {
 fn an_encrypted_connection_carries_large_values_and_many_requests() {
     let dir = tempfile::tempdir().unwrap();
     if !made_certificate(dir.path()) {
-        println!("skipped: this machine has no openssl");
+        skip("this machine has no openssl");
         return;
     }
     let (certificate, private) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
@@ -87,7 +88,7 @@ fn an_encrypted_connection_carries_large_values_and_many_requests() {
 fn sentinels_and_the_master_that_they_name_are_reached_with_tls() {
     let dir = tempfile::tempdir().unwrap();
     if !made_certificate(dir.path()) {
-        println!("skipped: this machine has no openssl");
+        skip("this machine has no openssl");
         return;
     }
     let [certificate, private] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));

@@ -14,6 +14,7 @@ use larder::KeyspaceDefinition;
 use larder_serve::Address;
 
 use crate::resp::RespClient;
+use crate::skip::skip;
 use crate::support::Served;
 
 const DJANGO: &str = "5.1.4";
@@ -44,7 +45,7 @@ fn environment(name: &str, requirements: &str) -> Option<PathBuf> {
             Some(python)
         }
         Err(reason) => {
-            println!("skipped: the Python clients cannot be installed: {reason}");
+            skip(format_args!("the Python clients cannot be installed: {reason}"));
             None
         }
     }
@@ -122,7 +123,7 @@ fn source_of(python: &Path, package: &str, directory: &str) -> Option<PathBuf> {
     match unpacked {
         Ok(_) => Some(source),
         Err(reason) => {
-            println!("skipped: the tests of {package} cannot be had: {reason}");
+            skip(format_args!("the tests of {package} cannot be had: {reason}"));
             None
         }
     }
@@ -200,7 +201,7 @@ pub(crate) fn redis_cli(served: &Served, args: &[&str]) -> Option<String> {
             Some(text.concat())
         }
         Err(error) => {
-            println!("skipped: this machine has no redis-cli: {error}");
+            skip(format_args!("this machine has no redis-cli: {error}"));
             None
         }
     }
@@ -265,7 +266,7 @@ fn the_commands_of_the_guide_work_as_they_stand() {
             .output()
         {
             Ok(output) if output.status.code() == Some(77) => {
-                return println!("skipped: this machine has no redis-cli");
+                return skip("this machine has no redis-cli");
             }
             output => {
                 let output = output.unwrap();

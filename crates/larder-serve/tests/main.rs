@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test fails by a panic, and prints why it is skipped"
+    reason = "a test fails by a panic, and prints what it has found"
 )]
 
 mod access;
@@ -25,6 +25,8 @@ mod redis_crate;
 mod redis_process;
 mod redis_server;
 mod resp;
+#[path = "../../../tests/support/skip.rs"]
+mod skip;
 mod stalls;
 mod sums;
 mod support;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::redis_process::RedisProcess;
+use crate::skip::skip;
 
 pub(crate) struct RedisServer {
     pub(crate) socket: PathBuf,
@@ -17,7 +18,7 @@ impl RedisServer {
         let version = Command::new("redis-server").arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         if !version.as_ref().is_ok_and(|version| version.contains("v=7.")) {
-            println!("skipped: this machine has no redis-server 7 ({version:?})");
+            skip(format_args!("this machine has no redis-server 7 ({version:?})"));
             return None;
         }
         let dir = tempfile::tempdir().unwrap();

@@ -34,6 +34,8 @@ mod serve;
 mod server;
 mod service;
 mod sick;
+#[path = "../../../../tests/support/skip.rs"]
+mod skip;
 mod strangers;
 mod support;
 mod values;

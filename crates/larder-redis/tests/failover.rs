@@ -1,7 +1,7 @@
 //! A failover from a master to its replica by three Sentinels, while the judge runs.
 //!
-//! The test disables the user as which the Sentinels log in at the master. So the Sentinels promote the
-//! replica, while the old master goes on answering as a master.
+//! One test disables the user as which the Sentinels log in at the master. So the Sentinels promote the
+//! replica, while the old master goes on answering as a master. The other test kills the master.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -84,10 +84,19 @@ fn pair() -> Option<(RedisServer, u16, RedisServer, u16)> {
     Some((master, one, replica, two))
 }
 
+/// How a master fails.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Failure {
+    /// The Sentinels can't reach the master any more.
+    CutOff,
+    /// The process gets SIGKILL.
+    Killed,
+}
+
 /// Runs a failover, and checks that no answer is older than the bound. Returns the number of keys for which a
 /// node then still returns an invalidated number.
-fn fail_over(options: &str) -> Option<usize> {
-    let (master, one, replica, two) = pair()?;
+fn fail_over(options: &str, failure: Failure) -> Option<usize> {
+    let (mut master, one, replica, two) = pair()?;
     let (dir, ports) = (tempfile::tempdir().unwrap(), std::array::from_fn(|_| free_port()));
     let _sentinels = start_sentinels(dir.path(), ports, one, two);
     let hosts = ports.map(|port| format!("127.0.0.1:{port}")).join(",");
@@ -99,6 +108,10 @@ fn fail_over(options: &str) -> Option<usize> {
     let database = trial(&nodes, |step| {
         let at = began.elapsed();
         match (cut, promoted, used) {
+            (None, ..) if step >= 30 && failure == Failure::Killed => {
+                master.kill();
+                cut = Some(at);
+            }
             (None, ..) if step >= 30 => {
                 assert_eq!(cli(&master, &["ACL", "SETUSER", "watch", "off"]), "OK");
                 cli(&master, &["CLIENT", "KILL", "USER", "watch"]);
@@ -118,9 +131,11 @@ fn fail_over(options: &str) -> Option<usize> {
         used.is_none_or(|used| at < used + Duration::from_millis(800))
     });
     report("failed over", &nodes, &database, BOUND);
-    assert!(cli(&master, &["ROLE"]).starts_with("master"), "the old master was never told");
+    if failure == Failure::CutOff {
+        assert!(cli(&master, &["ROLE"]).starts_with("master"), "the old master was never told");
+    }
     let (cut, promoted, used) = (cut.unwrap(), promoted.unwrap(), used.unwrap());
-    println!("cut off at {cut:?}, promoted at {promoted:?}, used by all at {used:?}");
+    println!("{failure:?} at {cut:?}, promoted at {promoted:?}, used by all at {used:?}");
     // Only acknowledged invalidations count. Removals that only the old master has are lost.
     eventually("a trial that was cut off in a change ends", || nodes.iter().all(is_reachable));
     let is_stale = |at: usize| {
@@ -141,8 +156,13 @@ fn no_answer_is_older_than_the_bound_through_a_failover_whose_old_master_goes_on
     let rounds = std::env::var(ROUNDS).map_or(1, |rounds| rounds.parse::<usize>().unwrap());
     let mut lost = 0;
     for _ in 0..rounds {
-        let Some(stale) = fail_over("request_timeout=5s") else { return };
+        let Some(stale) = fail_over("request_timeout=5s", Failure::CutOff) else { return };
         lost += stale;
     }
     println!("{lost} removals of {rounds} failovers are lost");
+}
+
+#[test]
+fn no_answer_is_older_than_the_bound_through_a_failover_from_a_killed_master() {
+    fail_over("request_timeout=5s", Failure::Killed);
 }

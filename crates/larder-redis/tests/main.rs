@@ -27,6 +27,7 @@ mod proxy;
 mod races;
 #[path = "../../../tests/support/redis_process.rs"]
 mod redis_process;
+mod refusals;
 mod replication;
 mod requests;
 mod restarts;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use larder::{Cache, Error, Format, Keyspace, KeyspaceDefinition};
 
 use crate::proxy::Proxy;
+use crate::scripted_server::{Scripted, ScriptedServer};
 use crate::server::RedisServer;
 use crate::support::{eventually, now};
 
@@ -199,4 +200,21 @@ fn a_transaction_of_many_keys_does_not_occupy_the_server() {
         assert_eq!(balances.get(&1023).as_deref(), Some(&round));
     }
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_transaction_ends_if_the_server_always_answers_that_a_key_was_changed() {
+    let server = ScriptedServer::start(|words| {
+        let is_of_data = words[0] == "EVAL" && !words[1].contains("local run");
+        if is_of_data { Scripted::Reply(":0\r\n".to_owned()) } else { Scripted::Usual }
+    });
+    let cache = larder_redis::open_url(&server.url("memory=8MiB")).unwrap();
+    let balances = cache.keyspace(BALANCES).unwrap();
+    let rounds = AtomicU64::new(0);
+    let made = cache.transaction(|tx| {
+        assert!(rounds.fetch_add(1, Ordering::Relaxed) < 2_000, "it does not end");
+        tx.insert(&balances, &1, 1)
+    });
+    let Err(Error::Remote { cause, .. }) = made else { panic!("{made:?}") };
+    assert!(cause.to_string().contains("each of 1000 rounds") && !cause.may_be_applied(), "{cause:?}");
 }

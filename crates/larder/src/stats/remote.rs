@@ -16,6 +16,7 @@ pub struct RemoteStats {
     /// was a miss.
     pub failures: u64,
     /// Uses of entries with a time to idle that were not sent to the server, because 4,096 others were on
-    /// their way. Such an entry may expire earlier, unless it is used again.
+    /// their way, or because the server had refused another one. Such an entry may expire
+    /// earlier, unless it is used again.
     pub unsent_uses: u64,
 }

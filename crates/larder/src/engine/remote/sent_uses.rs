@@ -2,60 +2,109 @@
 
 use std::collections::HashSet;
 use std::pin::pin;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
-use crate::remote::reply::RemoteAnswer;
+use crate::error::remote_error::RemoteErrorKind;
+use crate::remote::reply::{RemoteAnswer, RemoteResult};
 use crate::remote::tier::RemoteKey;
+use crate::sys::clock::Clock;
 use crate::sys::sync::{Arc, Mutex, Ordering, StatisticU64};
 
 /// Maximum number of uses that are on their way at a time.
 const MAX_SENT: usize = 4096;
 
-/// The keys whose uses were sent, and have no answer yet.
+/// Minimum and maximum time during which no use is sent after a refusal.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Default)]
 pub(crate) struct SentUses {
-    keys: Mutex<HashSet<RemoteKey, ahash::RandomState>>,
-    /// The number of uses that were not sent, because there were [`MAX_SENT`] others.
+    notes: Mutex<UseNotes>,
+    /// The number of uses that were not sent, because there were [`MAX_SENT`] others, or after a
+    /// refusal.
     unsent: StatisticU64,
+}
+
+#[derive(Debug, Default)]
+struct UseNotes {
+    /// The keys whose uses were sent, and have no answer yet.
+    keys: HashSet<RemoteKey, ahash::RandomState>,
+    /// The last time during which no use was sent. Zero after an answer that is no refusal.
+    pause: Duration,
+    /// No use is sent before this time.
+    resumes_at: Duration,
+}
+
+impl UseNotes {
+    fn end(&mut self, key: &[u8], is_refused: bool, now: Duration) {
+        self.keys.remove(key);
+        if !is_refused {
+            self.pause = Duration::ZERO;
+        } else if self.resumes_at <= now {
+            self.pause = self.pause.saturating_mul(2).clamp(MIN_PAUSE, MAX_PAUSE);
+            self.resumes_at = now.saturating_add(self.pause);
+        }
+        // Any other refusal is the answer to a use that was sent before the pause.
+    }
 }
 
 /// The note of one use. The tier wakes it with the answer.
 struct SentUse {
     uses: Arc<SentUses>,
     key: RemoteKey,
+    clock: Arc<dyn Clock>,
+    /// The receiver of the answer. Locked while the wait for the answer begins, so that the wake-up finds it.
+    answer: Mutex<Option<RemoteAnswer<bool>>>,
+}
+
+/// Returns whether the server refuses the use. The loss of a connection is no refusal: there is one for all
+/// uses on their way, and without a connection, a lookup finds no entry to use.
+fn is_refused(answer: &RemoteResult<bool>) -> bool {
+    matches!(answer, Err(error) if error.kind() != RemoteErrorKind::Unavailable)
 }
 
 impl Wake for SentUse {
     fn wake(self: Arc<Self>) {
-        self.uses.end(&self.key);
+        let answer = self.answer.lock().take();
+        // The sender stores the answer before it wakes, so this does not wait.
+        let is_refused = answer.is_some_and(|answer| is_refused(&answer.wait()));
+        self.uses.notes.lock().end(&self.key, is_refused, self.clock.monotonic());
     }
 }
 
 impl SentUses {
     /// Runs step 2. Returns whether the caller must send the use, and then call [`end_with`](Self::end_with).
-    pub(super) fn note(&self, key: &[u8]) -> bool {
-        let mut keys = self.keys.lock();
-        if keys.contains(key) {
+    /// `now` is the time of a monotonic clock.
+    pub(super) fn note(&self, key: &[u8], now: Duration) -> bool {
+        let mut notes = self.notes.lock();
+        if notes.keys.contains(key) {
             return false;
         }
-        if keys.len() >= MAX_SENT {
+        if now < notes.resumes_at || notes.keys.len() >= MAX_SENT {
             self.unsent.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        keys.insert(key.into())
+        notes.keys.insert(key.into())
     }
 
     /// Ends the note of a key with the answer to its request, whatever the answer is. Does not wait for it.
-    pub(super) fn end_with(self: &Arc<Self>, key: &[u8], answer: RemoteAnswer<bool>) {
-        let sent = Arc::new(SentUse { uses: self.clone(), key: key.into() });
-        // The answer keeps the waker after the receiver is dropped here.
-        if pin!(answer).poll(&mut Context::from_waker(&Waker::from(sent))).is_ready() {
-            self.end(key);
+    pub(super) fn end_with(
+        self: &Arc<Self>,
+        key: &[u8],
+        mut answer: RemoteAnswer<bool>,
+        clock: Arc<dyn Clock>,
+    ) {
+        let place = Mutex::new(None);
+        let sent = Arc::new(SentUse { uses: self.clone(), key: key.into(), clock, answer: place });
+        let mut place = sent.answer.lock();
+        match pin!(&mut answer).poll(&mut Context::from_waker(&Waker::from(sent.clone()))) {
+            Poll::Ready(answer) => {
+                let now = sent.clock.monotonic();
+                self.notes.lock().end(key, is_refused(&answer), now);
+            }
+            Poll::Pending => *place = Some(answer),
         }
-    }
-
-    fn end(&self, key: &[u8]) {
-        self.keys.lock().remove(key);
     }
 
     pub(crate) fn unsent(&self) -> u64 {
@@ -66,45 +115,92 @@ impl SentUses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::remote_error::RemoteError;
     use crate::remote::reply::{RemoteReply, reply};
+    use crate::sys::clock::ManualClock;
 
-    /// Notes a key, and returns the sender of its answer.
-    fn send(uses: &Arc<SentUses>, key: &[u8]) -> RemoteReply<bool> {
-        assert!(uses.note(key));
-        let (sender, answer) = reply();
-        uses.end_with(key, answer);
-        sender
+    fn refuse(sent: RemoteReply<bool>) {
+        sent.send(Err(RemoteError::new(RemoteErrorKind::Refused, "NOPERM")));
+    }
+
+    #[derive(Default)]
+    struct Trial {
+        uses: Arc<SentUses>,
+        clock: Arc<ManualClock>,
+    }
+
+    impl Trial {
+        fn note(&self, key: &[u8]) -> bool {
+            self.uses.note(key, self.clock.monotonic())
+        }
+
+        /// Notes a key, and returns the sender of its answer.
+        fn send(&self, key: &[u8]) -> RemoteReply<bool> {
+            assert!(self.note(key));
+            let (sender, answer) = reply();
+            self.uses.end_with(key, answer, self.clock.clone());
+            sender
+        }
     }
 
     #[test]
     fn a_use_is_sent_once_until_its_answer_whatever_that_is() {
-        let uses = Arc::new(SentUses::default());
+        let trial = Trial::default();
         let ends: [fn(RemoteReply<bool>); 3] =
             [|sent| sent.send(Ok(true)), |sent| sent.send(Ok(false)), drop];
         for end in ends {
-            let (sent, _other) = (send(&uses, b"MTNVTU"), send(&uses, b"AIRTEL"));
-            assert!(!uses.note(b"MTNVTU"));
+            let (sent, other) = (trial.send(b"MTNVTU"), trial.send(b"AIRTEL"));
+            assert!(!trial.note(b"MTNVTU"));
             end(sent);
-            drop(send(&uses, b"MTNVTU"));
-            assert!(!uses.note(b"AIRTEL"));
+            trial.send(b"MTNVTU").send(Ok(true));
+            assert!(!trial.note(b"AIRTEL"));
+            other.send(Ok(true));
         }
-        assert!(uses.note(b"MTNVTU"));
+        assert!(trial.note(b"MTNVTU"));
         let (sender, answer) = reply();
-        drop(sender);
-        uses.end_with(b"MTNVTU", answer);
-        assert!(uses.note(b"MTNVTU"), "the answer came before the wait for it");
-        assert_eq!(uses.unsent(), 0);
+        sender.send(Ok(false));
+        trial.uses.end_with(b"MTNVTU", answer, trial.clock.clone());
+        assert!(trial.note(b"MTNVTU"), "the answer came before the wait for it");
+        assert_eq!(trial.uses.unsent(), 0);
+    }
+
+    #[test]
+    fn after_a_refusal_all_uses_wait_longer_and_longer_until_one_has_an_answer() {
+        const MILLI: Duration = Duration::from_millis(1);
+        let trial = Trial::default();
+        for pause in [100, 200, 400, 800, 1600, 3200, 5000, 5000].map(|pause| pause * MILLI) {
+            let (sent, other) = (trial.send(b"MTNVTU"), trial.send(b"AIRTEL"));
+            refuse(sent);
+            assert!(!trial.note(b"MTNVTU") && !trial.note(b"GLO"), "{pause:?}");
+            trial.clock.advance(pause.saturating_sub(MILLI));
+            // The pause is that of the first refusal.
+            refuse(other);
+            assert!(!trial.note(b"MTNVTU"), "{pause:?}");
+            trial.clock.advance(MILLI);
+        }
+        assert_eq!(trial.uses.unsent(), 3 * 8);
+        let (sender, answer) = reply();
+        refuse(sender);
+        assert!(trial.note(b"MTNVTU"));
+        trial.uses.end_with(b"MTNVTU", answer, trial.clock.clone());
+        assert!(!trial.note(b"MTNVTU"), "the refusal came before the wait for it");
+        trial.clock.advance(MAX_PAUSE);
+        trial.send(b"MTNVTU").send(Ok(false));
+        refuse(trial.send(b"MTNVTU"));
+        assert!(!trial.note(b"MTNVTU"));
+        trial.clock.advance(MIN_PAUSE);
+        assert!(trial.note(b"MTNVTU"), "the pauses begin anew");
     }
 
     #[test]
     fn a_full_list_counts_what_it_does_not_take_until_an_answer_comes() {
-        let uses = Arc::new(SentUses::default());
-        let mut sent: Vec<_> = (0..MAX_SENT).map(|number| send(&uses, &number.to_be_bytes())).collect();
-        assert!(!uses.note(b"MTNVTU") && !uses.note(b"MTNVTU"));
-        assert_eq!(uses.unsent(), 2);
+        let trial = Trial::default();
+        let mut sent: Vec<_> = (0..MAX_SENT).map(|number| trial.send(&number.to_be_bytes())).collect();
+        assert!(!trial.note(b"MTNVTU") && !trial.note(b"MTNVTU"));
+        assert_eq!(trial.uses.unsent(), 2);
         sent.pop().unwrap().send(Ok(false));
-        let _sent = send(&uses, b"MTNVTU");
-        assert!(!uses.note(b"AIRTEL"));
-        assert_eq!(uses.unsent(), 3);
+        let _sent = trial.send(b"MTNVTU");
+        assert!(!trial.note(b"AIRTEL"));
+        assert_eq!(trial.uses.unsent(), 3);
     }
 }

@@ -12,7 +12,9 @@
 //! 4. The server checks the mark and the life, and extends the life, in one step. If any machine has removed
 //!    or replaced the record since the value of (1) was stored, or if the entry has expired, the request
 //!    changes nothing. Any answer ends the note of (2), also a refusal, and the error of a lost connection.
-//!    So the next use after a request without effect is sent again.
+//!    So the next use after a request without effect is sent again. After a refusal, all uses wait for a
+//!    time, which doubles up to 5 s while the refusals last. Otherwise each hit would send one more request
+//!    to a server that refuses them for good.
 //! 5. The server pushes the change. The push drops the near copies of all machines. The next lookup of the
 //!    key on each machine asks the server, and the near copy that it makes has the new life.
 //!
@@ -68,13 +70,13 @@ impl Tiers {
             _ = self.memory.extend_life(key, life, || self.time.now(), None);
         }
         // 2.
-        if !link.uses.note(key.bytes) {
+        if !link.uses.note(key.bytes, self.time.clock().monotonic()) {
             return;
         }
         // 3.
         let below = time_to_idle.saturating_add(time_to_idle / TOLERANCE);
         let record_use = RecordUse { mark: extras.record_mark, below, life };
         let answer = link.begin(|tier, reply| tier.extend(key.bytes.into(), record_use, reply));
-        link.uses.end_with(key.bytes, answer);
+        link.uses.end_with(key.bytes, answer, self.time.clock().clone());
     }
 }

@@ -158,5 +158,5 @@ metrics! {
          answer is a miss.";
     larder_remote_unsent_uses_total: Counter Count Remote(|remote| remote.unsent_uses),
         "Uses of entries with a time to idle that were not sent to the server of the remote tier, because too many others \
-         were on their way.";
+         were on their way, or after a refusal.";
 }

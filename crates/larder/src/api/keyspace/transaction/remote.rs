@@ -11,7 +11,8 @@
 //!    slot still has the content of (1), and then makes all changes, or none.
 //! 5. Repeat (3), whatever the answer is. A lookup that began after (3) may have been answered before the
 //!    server made the changes, and may have filled memory.
-//! 6. If a condition does not hold, the round is lost, and the next round begins.
+//! 6. If a condition does not hold, the round is lost, and the next round begins. After [`MAX_LOST`] lost
+//!    rounds, the transaction is an error, because the server may be broken and answer so forever.
 //!
 //! With one request for the conditions and another one for the changes, a change by another machine in
 //! between would be overwritten. With one request for each change, other machines could find a part of the
@@ -42,6 +43,7 @@ use crate::api::keyspace::Keyspace;
 use crate::engine::remote::link::RemoteLink;
 use crate::engine::remote::lookup::is_plain;
 use crate::error::Error;
+use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::key::Key;
 use crate::memory::entry::Value;
 use crate::memory::evicted_values::EvictedValues;
@@ -53,6 +55,10 @@ use crate::units::{ByteSize, Timestamp};
 /// The maximum length of all values that a request stores, and of all values that a transaction has read, if
 /// there are several.
 const MAX_LEN: ByteSize = ByteSize::mib(32);
+
+/// Maximum number of rounds that a transaction loses at the server. If a hundred machines change the same key
+/// all the time, and each wins one round of a hundred, four of 100,000 transactions lose so many rounds.
+const MAX_LOST: u32 = 1_000;
 
 type Conditions = Vec<(RemoteKey, CommitCondition)>;
 type Changes = Vec<(RemoteKey, CommitChange)>;
@@ -149,6 +155,17 @@ impl Transaction<'_> {
         }
         self.count();
         Ok(Some(self.commit_wait(false, dropped)))
+    }
+
+    /// Returns an error if the transaction has lost too many rounds at the server (step 6).
+    pub(super) fn refuse_endless_rounds(&self, lost: u32) -> Result<(), Error> {
+        let is_endless = self.is_remote() && lost >= MAX_LOST;
+        let Some(link) = self.shared.tiers.remote().filter(|_| is_endless) else { return Ok(()) };
+        let cause = format!(
+            "the server says after each of {lost} rounds that a key was changed meanwhile; use fewer keys in \
+             one transaction, or change them less often"
+        );
+        Err(link.error("make a transaction", RemoteError::new(RemoteErrorKind::Refused, cause)))
     }
 
     /// Returns whether all conditions hold at the same moment.

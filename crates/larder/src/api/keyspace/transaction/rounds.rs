@@ -67,7 +67,7 @@ fn complete<R, E: From<Error>>(
     may_wait: bool,
     body: Body<'_, R, E>,
 ) -> Result<Option<(R, CommitWait)>, E> {
-    let mut rounds = shared.turns.group_rounds();
+    let (mut rounds, mut lost) = (shared.turns.group_rounds(), 0);
     loop {
         shared.refuse_if_unusable()?;
         if !rounds.begin(may_wait) {
@@ -104,6 +104,8 @@ fn complete<R, E: From<Error>>(
                 }
             }
         }
+        lost += 1;
+        transaction.refuse_endless_rounds(lost)?;
         rounds.lose(transaction.key_list());
         drop(transaction);
         thread::yield_now();

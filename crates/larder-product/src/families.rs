@@ -14,7 +14,7 @@ use crate::own::error::OwnFamilyError;
 use crate::own::registered::OwnFamilies;
 use crate::ttl_text::TtlText;
 use crate::value::Value;
-use larder::{KeyspaceDefinition, Ttl};
+use larder::KeyspaceDefinition;
 
 /// The name of the schema that the file records for the keyspaces of this crate. Tools use it to find the
 /// text form of the keys.

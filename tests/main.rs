@@ -40,6 +40,7 @@ mod keys {
 
 mod contract {
     mod absences;
+    mod absent_keys;
     mod bad_input;
     mod bulk_loads;
     mod bulk_reads;

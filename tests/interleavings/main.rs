@@ -12,6 +12,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that panics has failed, and says how")]
 
 mod absences;
+mod absent_keys;
 mod bulk;
 mod changes;
 mod durability;
@@ -63,6 +64,7 @@ scenarios! {
     reads::a_lookup_sees_the_latest_of_several_commits,
     reads::a_clear_agrees_with_writes_and_reads,
     reads::a_large_removal_agrees_with_reads,
+    absent_keys::a_stored_key_is_never_filtered,
     changes::no_increment_is_lost,
     changes::changes_of_what_is_on_disk_agree,
     changes::a_value_is_taken_once,

@@ -11,7 +11,7 @@ use crate::harness::run;
 /// them.
 const ENOUGH: u64 = 6_000;
 
-fn assert_caught(fault: Failpoint, scenario: fn()) {
+pub(crate) fn assert_caught(fault: Failpoint, scenario: fn()) {
     set_failpoint(Some(fault));
     let result = run(scenario, 0, ENOUGH);
     set_failpoint(None);

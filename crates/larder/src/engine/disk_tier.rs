@@ -3,6 +3,7 @@
 //! While the cache is open, only the writer thread changes the file. It publishes each commit here, so that
 //! lookups need not wait for the writer thread.
 
+use super::absent_keys::AbsentKeys;
 use crate::disk::disk_status::DiskStatus;
 use crate::disk::store::snapshot::{SnapshotCell, StoreSnapshot};
 use crate::disk::store::uses::Uses;
@@ -16,6 +17,7 @@ pub(crate) struct DiskTier {
     state: AtomicU8,
     status: Mutex<DiskStatus>,
     pub(super) uses: Uses,
+    pub(crate) absent_keys: AbsentKeys,
     /// The maximum number of rows of a small range removal. A small range removal is committed as a whole.
     pub(super) range_rows: usize,
     /// The highest generation of a snapshot in which a read has failed.
@@ -27,19 +29,31 @@ pub(crate) struct DiskTier {
 impl DiskTier {
     /// Returns the disk tier of a cache that has no file.
     pub(super) fn absent() -> Self {
-        Self::new(DiskState::Discarded, None, DiskStatus::default(), 0)
+        Self::new(DiskState::Discarded, None, DiskStatus::default(), 0, AbsentKeys::without_file())
     }
 
-    pub(super) fn open(snapshot: Option<StoreSnapshot>, status: DiskStatus, range_rows: usize) -> Self {
-        Self::new(DiskState::On, snapshot, status, range_rows)
+    pub(super) fn open(
+        snapshot: Option<StoreSnapshot>,
+        status: DiskStatus,
+        range_rows: usize,
+        absent_keys: AbsentKeys,
+    ) -> Self {
+        Self::new(DiskState::On, snapshot, status, range_rows, absent_keys)
     }
 
-    fn new(state: DiskState, snapshot: Option<StoreSnapshot>, status: DiskStatus, range_rows: usize) -> Self {
+    fn new(
+        state: DiskState,
+        snapshot: Option<StoreSnapshot>,
+        status: DiskStatus,
+        range_rows: usize,
+        absent_keys: AbsentKeys,
+    ) -> Self {
         Self {
             snapshots: SnapshotCell::new(snapshot),
             state: AtomicU8::new(code(state)),
             status: Mutex::new(status),
             uses: Uses::default(),
+            absent_keys,
             range_rows,
             reported_generation: AtomicU64::new(0),
             damaged_records: StatisticU64::new(0),

@@ -22,6 +22,7 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 /// A record that a lookup found on disk or at a server.
@@ -87,17 +88,22 @@ impl Tiers {
         if KeyspaceId::of(key.bytes).is_remote() {
             return self.look_near(key, false);
         }
+        if failpoint_is_set(Failpoint::FilterBeforeMemory) && self.disk.absent_keys.lack(key) {
+            return self.memory.peek(key, self.time.now()).or_negative();
+        }
         match self.memory.peek(key, self.time.latest()) {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }
     }
 
-    /// Reads the record of a key from disk. Returns `None` if there is no record or no snapshot, if the
-    /// record's sequence is not above `min_visible_sequence`, if the record expired more than `grace` before
-    /// the earliest possible time, or if it can't be read. Counts read faults, and also damage if `grace` is
-    /// zero. The caller must check the expiry again after decoding. Marks the key of a returned record as
-    /// used on disk.
+    /// Reads the record of a key from disk, unless the filter shows that the disk lacks the key
+    /// ([`super::absent_keys`]). The caller has found that memory lacks the key.
+    ///
+    /// Returns `None` if there is no record or no snapshot, if the record's sequence is not above
+    /// `min_visible_sequence`, if the record expired more than `grace` before the earliest possible time, or
+    /// if it can't be read. Counts read faults, and also damage if `grace` is zero. The caller must check the
+    /// expiry again after decoding. Marks the key of a returned record as used on disk.
     ///
     /// Returns `None` in a forked child. Threads of the parent may have held the locks of the store's page
     /// cache at the fork. The parent may also reuse the pages of the snapshot.
@@ -107,6 +113,9 @@ impl Tiers {
         min_visible_sequence: u64,
         grace: Duration,
     ) -> Option<StoredRecord> {
+        if self.disk.absent_keys.lack(key) {
+            return None;
+        }
         let record = self.read_bytes(key)?;
         self.note_record(key, record, min_visible_sequence, grace)
     }
@@ -180,7 +189,11 @@ impl Tiers {
     }
 
     fn copy_record(&self, snapshot: &StoreSnapshot, key: SlotKey<'_>) -> Option<Vec<u8>> {
-        snapshot.get(key.bytes).unwrap_or_else(|fault| {
+        let found = snapshot.get(key.bytes);
+        if matches!(found, Ok(None)) {
+            self.disk.absent_keys.note_unfound();
+        }
+        found.unwrap_or_else(|fault| {
             self.report(snapshot, fault);
             None
         })

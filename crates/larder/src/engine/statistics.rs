@@ -72,6 +72,7 @@ impl Shared {
 fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
     let tiers = &shared.tiers;
     let now = tiers.time.now();
+    let (filtered, unfound, filter_bytes) = tiers.disk.absent_keys.statistics();
     DiskStats {
         hits: 0,
         entries: disk_status.entries,
@@ -88,6 +89,9 @@ fn disk_stats(shared: &Shared, disk_status: DiskStatus) -> DiskStats {
         was_closed_cleanly: disk_status.was_closed_cleanly,
         damaged_records: disk_status.damaged_records,
         read_faults: disk_status.read_faults,
+        filtered,
+        unfound,
+        filter_bytes: filter_bytes.into(),
         unstamped_uses: tiers.memory.use_stamps.dropped(),
         degraded: disk_status.degraded(now),
         flush_lag: tiers.writer_metrics.lag.age(now),

@@ -19,6 +19,13 @@ pub(crate) enum Lookup {
     Unknown(MissToken),
 }
 
+impl Lookup {
+    /// Takes an unknown key for a key without an entry.
+    pub(crate) fn or_negative(self) -> Self {
+        if matches!(self, Self::Unknown(_)) { Self::Negative } else { self }
+    }
+}
+
 /// The content of a key, live or expired.
 #[derive(Debug)]
 pub(crate) enum StaleLookup {

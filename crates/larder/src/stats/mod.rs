@@ -192,6 +192,14 @@ pub struct DiskStats {
     pub damaged_records: u64,
     /// Reads for which the store returned an error. A lookup whose read fails is a miss.
     pub read_faults: u64,
+    /// Lookups that a filter in memory answered without a read of the file, because the file lacks the key.
+    pub filtered: u64,
+    /// Reads of the file that found no record. The filter mistakes a few in a hundred missing keys for keys
+    /// that the file has. For keyspaces that the file already had when it was opened, it has an answer only
+    /// after many such reads.
+    pub unfound: u64,
+    /// Size of the filter in memory. It is not a part of [`MemoryStats::weight`].
+    pub filter_bytes: ByteSize,
     /// Uses whose later expiry was not recorded on disk
     /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Either too many uses were waiting to be
     /// recorded, or the entry on disk could not be read again after a commit. The entry may expire sooner

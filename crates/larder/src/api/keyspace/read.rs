@@ -268,7 +268,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let (id, found, read) = tiers.memory.lease_over(key, self.now());
         let lease = Lease::new(&tiers.memory, key, id);
-        if !matches!(found, Lookup::Unknown(_)) || !self.is_in_file() || !tiers.has_disk() {
+        let is_unknown = matches!(found, Lookup::Unknown(_)) && self.is_in_file() && tiers.has_disk();
+        if is_unknown && tiers.disk.absent_keys.lack(key) {
+            return Some(LeasedRead { lease, read: None, is_unread: false, record: None });
+        }
+        if !is_unknown {
             let leased = self.read_leased(key, lease, found, read);
             return Some(LeasedRead { is_unread: false, ..leased });
         }

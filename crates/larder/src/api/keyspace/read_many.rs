@@ -170,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.note_use(key, expires_at);
                 Self::typed(value)
             }
-            Lookup::Unknown(miss) if self.may_be_on_disk() => {
+            Lookup::Unknown(miss) if self.may_be_below(key) => {
                 missed.push(MissedKey::new(at, key, miss));
                 return None;
             }
@@ -184,13 +184,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// disk or at the server.
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
-            Lookup::Unknown(miss) if self.may_be_on_disk() => Some(MissedKey::new(at, key, miss)),
+            Lookup::Unknown(miss) if self.may_be_below(key) => Some(MissedKey::new(at, key, miss)),
             _ => None,
         }
     }
 
-    fn may_be_on_disk(&self) -> bool {
-        self.has_lower_tier() && !self.shared.is_closed()
+    /// Returns whether a key that memory lacks may be on disk or at a server.
+    fn may_be_below(&self, key: SlotKey<'_>) -> bool {
+        self.has_lower_tier() && !self.shared.is_closed() && !self.shared.tiers.disk.absent_keys.lack(key)
     }
 
     fn read_missed_remotely(

@@ -85,14 +85,15 @@ impl BytesKeyspace {
 
     /// Returns the expiry of a full key, if memory has the entry.
     pub(crate) fn expiry_in_memory(&self, full: &[u8]) -> MemoryLookup<Timestamp> {
-        self.peek_expiry(full).map_or_else(|found| self.without_value(&found), MemoryLookup::Found)
+        self.peek_expiry(full).map_or_else(|found| self.without_value(full, &found), MemoryLookup::Found)
     }
 
     /// Returns whether memory knows that a full key is absent, for a keyspace that only the file has. If
     /// memory has a value, the application has opened the keyspace meanwhile, and only its types can encode
     /// the value.
     pub(crate) fn presence_in_memory(&self, full: &[u8]) -> MemoryLookup<Vec<u8>> {
-        self.peek_expiry(full).map_or_else(|found| self.without_value(&found), |_| MemoryLookup::Unknown)
+        self.peek_expiry(full)
+            .map_or_else(|found| self.without_value(full, &found), |_| MemoryLookup::Unknown)
     }
 
     /// Takes no handle of the value. It could become the last handle, and only code that knows the value's
@@ -105,9 +106,12 @@ impl BytesKeyspace {
 
 impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Converts the result of a lookup in memory that has found no value of this type.
-    fn without_value<R>(&self, found: &Lookup) -> MemoryLookup<R> {
+    fn without_value<R>(&self, full: &[u8], found: &Lookup) -> MemoryLookup<R> {
+        let tiers = &self.shared.tiers;
+        let may_be_on_disk =
+            || self.is_in_file() && tiers.has_disk() && !tiers.disk.absent_keys.lack(tiers.memory.key(full));
         match found {
-            Lookup::Unknown(_) if self.is_in_file() && self.shared.tiers.has_disk() => MemoryLookup::Unknown,
+            Lookup::Unknown(_) if may_be_on_disk() => MemoryLookup::Unknown,
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => MemoryLookup::Absent,
             Lookup::Value(..) => MemoryLookup::Unknown,
         }
@@ -154,7 +158,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
         let memory = &keyspace.shared.tiers.memory;
         let value = match memory.peek(memory.key(full), keyspace.now()) {
             Lookup::Value(value, _) => Keyspace::<K, V>::typed(value),
-            found => return Ok(keyspace.without_value(&found)),
+            found => return Ok(keyspace.without_value(full, &found)),
         };
         let Some(value) = value else { return Ok(MemoryLookup::Unknown) };
         let encode = |value: &V| codec::encode_up_to(detached.kind.format, value, max_len);

@@ -292,3 +292,18 @@ fn a_keyspace_of_a_remote_tier_is_refused() {
     let info = cache.untyped_keyspace("price").info();
     assert!(matches!(info, Err(Error::NotRemote { .. })), "{info:?}");
 }
+
+#[test]
+fn memory_knows_the_keys_that_a_new_file_lacks() {
+    let disk = SimulatedVolume::new();
+    let cache = Cache::builder().path("/cache/shop.larder").volume(&disk).open().unwrap();
+    let prices = cache.keyspace(PRICE).unwrap();
+    let untyped = pinned(&cache, "price");
+    assert_eq!(untyped.try_get(&text("MTN"), 100).unwrap(), MemoryLookup::Absent);
+    assert_eq!(untyped.try_expires_at(&text("MTN")).unwrap(), MemoryLookup::Absent);
+    drop(prices);
+    cache.close().unwrap();
+    let cache = Cache::builder().path("/cache/shop.larder").volume(&disk).open().unwrap();
+    let untyped = pinned(&cache, "price");
+    assert_eq!(untyped.try_get(&text("MTN"), 100).unwrap(), MemoryLookup::Unknown, "the file is not new");
+}

@@ -6,6 +6,7 @@
 //!   metadata in a [`draft`] of the [`catalog`].
 //! - Room: an entry is charged ([`charging`]) against a limit ([`pressure`]), and evicted ([`batch::evict`])
 //!   by its [`uses`].
+//! - Absent keys: a [`key_filter`] contains the keys that were written to the file.
 //! - Panics inside redb: [`guard`] catches panics. [`overlay`] and [`system_tree`] prevent the panics that
 //!   cannot be caught.
 
@@ -20,6 +21,7 @@ pub(crate) mod extent;
 pub(super) mod file_format;
 pub(crate) mod guard;
 pub(crate) mod identity;
+pub(crate) mod key_filter;
 pub(crate) mod keyspace_row;
 pub(super) mod keyspace_rows;
 pub(crate) mod limits;

@@ -101,13 +101,30 @@ impl StoreSnapshot {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Arc<[u8]>>, StoreError> {
+        self.keys_until(prefix, after, limit, &|| false)
+    }
+
+    /// Like [`keys`](Self::keys), but stops after the first key for which `is_over` returns true.
+    pub(crate) fn keys_until(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<Vec<Arc<[u8]>>, StoreError> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let end = after_prefix(prefix);
         let start = after.map_or(Included(prefix), Excluded);
         let end = end.as_deref().map_or(Unbounded, Excluded);
         let keys: Vec<Arc<[u8]>> = guarded(|| {
-            let rows = self.entries.range_owned::<&[u8]>((start, end))?;
-            rows.take(limit).map(|row| Ok(row?.0.value().into())).collect()
+            let mut keys = Vec::new();
+            for row in self.entries.range_owned::<&[u8]>((start, end))?.take(limit) {
+                keys.push(row?.0.value().into());
+                if is_over() {
+                    break;
+                }
+            }
+            Ok(keys)
         })?;
         // On a damaged page the keys may be in any order. A caller that continues after the last key might
         // never reach the end.

@@ -23,6 +23,7 @@ use crate::disk::file::open::OpenedFile;
 use crate::disk::store::database::OpenOptions;
 use crate::disk::store::extent::Extent;
 use crate::disk::store::new_file::PAGE_SHARE;
+use crate::engine::absent_keys::AbsentKeys;
 use crate::engine::capacity::{group_limits, live_limit, max_batch_bytes, max_changes};
 use crate::engine::closing::Closing;
 use crate::engine::disk_tier::DiskTier;
@@ -194,10 +195,12 @@ fn start(
         ..store.view()
     };
     let (entries, bytes, usable) = (status.entries, status.bytes, status.usable);
+    let live_limit = live_limit(capacity, counts_blocks);
+    let absent_keys = AbsentKeys::of_file(&store.catalog, live_limit);
     let file = CacheFile::new(store, options, Ballast::new(&path, capacity), lock)
         .map_err(|error| io_error("look at", &path, error))?;
-    let disk = DiskTier::open(Some(snapshot), status, config.ranges.rows);
-    disk.uses.size_for(live_limit(capacity, counts_blocks));
+    let disk = DiskTier::open(Some(snapshot), status, config.ranges.rows, absent_keys);
+    disk.uses.size_for(live_limit);
     disk.uses.grow_for(entries, bytes, usable);
     let (commands, inbox) = unbounded();
     let (tiers, messages) = Tiers::new(memory, time, disk, Some(commands), config.listener.clone(), None);

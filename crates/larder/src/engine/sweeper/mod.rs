@@ -182,6 +182,7 @@ mod tests {
     use crate::api::keyspace::Keyspace;
     use crate::api::keyspace::definition::KeyspaceDefinition;
     use crate::disk::disk_status::DiskStatus;
+    use crate::engine::absent_keys::AbsentKeys;
     use crate::engine::disk_tier::DiskTier;
     use crate::memory::Memory;
     use crate::stats::DiskState;
@@ -232,7 +233,7 @@ mod tests {
         let time = CacheTime::new(clock.clone(), Timestamp::ZERO);
         let (commands, _inbox) = unbounded();
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0);
-        let disk = DiskTier::open(None, DiskStatus::default(), 0);
+        let disk = DiskTier::open(None, DiskStatus::default(), 0, AbsentKeys::without_file());
         let (tiers, _messages) = Tiers::new(memory, time, disk, Some(commands), None, None);
         tiers.sweeper.plan_nothing();
         let misses = Arc::new(StatisticU64::new(0));

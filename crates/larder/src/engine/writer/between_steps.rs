@@ -1,5 +1,5 @@
 //! The writer's work between two steps: deleting the entries of pending range removals, in parts
-//! ([`crate::disk::store::range_removals`]).
+//! ([`crate::disk::store::range_removals`]), and then building a filter, in parts ([`super::filter_build`]).
 //!
 //! While range removals are pending, the writer deletes at least one part after each step, before it takes
 //! the next command. So the entries are deleted even if the writer is never idle, and a caller that waits for
@@ -25,22 +25,27 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 const SHORT_PARTS: u32 = 64;
 
 impl Writer {
-    /// Waits for a command, like [`Writer::next`], but deletes parts while range removals are pending.
+    /// Waits for a command, like [`Writer::next`], but first deletes parts while range removals are pending,
+    /// and builds parts of a filter.
     pub(super) fn next_or_part(
         &mut self,
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
         let mut parts = 0;
-        while self.has_pending_ranges() {
-            let is_quiet = parts >= SHORT_PARTS;
-            self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
-            parts += 1;
+        loop {
+            if self.has_pending_ranges() {
+                let is_quiet = parts >= SHORT_PARTS;
+                self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+                parts += 1;
+            } else if !self.build_filter_part() {
+                break;
+            }
             if let Ok(command) = commands.try_recv() {
                 return Ok(command);
             }
             // Callers whose values are held also wait for at most one part.
-            if self.held.is_pending() {
+            if self.is_step_due() {
                 return Ok(Command::Hurry);
             }
             if flush.is_some_and(|flush| flush.left().is_zero()) {

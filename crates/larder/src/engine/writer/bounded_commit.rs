@@ -56,7 +56,12 @@ pub(super) fn commit(
             Err(fault) if fault.kind == StoreErrorKind::TooLarge && refusals < MAX_REFUSALS => {
                 refusals += 1;
                 tiers.disk.snapshots.withdraw();
-                read_by_others += u32::from(!file.reopen_smaller(fault, tiers.time.now())?);
+                let lock_losses = file.lock_losses();
+                let reopened = file.reopen_smaller(fault, tiers.time.now());
+                if file.lock_losses() != lock_losses {
+                    tiers.disk.absent_keys.forget();
+                }
+                read_by_others += u32::from(!reopened?);
             }
             done => return done,
         }

@@ -32,6 +32,7 @@ mod between_steps;
 mod bounded_commit;
 pub(crate) mod command;
 mod entry_changes;
+mod filter_build;
 mod gather;
 pub(crate) mod handle;
 mod held;

@@ -64,6 +64,7 @@ impl Writer {
                 }
                 ServiceState::Suspended if may_resume && (is_urgent || is_retry) => {
                     may_resume = false;
+                    self.tiers.disk.absent_keys.forget();
                     self.file.resume(self.now());
                 }
                 ServiceState::Suspended if is_urgent => {
@@ -96,6 +97,7 @@ impl Writer {
         if self.file.store().is_some() {
             // Must come before the first commit to the new file: see the module's documentation.
             self.tiers.memory.buffer().open();
+            self.tiers.disk.absent_keys.begin_again();
             self.tiers.disk.change_state(DiskState::On);
             self.tiers.memory.start_saving();
             // The writes that were committed since the last flush were in the previous file.

@@ -25,7 +25,10 @@ impl Writer {
                     continue;
                 }
                 Ok(Command::CheckRetry) if self.file.retry_at().is_none() => continue,
-                Ok(Command::Watch) if !self.file.needs_step() => continue,
+                Ok(Command::Watch) if !self.file.needs_step() => {
+                    self.plan_filter();
+                    continue;
+                }
                 Ok(command) => match self.register_at_once(command) {
                     Registered::Answered { is_new } => {
                         if is_new {
@@ -67,6 +70,11 @@ impl Writer {
         Command::Hurry
     }
 
+    /// Returns whether a step must run now, even without a command.
+    pub(super) fn is_step_due(&self) -> bool {
+        self.held.is_pending() || self.must_renew || self.stamps_due > 0
+    }
+
     /// Waits for a command, until the flush or the next retry of the file is due. If a step is pending,
     /// does not wait.
     pub(super) fn next(
@@ -74,7 +82,7 @@ impl Writer {
         commands: &Receiver<Command>,
         flush: Option<Deadline>,
     ) -> Result<Command, RecvTimeoutError> {
-        if self.held.is_pending() || self.must_renew || self.stamps_due > 0 {
+        if self.is_step_due() {
             return Ok(commands.try_recv().unwrap_or(Command::Hurry));
         }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));

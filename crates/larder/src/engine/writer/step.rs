@@ -19,6 +19,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::mutation::Mutation;
 use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::sync::thread;
 use crate::units::Timestamp;
 
 #[derive(Default)]
@@ -46,6 +47,7 @@ impl Writer {
         let progress = self.commit_or_recover(&waiting, &mut evicted_values);
         self.keep_to_capacity();
         self.file.note_content();
+        self.plan_filter();
         self.announce();
         self.answer(waiting, progress, evicted_values);
     }
@@ -202,6 +204,9 @@ impl Writer {
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };
         let began = self.tiers.time.clock().monotonic();
+        if !failpoint_is_set(Failpoint::FilterAfterClean) {
+            self.filter_puts(mutations);
+        }
         let outcome = self.commit_batch((mutations, stamps), waiting, position, pending, now)?;
         let settled = stamps.get(..outcome.extended).unwrap_or_default();
         if failpoint_is_set(Failpoint::SettleEarly) {
@@ -241,7 +246,18 @@ impl Writer {
             self.note_range_tombstones(waiting);
         }
         self.publish(&outcome, now);
+        if failpoint_is_set(Failpoint::FilterAfterClean) {
+            thread::yield_now();
+            self.filter_puts(mutations);
+        }
         Ok(outcome)
+    }
+
+    /// Inserts the keys of values into the filter of absent keys. Must come before the commit
+    /// ([`crate::engine::absent_keys`]).
+    fn filter_puts(&self, mutations: &[Mutation]) {
+        let puts = mutations.iter().filter(|mutation| mutation.is_put());
+        self.tiers.disk.absent_keys.insert(puts.map(|put| self.tiers.memory.key(&put.key).hash));
     }
 
     fn commit_batch(

@@ -110,3 +110,28 @@ fn stamps_of_uses_are_never_committed_with_the_deletions_of_a_full_disk() {
     assert!(stamps.is_empty());
     assert_eq!(cache.stats().disk.unwrap().discards, 0);
 }
+
+#[test]
+fn a_filter_of_an_earlier_file_is_built_once_lookups_have_missed_often() {
+    let disk = SimulatedVolume::new();
+    let earlier = cache(&disk);
+    earlier.keyspace(NAME).unwrap().insert_many((0..3_000).map(|key| (key, key))).unwrap();
+    earlier.close().unwrap();
+    let cache = cache(&disk);
+    let names = cache.keyspace(NAME).unwrap();
+    assert!((10_000..11_000).all(|key| names.get(&key).is_none()));
+    let reads = || cache.stats().disk.map(|disk| (disk.unfound, disk.filtered)).unwrap();
+    assert_eq!(reads(), (1_000, 0));
+    // The first step plans the filter. The writer builds all of it before it waits for a command.
+    names.insert(&3_000, 3_000).unwrap();
+    cache.flush().unwrap();
+    names.insert(&3_001, 3_001).unwrap();
+    while cache.shared().tiers.disk.absent_keys.is_building() {
+        std::thread::yield_now();
+    }
+    cache.flush().unwrap();
+    assert!((0..3_002).all(|key| names.peek(&key).as_deref() == Some(&key)));
+    assert!((20_000..21_000).all(|key| names.get(&key).is_none()));
+    let (unfound, filtered) = reads();
+    assert!(unfound < 1_050 && filtered > 950, "{unfound} {filtered}");
+}

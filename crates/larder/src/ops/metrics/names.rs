@@ -151,6 +151,12 @@ metrics! {
         "Reads on disk that found a damaged record. A lookup that finds one is a miss.";
     larder_read_faults_total: Counter Count Disk(|disk| disk.read_faults),
         "Reads on disk that failed with an error of the store. A lookup whose read fails is a miss.";
+    larder_filtered_lookups_total: Counter Count Disk(|disk| disk.filtered),
+        "Lookups that a filter in memory answered without a read of the file, because the file lacks the key.";
+    larder_unfound_reads_total: Counter Count Disk(|disk| disk.unfound),
+        "Reads of the file that found no record.";
+    larder_filter_bytes: Gauge Bytes Disk(|disk| disk.filter_bytes.as_u64()),
+        "Size of this filter in memory.";
     larder_unstamped_uses_total: Counter Count Disk(|disk| disk.unstamped_uses),
         "Uses whose later expiry was not recorded on disk. The entry may expire sooner after a restart.";
     larder_remote_failures_total: Counter Count Remote(|remote| remote.failures),

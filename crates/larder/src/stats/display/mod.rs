@@ -125,6 +125,10 @@ fn file(disk: &DiskStats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     let closed = if disk.was_closed_cleanly { "closed cleanly" } else { "left by a crash" };
     out.line(&format!("{commits} commits, {recovered_entries} entries recovered ({closed})"))?;
     out.line(&format!("{damaged_records} reads found a damaged record, {read_faults} reads failed"))?;
+    let DiskStats { filtered, unfound, filter_bytes, .. } = disk;
+    out.line(&format!(
+        "{filtered} lookups of missing keys without a read, by a filter of {filter_bytes}; {unfound} with a read"
+    ))?;
     if disk.commit_latency.count() > 0 {
         let [usual, slow] = [0.5, 0.99].map(|share| disk.commit_latency.quantile(share));
         out.line(&format!("half of the commits took up to {usual:.1?}, 99 % up to {slow:.1?}"))?;

@@ -91,6 +91,10 @@ pub enum Failpoint {
     RemoveRangeTombstoneEarly,
     /// A committed key leaves its shard before the snapshot with the key is installed.
     MarkCleanEarly,
+    /// The filter of absent keys gets a key only after the key is marked clean.
+    FilterAfterClean,
+    /// A lookup asks the filter of absent keys before it looks in memory.
+    FilterBeforeMemory,
     /// Keys that a failed commit has drained are not committed again.
     ForgetDrained,
     /// A sealed shard still stores entries.

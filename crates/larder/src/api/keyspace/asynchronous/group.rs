@@ -1,8 +1,10 @@
 //! A lookup of several keys at one moment. The lookup does not wait.
 //!
-//! A transaction without changes has the same result, but takes a lease on each key, because its closure may
-//! change the key later. This lookup takes no leases. Its steps 1 to 5 are those of `memory::group_lookup`.
-//! Step 3 reads the disk only if the thread may read it ([`inline_calls`]).
+//! A transaction without changes has the same result, but takes a lease on each key, because its closure
+//! may change the key later. This lookup takes no leases. Its steps 1 to 5 are those of
+//! `memory::group_lookup`. Step 3 reads the disk only if the thread may read it ([`inline_calls`]). It
+//! reads no key that the filter of [`crate::engine::absent_keys`] lacks. If it reads no key at all, the
+//! lookup ends after step 1.
 //!
 //! 6. The values that were read from disk are copied into memory.
 
@@ -115,17 +117,32 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     fn look_up_group(&self, keys: &[SlotKey<'_>]) -> Round<V> {
         let tiers = &self.shared.tiers;
+        let known_keys = tiers.disk.absent_keys.current();
         // 1.
         let mut found = tiers.memory.get_group(keys, || tiers.time.now());
         let is_unknown = |found: &Lookup| matches!(found, Lookup::Unknown(_));
         if !found.iter().any(is_unknown) || !self.is_in_file() || !tiers.has_disk() {
             return Round::Found(self.values_of_group(keys, found, Vec::new()));
         }
+        // A filter that was replaced meanwhile lacks the keys that were written after that.
+        let known_keys = known_keys.filter(|known| tiers.disk.absent_keys.is_current(known));
+        let is_absent: Vec<bool> = keys
+            .iter()
+            .zip(&found)
+            .map(|(key, found)| {
+                is_unknown(found) && known_keys.as_ref().is_some_and(|known| known.lack(*key))
+            })
+            .collect();
+        let absent = is_absent.iter().filter(|is_absent| **is_absent).count();
+        tiers.disk.absent_keys.note_filtered(absent as u64);
+        if absent == found.iter().filter(|found| is_unknown(found)).count() {
+            return Round::Found(self.values_of_group(keys, found, Vec::new()));
+        }
         // 2. The conditions are read before the snapshot is loaded, as in `look_in_both`.
         let Some(conditions) = tiers.read_conditions() else { return Round::MustWait };
         let Some(snapshot) = tiers.current_snapshot() else { return Round::MustWait };
         // 3.
-        let Some(read) = self.read_group(keys, &found) else { return Round::MustWait };
+        let Some(read) = self.read_group(keys, &found, &is_absent) else { return Round::MustWait };
         // An entry that could not be read must not be reported as missing.
         if read.iter().any(Option::is_none) && tiers.read_conditions() != Some(conditions) {
             return Round::MustWait;
@@ -147,11 +164,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Runs step 3. Returns the entries of the keys that memory does not know, in the order of the keys.
     /// Returns `None` if the thread must not read the disk, or if the entries are too large.
-    fn read_group(&self, keys: &[SlotKey<'_>], found: &[Lookup]) -> Option<Vec<Option<DecodedEntry<V>>>> {
+    fn read_group(
+        &self,
+        keys: &[SlotKey<'_>],
+        found: &[Lookup],
+        is_absent: &[bool],
+    ) -> Option<Vec<Option<DecodedEntry<V>>>> {
         let mut room = MAX_READ;
         let mut read = Vec::new();
-        for (key, found) in keys.iter().zip(found) {
+        for ((key, found), is_absent) in keys.iter().zip(found).zip(is_absent) {
             let Lookup::Unknown(miss) = found else { continue };
+            if *is_absent {
+                read.push(None);
+                continue;
+            }
             if !inline_calls::may_look() {
                 return None;
             }

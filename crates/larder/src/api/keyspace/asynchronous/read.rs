@@ -73,7 +73,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.note_use(key, expires_at);
                 Self::typed(value)
             }
-            Lookup::Unknown(miss) if self.may_block() && !self.shared.is_closed() => {
+            Lookup::Unknown(miss)
+                if self.may_block()
+                    && !self.shared.is_closed()
+                    && !self.shared.tiers.disk.absent_keys.lack(key) =>
+            {
                 if !self.is_remote() && inline_calls::may_look() {
                     return MemoryAnswer::Found(inline_calls::look(|| self.look_on_disk(key, miss)));
                 }

@@ -102,9 +102,16 @@ impl CacheFile {
             }
             Ok(None) | Err(_) => None,
         };
+        self.watch.lock_losses += u64::from(!matches!(held, Ok(None)));
         self.watch.events.extend(event);
         self.watch.has_lost_lock = held.is_err();
         held.map(drop).map_err(StoreError::io)
+    }
+
+    /// Returns how often the owner's lock was found lost. If the number is the same before and after the
+    /// file was closed and opened again, no other owner has opened it in between.
+    pub(crate) fn lock_losses(&self) -> u64 {
+        self.watch.lock_losses
     }
 
     /// Clears the recorded content, because it describes the file before the outage.

@@ -15,5 +15,7 @@ pub(super) struct WatchState {
     /// Whether the last attempt to hold the lock failed. While this flag is set, further failures are not
     /// reported.
     pub(super) has_lost_lock: bool,
+    /// How often the owner's lock was found lost.
+    pub(super) lock_losses: u64,
     pub(super) events: Vec<Event>,
 }

@@ -19,6 +19,7 @@ use crate::disk::store::database::OpenOptions;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::limits::StoreLimits;
 use crate::disk::store::registration::Registration;
+use crate::engine::absent_keys::AbsentKeys;
 use crate::engine::disk_tier::DiskTier;
 use crate::engine::tiers::Tiers;
 use crate::engine::writer::limits::WriterLimits;
@@ -89,7 +90,7 @@ impl Machine {
         };
         let OpenedFile { mut store, .. } = open(&options, None).unwrap();
         let snapshot = store.snapshot(FIRST_GENERATION).unwrap();
-        let disk_tier = DiskTier::open(Some(snapshot), store.view(), range_rows);
+        let disk_tier = DiskTier::open(Some(snapshot), store.view(), range_rows, AbsentKeys::without_file());
         let file =
             CacheFile::new(store, options, Ballast::new(Path::new("/cache/none"), 1 << 20), lock).unwrap();
         let (commands, inbox) = unbounded();

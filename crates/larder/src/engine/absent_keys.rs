@@ -1,0 +1,366 @@
+//! Answers lookups of keys that the file does not have, without reading the file.
+//!
+//! A filter in memory contains the keys in the file ([`KeyFilter`]). If it lacks a key, the file lacks the
+//! key, too. The steps:
+//!
+//! 1. Before a transaction writes entries, the writer thread inserts their keys into the filter.
+//! 2. The writer thread commits, and installs the snapshot.
+//! 3. The writer thread marks the entries clean. From then on, memory may lack them.
+//! 4. A lookup looks in memory.
+//! 5. If memory does not have the key, the lookup asks the filter. If the filter lacks the key, the lookup is
+//!    a miss. Otherwise it reads the snapshot.
+//!
+//! If (1) came after (3), an entry could be neither in memory nor in the filter. If (5) came before (4), the
+//! entry could be written, committed and evicted from memory in between. A key that memory lacks in (4) has
+//! left its shard under the lock that (4) takes, so (5) sees the bits of (1).
+//!
+//! The filter answers only for keyspaces of which it has all keys. It has them if the file had no entry of
+//! the keyspace when this process opened the file. Numbers of keyspaces are never used again. So all
+//! keyspaces from a certain number on are known: from the next number that the file would have assigned
+//! when it was opened. Those are all keyspaces of a new file. For the other keyspaces the filter has no
+//! answer, and the file is read. Only the writer thread adds entries to a file, all of them by step (1).
+//! Compactions and the deletions of ranges, of evicted and of expired entries add none. Their keys stay in
+//! the filter, so a lookup of such a key may read the file and find nothing.
+//!
+//! **A new filter** with all keys of the file is built when many reads find nothing
+//! ([`AbsentKeys::needs_build`]). Either the file had keyspaces before, or many keys were deleted since.
+//! Opening the file does not build a filter, because its time must not depend on the size of the file. The
+//! writer thread builds it in parts:
+//!
+//! - (a) Begin with an empty filter. From now on, step 1 inserts keys into both filters.
+//! - (b) In the order of the keys, read a part of the keys from the current snapshot, and insert them.
+//! - (c) After the last part, install the new filter. It knows all keyspaces.
+//!
+//! A key that the file has at (c) was either written after (a), or was in the file from (a) on, so that its
+//! part found it. The writer thread makes no commit during a part, so no snapshot is older than (a).
+//!
+//! After an outage:
+//!
+//! - A new file is empty, so all keyspaces are known. Its filter is new as well. It is installed before the
+//!   first transaction of the new file, and while there is no snapshot.
+//! - A file that was suspended may have been changed by another process if the owner's lock was lost. So no
+//!   keyspace is known any more, before the file is read again.
+//! - In both cases, an unfinished filter is given up.
+
+use crate::disk::store::catalog::Catalog;
+use crate::disk::store::guard::StoreError;
+use crate::disk::store::key_filter::KeyFilter;
+use crate::disk::store::snapshot::StoreSnapshot;
+use crate::format::keyspace_id::KeyspaceId;
+use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
+
+/// The filter takes at most the size of all live entries divided by this number. Entries take at least about
+/// 100 bytes in the file, and a key takes 2 to 4 bytes in the filter.
+const SHARE_OF_LIVE_BYTES: u64 = 32;
+const MAX_BYTES: u64 = 64 << 20;
+/// Minimum number of reads that found nothing before a new filter is built. There must also be one such
+/// read for [`ENTRIES_PER_READ`] entries, and for [`BYTES_PER_READ`] bytes of entries. So building the
+/// filter costs at most a few times as much as these reads did: each of them has read a page, and the build
+/// reads all pages.
+const MIN_UNFOUND: u64 = 1_000;
+const ENTRIES_PER_READ: u64 = 8;
+const BYTES_PER_READ: u64 = 8 * 4096;
+/// Maximum number of keys of a part.
+const PART_KEYS: usize = 512;
+
+#[derive(Debug)]
+pub(crate) struct AbsentKeys {
+    /// `None` in a cache without a file.
+    known: AtomicSnapshot<KnownKeys>,
+    /// The unfinished filter. Only the writer thread and the statistics take this lock.
+    build: Mutex<Option<FilterBuild>>,
+    max_bytes: u64,
+    filtered: StatisticU64,
+    unfound: StatisticU64,
+    /// The value of `unfound` when the last build ended.
+    unfound_before: StatisticU64,
+}
+
+#[derive(Debug)]
+struct FilterBuild {
+    filter: KeyFilter,
+    /// The last key of the previous part.
+    after: Option<Arc<[u8]>>,
+}
+
+/// A filter, and the keyspaces that it knows.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownKeys {
+    filter: Arc<KeyFilter>,
+    /// The filter has all keys of the keyspaces with this number or a higher one.
+    from: u32,
+}
+
+impl KnownKeys {
+    /// A number that no keyspace in a file has.
+    const NO_KEYSPACE: u32 = u32::MAX;
+
+    /// Returns whether the file has no record of a key. Must be called after memory was found to lack the
+    /// key.
+    pub(crate) fn lack(&self, key: SlotKey<'_>) -> bool {
+        let id = KeyspaceId::of(key.bytes);
+        id.is_in_file() && id.number() >= self.from && !self.filter.contains(key.hash)
+    }
+}
+
+impl AbsentKeys {
+    /// Returns the filter of a cache without a file.
+    pub(super) fn without_file() -> Self {
+        Self::new(None, 0)
+    }
+
+    /// Returns the filter of a file that was opened with this catalog. The charge of its entries is at most
+    /// `live_limit`.
+    pub(super) fn of_file(catalog: &Catalog, live_limit: u64) -> Self {
+        let max_bytes = (live_limit / SHARE_OF_LIVE_BYTES).min(MAX_BYTES);
+        let filter = Arc::new(KeyFilter::new(max_bytes, 0));
+        Self::new(Some(KnownKeys { filter, from: first_unused_number(catalog) }), max_bytes)
+    }
+
+    fn new(known: Option<KnownKeys>, max_bytes: u64) -> Self {
+        let known = AtomicSnapshot::new(known.map(Arc::new));
+        Self {
+            known,
+            build: Mutex::new(None),
+            max_bytes,
+            filtered: StatisticU64::new(0),
+            unfound: StatisticU64::new(0),
+            unfound_before: StatisticU64::new(0),
+        }
+    }
+
+    /// Runs step 5 for a key that memory lacks. Returns whether the file lacks the key, too. Counts the
+    /// lookup if it does.
+    pub(crate) fn lack(&self, key: SlotKey<'_>) -> bool {
+        let lacks = self.known.load().as_ref().is_some_and(|known| known.lack(key));
+        if lacks {
+            self.note_filtered(1);
+        }
+        lacks
+    }
+
+    /// Returns the current filter, for a lookup of several keys that must all be absent at the same moment.
+    /// The lookup takes the filter before it looks in memory, and afterwards checks that the filter is
+    /// still the current one. Otherwise the file could be replaced in between, and a key would be absent
+    /// only after that.
+    #[cfg(feature = "async")]
+    pub(crate) fn current(&self) -> Option<Arc<KnownKeys>> {
+        self.known.load().clone()
+    }
+
+    /// Returns whether a filter is still the current one. If it is not, it lacks the keys that were written
+    /// since it was replaced.
+    #[cfg(feature = "async")]
+    pub(crate) fn is_current(&self, known: &Arc<KnownKeys>) -> bool {
+        self.known.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, known))
+    }
+
+    /// Counts lookups that a filter has answered.
+    pub(crate) fn note_filtered(&self, lookups: u64) {
+        self.filtered.fetch_add(lookups, Ordering::Relaxed);
+    }
+
+    /// Counts a lookup that has read the file, and found no record.
+    pub(super) fn note_unfound(&self) {
+        self.unfound.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Runs step 1. Only the writer thread calls this.
+    pub(super) fn insert(&self, hashes: impl Iterator<Item = u64>) {
+        if let Some(known) = self.known.load().as_ref() {
+            let build = self.build.lock();
+            for hash in hashes {
+                known.filter.insert(hash);
+                if let Some(FilterBuild { filter, .. }) = &*build {
+                    filter.insert(hash);
+                }
+            }
+        }
+    }
+
+    /// Returns whether a new filter pays, in a file with this number of entries and of their bytes: many
+    /// reads found nothing since the last build, and a new filter would prevent most of them.
+    pub(super) fn needs_build(&self, entries: u64, bytes: u64) -> bool {
+        let unfound = self.unfound.load(Ordering::Relaxed) - self.unfound_before.load(Ordering::Relaxed);
+        let needed = MIN_UNFOUND.max(entries / ENTRIES_PER_READ).max(bytes / BYTES_PER_READ);
+        if unfound < needed || self.is_building() {
+            return false;
+        }
+        let is_incomplete = |known: &Arc<KnownKeys>| known.from > 0 || known.filter.keys() / 2 > entries;
+        self.known.load().as_ref().is_some_and(is_incomplete)
+    }
+
+    /// Runs step (a).
+    pub(super) fn begin_build(&self, entries: u64) {
+        let filter = KeyFilter::new(self.max_bytes, entries.saturating_add(entries / 4));
+        *self.build.lock() = Some(FilterBuild { filter, after: None });
+    }
+
+    pub(super) fn is_building(&self) -> bool {
+        self.build.lock().is_some()
+    }
+
+    /// Runs step (b) for one part, or step (c) if no key is left. Returns whether there is more to do. The
+    /// part ends after the first key for which `is_over` returns true. `hash` returns the hash of a key.
+    /// Gives up the build after an error.
+    pub(super) fn build_part(
+        &self,
+        snapshot: &StoreSnapshot,
+        hash: impl Fn(&[u8]) -> u64,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<bool, StoreError> {
+        let mut build = self.build.lock();
+        let Some(FilterBuild { filter, after }) = &mut *build else { return Ok(false) };
+        let keys = match snapshot.keys_until(&[], after.as_deref(), PART_KEYS, is_over) {
+            Ok(keys) => keys,
+            Err(fault) => {
+                self.end_build(&mut build);
+                return Err(fault);
+            }
+        };
+        for key in &keys {
+            filter.insert(hash(key));
+        }
+        if let Some(last) = keys.last() {
+            *after = Some(last.clone());
+            return Ok(true);
+        }
+        if let Some(FilterBuild { filter, .. }) = self.end_build(&mut build) {
+            drop(self.known.swap(Some(Arc::new(KnownKeys { filter: Arc::new(filter), from: 0 }))));
+        }
+        Ok(false)
+    }
+
+    fn end_build(&self, build: &mut Option<FilterBuild>) -> Option<FilterBuild> {
+        self.unfound_before.store(self.unfound.load(Ordering::Relaxed), Ordering::Relaxed);
+        build.take()
+    }
+
+    /// Begins a filter for a new file, which has no entries. The previous file must be out of service.
+    pub(super) fn begin_again(&self) {
+        self.end_build(&mut self.build.lock());
+        let filter = Arc::new(KeyFilter::new(self.max_bytes, 0));
+        drop(self.known.swap(Some(Arc::new(KnownKeys { filter, from: 0 }))));
+    }
+
+    /// Gives up all answers, because the file may have keys that this process has not written.
+    pub(super) fn forget(&self) {
+        self.end_build(&mut self.build.lock());
+        self.known.update(|known| {
+            let known = known.as_ref()?;
+            Some(Arc::new(KnownKeys { filter: known.filter.clone(), from: KnownKeys::NO_KEYSPACE }))
+        });
+    }
+
+    /// Returns how many lookups a filter has answered, how many have read the file in vain, and the size of
+    /// the filter in bytes.
+    pub(super) fn statistics(&self) -> (u64, u64, u64) {
+        let built = self.build.lock().as_ref().map_or(0, |build| build.filter.bytes());
+        let bytes = built + self.known.load().as_ref().map_or(0, |known| known.filter.bytes());
+        (self.filtered.load(Ordering::Relaxed), self.unfound.load(Ordering::Relaxed), bytes)
+    }
+}
+
+/// Returns the lowest number from which on the file has used no number of a keyspace. In a damaged file, a
+/// row may have a higher number than the next one to assign.
+fn first_unused_number(catalog: &Catalog) -> u32 {
+    let rows = catalog.keyspaces.values().map(|row| row.id);
+    let used = rows.chain(catalog.retired.keys().copied()).map(|id| id.number().saturating_add(1));
+    used.fold(catalog.state.next_keyspace, u32::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::cache::Cache;
+    use crate::api::keyspace::Keyspace;
+    use crate::api::keyspace::definition::KeyspaceDefinition;
+    use crate::testing::volume::SimulatedVolume;
+
+    const NUMBER: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
+
+    /// A cache with 1,200 committed entries.
+    type Filled = (Cache, Keyspace<u64, u64>);
+
+    fn filled() -> Filled {
+        let cache =
+            Cache::builder().path("/cache/shop.larder").volume(&SimulatedVolume::new()).open().unwrap();
+        let numbers = cache.keyspace(NUMBER).unwrap();
+        numbers.insert_many((0..1_200).map(|number| (number, number))).unwrap();
+        cache.flush().unwrap();
+        (cache, numbers)
+    }
+
+    /// Begins a filter, and builds its first part.
+    fn begun(cache: &Cache) -> AbsentKeys {
+        let filter = Arc::new(KeyFilter::new(1 << 20, 0));
+        let keys = AbsentKeys::new(Some(KnownKeys { filter, from: KnownKeys::NO_KEYSPACE }), 1 << 20);
+        keys.begin_build(1_200);
+        assert!(part(&keys, cache), "there are more keys");
+        keys
+    }
+
+    fn part(keys: &AbsentKeys, cache: &Cache) -> bool {
+        let tiers = &cache.shared().tiers;
+        let snapshot = tiers.disk.snapshots.current().clone().unwrap();
+        keys.build_part(&snapshot, |key| tiers.memory.key(key).hash, &|| false).unwrap()
+    }
+
+    /// Returns how many of these numbers the filter lacks.
+    fn lacked(keys: &AbsentKeys, (cache, numbers): &Filled, range: std::ops::Range<u64>) -> usize {
+        let memory = &cache.shared().tiers.memory;
+        range.filter(|number| keys.lack(memory.key(numbers.encode(number).unwrap().as_slice()))).count()
+    }
+
+    #[test]
+    fn a_new_filter_has_the_keys_of_the_file_and_those_that_are_written_meanwhile() {
+        let filled = filled();
+        let (cache, numbers) = &filled;
+        let keys = begun(cache);
+        assert_eq!(lacked(&keys, &filled, 0..2_000), 0, "it is not complete");
+        let full = numbers.encode(&5_000).unwrap();
+        keys.insert([cache.shared().tiers.memory.key(full.as_slice()).hash].into_iter());
+        while part(&keys, cache) {}
+        assert_eq!((lacked(&keys, &filled, 0..1_200), lacked(&keys, &filled, 5_000..5_001)), (0, 0));
+        assert!(lacked(&keys, &filled, 2_000..3_000) > 950);
+        assert!(!part(&keys, cache), "it is complete");
+    }
+
+    #[test]
+    fn a_filter_that_is_not_complete_is_given_up_after_an_outage() {
+        let filled = filled();
+        let cache = &filled.0;
+        let keys = begun(cache);
+        keys.forget();
+        assert!(!part(&keys, cache));
+        assert_eq!(lacked(&keys, &filled, 0..3_000), 0, "nothing is known");
+        let keys = begun(cache);
+        let before = keys.current().unwrap();
+        assert!(keys.is_current(&before));
+        keys.begin_again();
+        assert!(!keys.is_current(&before), "a lookup of several keys must not use it any more");
+        assert!(!part(&keys, cache));
+        assert_eq!(lacked(&keys, &filled, 0..1_200), 1_200, "the new file has no entry");
+    }
+
+    #[test]
+    fn a_filter_is_built_when_many_reads_find_nothing() {
+        let known = |from| Some(KnownKeys { filter: Arc::new(KeyFilter::new(1 << 20, 0)), from });
+        let keys = AbsentKeys::new(known(2), 1 << 20);
+        let read = |reads| (0..reads).for_each(|_| keys.note_unfound());
+        read(999);
+        assert!(!keys.needs_build(0, 0));
+        read(1);
+        assert!(keys.needs_build(8_000, 0) && !keys.needs_build(8_008, 0));
+        assert!(keys.needs_build(1, 1_000 * BYTES_PER_READ) && !keys.needs_build(1, 1_001 * BYTES_PER_READ));
+        keys.begin_build(0);
+        assert!(!keys.needs_build(0, 0), "it is being built");
+        keys.begin_again();
+        read(1_000);
+        assert!(!keys.needs_build(0, 0), "it knows all keyspaces, and has no more keys than the file");
+        keys.insert((0..300).map(|hash| hash << 20));
+        assert!(keys.needs_build(100, 0) && !keys.needs_build(200, 0), "most of its keys were deleted");
+        assert!(!AbsentKeys::without_file().needs_build(0, 0));
+    }
+}

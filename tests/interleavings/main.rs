@@ -32,6 +32,7 @@ mod reads;
 mod refresh;
 mod remote;
 mod remote_idle;
+mod remote_ranges;
 mod remote_tasks;
 mod remote_transactions;
 #[path = "../support/seeds.rs"]
@@ -151,6 +152,8 @@ scenarios! {
     remote::loads_of_several_keys_in_opposite_orders_end,
     remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
     remote_idle::a_late_use_extends_no_other_entry,
+    remote_ranges::no_value_of_a_removed_range_is_stale_beyond_the_bound,
+    remote_ranges::an_evicted_generation_brings_no_removed_value_back,
     remote_tasks::no_lookup_of_a_task_is_stale_beyond_the_bound,
     remote_tasks::a_removal_of_a_task_is_seen_at_once_by_its_own_machine,
     remote_transactions::a_transfer_of_two_machines_keeps_the_sum,

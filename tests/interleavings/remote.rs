@@ -25,7 +25,7 @@ const TEXTS: KeyspaceDefinition<u64, String> = KeyspaceDefinition::new("text").t
 /// Two caches, each with its own node, that share a server.
 pub(crate) struct Machines {
     pub(crate) time: Arc<SetTime>,
-    server: Arc<RemoteServer>,
+    pub(crate) server: Arc<RemoteServer>,
     pub(crate) nodes: [Arc<RemoteNode>; 2],
     pub(crate) caches: [Cache; 2],
 }

@@ -93,6 +93,7 @@ fn at_the_server(url: &str) -> Result<(), Box<dyn Error>> {
         schema: None,
         shape,
         format: Format::Bincode,
+        range_parts: 0,
     })?;
     let key = || RemoteKey::from(b"\0\0\0\x01key".as_slice());
     let get = || {

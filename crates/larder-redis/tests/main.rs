@@ -25,6 +25,7 @@ mod node;
 mod processes;
 mod proxy;
 mod races;
+mod ranges;
 #[path = "../../../tests/support/redis_process.rs"]
 mod redis_process;
 mod refusals;

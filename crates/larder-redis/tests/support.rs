@@ -43,7 +43,7 @@ pub(crate) fn records() -> RemoteKeyspace {
 
 pub(crate) fn keyspace(number: u32, name: &str, format: Format) -> RemoteKeyspace {
     let (name, shape) = (name.to_owned(), "bytes".to_owned());
-    RemoteKeyspace { number, name, version: 1, schema: None, shape, format }
+    RemoteKeyspace { number, name, version: 1, schema: None, shape, format, range_parts: 0 }
 }
 
 pub(crate) fn key_of(number: u32, key: &str) -> RemoteKey {

@@ -65,13 +65,27 @@ const TOKEN_LEN: usize = 16;
 
 /// A single script reads everything, so that all results are from the same moment. It reads no string above
 /// 80 MiB, because a lookup of the cache does not read such a string either.
+///
+/// The generation of a keyspace with ranges has a ninth byte. The slot then has the generation of its range.
+/// The server does not store how the keys are divided into parts. So the script looks for a range that has
+/// the generation in the slot, among all beginnings of the key. Arguments: the beginning of the keys of
+/// ranges, and the encoded key. No encoded key is longer than 4096 bytes.
 const READ: &str = "local kind = redis.call('TYPE', KEYS[1]).ok
 local len = kind == 'string' and redis.call('STRLEN', KEYS[1]) or 0
 local v = kind == 'string' and len <= 83886080 and redis.call('GET', KEYS[1])
 local t = redis.call('TIME')
 local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 local fence = last[2] and math.floor(last[2] - t[1] * 1000 - t[2] / 1000) or 0
-return {kind, redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[2]), fence, len, v}";
+local g = redis.call('GET', KEYS[2])
+if g and #g == 9 then
+  local mark, whole, of = g:sub(9), g:sub(1, 8), v and v:sub(2, 9)
+  g = whole
+  for n = 1, v and math.min(#ARGV[2], 4096) or 0 do
+    local r = redis.pcall('GET', ARGV[1] .. ARGV[2]:sub(1, n) .. mark)
+    if type(r) == 'string' and r == whole .. of then g = of end
+  end
+end
+return {kind, redis.call('PTTL', KEYS[1]), g, fence, len, v}";
 
 struct SlotName {
     keyspace: String,
@@ -90,6 +104,12 @@ enum EncodedKey {
 }
 
 impl EncodedKey {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Spelled(_, key) | Self::Unknown(key) => key,
+        }
+    }
+
     /// Calls `read` for one possible shape of the key after another, until `read` returns a value. Returns
     /// that value.
     ///
@@ -209,7 +229,11 @@ impl ServerInspector {
             }
             _ => (self.key(b":none"), self.key(b":none")),
         };
+        let (ranges, encoded) = name.as_ref().map_or((b"".to_vec(), &[][..]), |name| {
+            (self.key(&[b":r:", name.label.as_slice(), b":"].concat()), name.encoded.bytes())
+        });
         let read = Command::new("EVAL").arg(READ).arg("3").arg(key).arg(generation).arg(fences);
+        let read = read.arg(ranges).arg(encoded);
         let fields = self.require(&read)?.into_list().ok_or(Error::Garbled("a key"))?;
         let [kind, left, generation, fence, len, value] = &fields[..] else {
             return Err(Error::Garbled("a key"));

@@ -38,8 +38,9 @@ impl RedisTier {
             Ok(places) => places,
             Err(error) => return sender.send(Err(remote_error(&error))),
         };
+        let new = requests::new_generation(places.iter().any(SlotKeys::has_range));
         let mut places = places.iter();
-        let mut command = Command::tail().arg("0").arg(super::new_generation()).number(conditions.len());
+        let mut command = Command::tail().arg("0").arg(new).number(conditions.len());
         for ((_, condition), place) in conditions.iter().zip(&mut places) {
             push_condition(&mut command, place, condition);
         }
@@ -64,8 +65,8 @@ impl RedisTier {
             return sender.send(Err(RemoteError::new(RemoteErrorKind::Unsupported, why)));
         }
         let token: [u8; 16] = random::bytes();
-        let command = place.keys(2).arg(super::new_generation()).arg(token).number(ms(length));
-        self.send(&WATCH, command, sender, watched);
+        let command = place.keys(2).arg(place.new_generation()).arg(token).number(ms(length));
+        self.send(&WATCH, place.with_range(command), sender, watched);
     }
 }
 
@@ -82,7 +83,7 @@ fn commit_error(error: &Error) -> RemoteError {
 }
 
 fn push_condition(command: &mut Command, place: &SlotKeys, condition: &CommitCondition) {
-    place.push_pair(command);
+    place.push_names(command);
     let (kind, record): (&str, &[u8]) = match condition {
         CommitCondition::Absent => ("absent", &[]),
         CommitCondition::Unchanged(record) => ("same", record),
@@ -108,7 +109,7 @@ fn push_condition(command: &mut Command, place: &SlotKeys, condition: &CommitCon
 }
 
 fn push_change(command: &mut Command, place: &SlotKeys, change: &CommitChange) {
-    place.push_pair(command);
+    place.push_names(command);
     let (life, record): (_, &[u8]) = match change {
         CommitChange::Set(record, life) => (expiry(*life), record),
         CommitChange::Remove => ("remove".to_owned(), &[]),

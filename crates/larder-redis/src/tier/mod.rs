@@ -2,6 +2,7 @@
 //!
 //! - [`names`]: the keys on the server.
 //! - [`spelled`]: the keys that a schema spells.
+//! - [`ranges`]: the keys that one request removes.
 //! - [`scripts`]: the atomic steps on the server, and the content of a slot.
 //! - [`session`]: how the start of a connection, pushes, and a lost connection are handled.
 //! - [`commits`]: transactions and watches.
@@ -13,6 +14,7 @@ mod answers;
 mod commits;
 mod joined;
 mod names;
+mod ranges;
 mod replicas;
 mod requests;
 mod scripts;
@@ -89,11 +91,6 @@ impl RedisTier {
     }
 }
 
-/// Returns a random generation, for a keyspace that has none.
-fn new_generation() -> [u8; scripts::GENERATION_LEN] {
-    random::bytes()
-}
-
 impl RemoteTier for RedisTier {
     fn attach(&self, near: Weak<dyn NearTier>) -> Result<(), RemoteError> {
         self.state.near.set(near).map_err(|_| {
@@ -132,7 +129,8 @@ impl RemoteTier for RedisTier {
                 |answered| answers::lookups(answered, &[true]).map(|mut found| found.pop().flatten());
             return self.send(&scripts::GET_MANY, command, sender, decode);
         }
-        self.send(script, place.keys(2), sender, move |answered| answers::lookup(answered, is_plain));
+        let command = place.with_range(place.keys_to_read(2));
+        self.send(script, command, sender, move |answered| answers::lookup(answered, is_plain));
     }
 
     fn get_many(&self, keys: Vec<RemoteKey>, sender: Sender<Vec<Option<RemoteRecord>>>) {
@@ -148,7 +146,8 @@ impl RemoteTier for RedisTier {
             });
         }
         let token: [u8; 16] = random::bytes();
-        let command = place.keys(3).arg(new_generation()).arg(token).number(requests::ms(length));
+        let command = place.keys_to_read(3).arg(place.new_generation()).arg(token);
+        let command = place.with_range(command.number(requests::ms(length)));
         self.send(&scripts::LEASE_OR_GET, command, sender, move |answered| answers::lease(answered, &token));
     }
 
@@ -184,15 +183,16 @@ impl RemoteTier for RedisTier {
                 return sender.send(Ok(FillReply::Void));
             }
             Life::WhileUsed(IdleLife { limit, .. }) => command = command.arg(requests::limit(limit)),
+            _ if place.has_range() => command = command.arg(""),
             _ => {}
         }
-        self.send(&scripts::FILL, command, sender, decode);
+        self.send(&scripts::FILL, place.with_range(command), sender, decode);
     }
 
     fn renew(&self, key: RemoteKey, token: LeaseToken, length: Duration, sender: Sender<bool>) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         let command = place.keys(2).arg(&token.0).number(requests::ms(length));
-        self.send(&scripts::RENEW, command, sender, |answered| answers::is_done(&answered));
+        self.send(&scripts::RENEW, place.with_range(command), sender, |answered| answers::is_done(&answered));
     }
 
     fn release(&self, key: RemoteKey, token: LeaseToken, sender: Sender<bool>) {
@@ -216,12 +216,14 @@ impl RemoteTier for RedisTier {
             return self.send(&scripts::SET_PLAIN, command, sender, decode);
         }
         let (name, expected) = requests::condition(&condition);
-        let command = place.keys_of_set(&condition, 2).arg(new_generation()).arg(&record);
+        let command = place.keys_of_set(&condition, 2).arg(place.new_generation()).arg(&record);
         let mut command = command.arg(expiry(life)).arg(name).arg(expected);
         if let Life::WhileUsed(IdleLife { limit, grace, .. }) = life {
             command = command.arg(requests::limit(limit)).arg(grace.as_millis().to_string());
+        } else if place.has_range() {
+            command = command.arg("").arg("");
         }
-        self.send(&scripts::SET, command, sender, decode);
+        self.send(&scripts::SET, place.with_range(command), sender, decode);
     }
 
     fn commit(
@@ -242,7 +244,8 @@ impl RemoteTier for RedisTier {
         if place.is_plain {
             return self.send_removal_if(&scripts::RELEASE, place.keys(1).arg(&record), sender);
         }
-        self.send_removal_if(&scripts::REMOVE_UNCHANGED, place.keys(2).arg(&record), sender);
+        let command = place.with_range(place.keys(2).arg(&record));
+        self.send_removal_if(&scripts::REMOVE_UNCHANGED, command, sender);
     }
 
     fn remove(&self, keys: Vec<RemoteKey>, sender: Sender<u64>) {
@@ -250,7 +253,9 @@ impl RemoteTier for RedisTier {
     }
 
     fn remove_range(&self, prefix: RemoteKey, sender: Sender<u64>) {
-        self.walk_away(&prefix, sender);
+        if let Err(sender) = self.end_range(&prefix, sender) {
+            self.walk_away(&prefix, sender);
+        }
     }
 
     fn remove_all(&self, sender: Sender<u64>) {
@@ -264,15 +269,14 @@ impl RemoteTier for RedisTier {
         }
         let RecordUse { mark, below, life } = record_use;
         let command = place.keys(2).arg(mark.to_be_bytes()).number(requests::ms(below));
-        self.send(&scripts::EXTEND, command.number(requests::ms(life)), sender, |answered| {
-            answers::is_done(&answered)
-        });
+        let command = place.with_range(command.number(requests::ms(life)));
+        self.send(&scripts::EXTEND, command, sender, |answered| answers::is_done(&answered));
     }
 
     fn expire(&self, key: RemoteKey, life: Life, sender: Sender<bool>) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         let script = if place.is_plain { &scripts::EXPIRE_PLAIN } else { &scripts::EXPIRE };
-        let command = place.keys(2).arg(expiry(life));
+        let command = place.with_range(place.keys(2).arg(expiry(life)));
         self.send(script, command, sender, |answered| answers::is_done(&answered));
     }
 
@@ -281,7 +285,7 @@ impl RemoteTier for RedisTier {
         if place.is_plain {
             return self.send(&scripts::TTL_PLAIN, place.keys(1), sender, |answered| answers::ttl(&answered));
         }
-        self.send(&scripts::TTL, place.keys(2), sender, |answered| answers::ttl(&answered));
+        self.send(&scripts::TTL, place.with_range(place.keys(2)), sender, |answered| answers::ttl(&answered));
     }
 
     fn scan(&self, prefix: RemoteKey, cursor: ScanCursor, sender: Sender<ScanPage>) {

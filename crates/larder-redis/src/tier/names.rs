@@ -5,6 +5,8 @@
 //! | `PREFIX:VERSION:SPELLED` | the slot of a key that its schema [spells](super::spelled): `product_MTNVTU` |
 //! | `PREFIX:VERSION:NAME:KEY` | the slot of another key: `KEY` is the text of a text key, or the encoded key |
 //! | `PREFIX::g:WORLD:VERSION:NAME` | the generation of a keyspace |
+//! | `PREFIX::r:VERSION:NAME:RANGE` | the generation of a [range](super::ranges): `RANGE` is the encoded beginning of its keys, and the number of their common parts |
+//! | `PREFIX::v:VERSION:NAME:RANGE` | the signal of a range |
 //! | `PREFIX::f:VERSION:NAME:KEY` | the fences of a key |
 //! | `PREFIX::mark` | the mark, which a replica has only if it has all earlier writes |
 //! | `PREFIX::world` | the name of the data, which is the `WORLD` in the keys above |
@@ -23,6 +25,7 @@ use std::collections::HashMap;
 use larder::Format;
 use larder::remote::RemoteKeyspace;
 
+use super::ranges::{RangeKeys, RangeShape};
 use super::spelled::{self, SpelledKeys};
 use crate::error::Error;
 
@@ -40,6 +43,8 @@ pub(super) struct Space {
     /// The spelling of the keys, if the schema of the keyspace has one.
     spelled: Option<SpelledKeys>,
     is_text: bool,
+    /// The ranges of the keyspace, if it has some.
+    pub(super) ranges: Option<RangeShape>,
     /// Whether other programs read the slots, which then have no header, lease or generation.
     pub(super) is_plain: bool,
 }
@@ -48,8 +53,8 @@ pub(super) struct Space {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changed {
     Key(Vec<u8>),
-    /// All keys of the keyspace with this number may have changed.
-    Keyspace([u8; NUMBER_LEN]),
+    /// All keys that begin with these bytes may have changed: those of a keyspace or of a range.
+    Range(Vec<u8>),
     /// The name of the data has changed.
     World,
     /// Nothing in memory is affected.
@@ -81,6 +86,7 @@ impl Names {
             version: format!("{}:", keyspace.version).into_bytes(),
             spelled: SpelledKeys::of(keyspace),
             is_text: keyspace.shape == "string",
+            ranges: RangeShape::of(keyspace, is_plain),
             is_plain,
         };
         self.by_number.insert(keyspace.number, space);
@@ -117,6 +123,27 @@ impl Names {
         [&self.prefix, b"::g:".as_slice(), world.as_bytes(), b":", &space.label].concat()
     }
 
+    /// Returns the server keys of the range that a key belongs to. Returns `None` if it belongs to none.
+    pub(super) fn range_of(&self, space: &Space, key: &[u8]) -> Option<RangeKeys> {
+        let ranges = space.ranges.as_ref()?;
+        let range = ranges.range_of(key)?;
+        Some(RangeKeys {
+            generation: self.key_of_range(b"::r:", space, range, ranges.mark()),
+            signal: self.key_of_range(b"::v:", space, range, ranges.mark()),
+        })
+    }
+
+    /// Like [`range_of`](Self::range_of), for a prefix that all keys of one range begin with, and no others.
+    pub(super) fn range(&self, space: &Space, prefix: &[u8]) -> Option<RangeKeys> {
+        let is_range = space.ranges.as_ref()?.range_of(prefix)? == prefix;
+        if is_range { self.range_of(space, prefix) } else { None }
+    }
+
+    /// Returns the server key of a range. `mark` is the number of its parts.
+    fn key_of_range(&self, kind: &[u8], space: &Space, range: &[u8], mark: u8) -> Vec<u8> {
+        [&self.prefix, kind, &space.label, b":", range, &[mark]].concat()
+    }
+
     /// Returns the server key that holds the name of the data.
     pub(super) fn world(&self) -> Vec<u8> {
         [&self.prefix, b"::world".as_slice()].concat()
@@ -145,7 +172,7 @@ impl Names {
     /// Returns patterns for all generations and for all slots.
     pub(super) fn patterns_of_all(&self) -> [Vec<u8>; 2] {
         let prefix = escape(&self.prefix);
-        [[&prefix, b"::g:*".as_slice()].concat(), [&prefix, b":[0-9]*".as_slice()].concat()]
+        [[&prefix, b"::[gr]:*".as_slice()].concat(), [&prefix, b":[0-9]*".as_slice()].concat()]
     }
 
     /// Returns the cache key of a slot, or `None` if the server key is not a slot of a registered keyspace.
@@ -183,10 +210,22 @@ impl Names {
         if own == b"world" {
             return Changed::World;
         }
+        if let Some(rest) = own.strip_prefix(b"v:") {
+            return self.changed_range(rest).map_or(Changed::Nothing, Changed::Range);
+        }
         let label = own.strip_prefix(b"g:").and_then(|rest| rest.strip_prefix(world.as_bytes()));
         let label = label.and_then(|rest| rest.strip_prefix(b":"));
         let number = label.and_then(|label| self.by_label.get(label));
-        number.map_or(Changed::Nothing, |number| Changed::Keyspace(number.to_be_bytes()))
+        number.map_or(Changed::Nothing, |number| Changed::Range(number.to_be_bytes().to_vec()))
+    }
+
+    /// Returns what all keys of the cache in a range begin with. `rest` is the key of its signal, after `v:`.
+    fn changed_range(&self, rest: &[u8]) -> Option<Vec<u8>> {
+        let (_mark, rest) = rest.split_last()?;
+        let mut colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+        let end = colons.nth(1)?;
+        let number = self.by_label.get(rest.get(..end)?)?;
+        Some([&number.to_be_bytes(), rest.get(end + 1..)?].concat())
     }
 }
 
@@ -233,7 +272,8 @@ mod tests {
             let (name, shape) = (name.to_owned(), shape.to_owned());
             let (version, format) = (3, Format::Bincode);
             let schema = (number > 3).then(|| larder_product::SCHEMA.to_owned());
-            names.register(&RemoteKeyspace { number, name, version, schema, shape, format });
+            let range_parts = u8::from(number == 2);
+            names.register(&RemoteKeyspace { number, name, version, schema, shape, format, range_parts });
         };
         register(1, "a", "string");
         register(2, "a:b%", "(string, u64)");
@@ -299,7 +339,12 @@ mod tests {
         let space = names.space(&[0, 0, 0, 2]).unwrap().0;
         let generation = names.generation(space, "w");
         assert_eq!(generation, b"shop::g:w:3:a%3Ab%25");
-        assert_eq!(names.changed(&generation, "w"), Changed::Keyspace([0, 0, 0, 2]));
+        assert_eq!(names.changed(&generation, "w"), Changed::Range(vec![0, 0, 0, 2]));
+        let range = names.range_of(space, b"x:\0\0\0\0\0\0\0\0\0\x03").unwrap();
+        assert_eq!(range.generation, b"shop::r:3:a%3Ab%25:x:\0\x001");
+        assert_eq!(range.signal, b"shop::v:3:a%3Ab%25:x:\0\x001");
+        assert_eq!(names.changed(&range.signal, "w"), Changed::Range(b"\0\0\0\x02x:\0\0".to_vec()));
+        assert_eq!(names.changed(&range.generation, "w"), Changed::Nothing, "it says nothing about copies");
         assert_eq!(names.changed(&generation, "other"), Changed::Nothing);
         assert_eq!(names.changed(&names.world(), "w"), Changed::World);
         assert_eq!(names.changed(&names.fences(space, b"x"), "w"), Changed::Nothing);

@@ -9,6 +9,7 @@ use larder::remote::{
 
 use super::answers::{self, accepted, remote_error};
 use super::joined::{End, Joined};
+use super::ranges::RangeKeys;
 use super::replicas::ReplicasHandle;
 use super::scripts;
 use super::session::{Directory, TierState};
@@ -17,6 +18,7 @@ use crate::connection::link::Connection;
 use crate::connection::request::{Answered, Request, Script};
 use crate::error::Error;
 use crate::protocol::command::Command;
+use crate::random;
 
 /// Maximum number of cache keys per script. With per-key tracking, Redis 7.0 records all keys of a script at
 /// each read within the script, so the time grows with the square of their number. One script with 512 keys
@@ -38,6 +40,8 @@ pub struct RedisTier {
 #[derive(Debug)]
 pub(super) struct SlotKeys {
     keys: [Vec<u8>; 3],
+    /// The keys of the range that the slot belongs to, if its keyspace has ranges.
+    range: Option<RangeKeys>,
     pub(super) is_plain: bool,
 }
 
@@ -48,6 +52,13 @@ impl SlotKeys {
         self.keys.iter().take(count).fold(Command::tail().number(count), Command::arg)
     }
 
+    /// Like [`keys`](Self::keys), for a script that returns a record. The signal of the range follows these
+    /// keys.
+    pub(super) fn keys_to_read(&self, count: usize) -> Command {
+        let keys = self.keys.iter().take(count).chain(self.range.iter().map(|range| &range.signal));
+        keys.fold(Command::tail().number(count + usize::from(self.range.is_some())), Command::arg)
+    }
+
     /// Begins the command of a script with one pair of keys: the slot and its generation. For a plain slot,
     /// both are the slot.
     pub(super) fn pair(&self) -> Command {
@@ -56,10 +67,37 @@ impl SlotKeys {
         command
     }
 
-    pub(super) fn push_pair(&self, command: &mut Command) {
+    fn push_pair(&self, command: &mut Command) {
         let [slot, generation, _] = &self.keys;
         command.push(slot);
         command.push(if self.is_plain { slot } else { generation });
+    }
+
+    /// Adds the slot, the generation of its keyspace, and that of its range, which is empty without a range.
+    pub(super) fn push_names(&self, command: &mut Command) {
+        self.push_pair(command);
+        command.push(self.range_generation());
+    }
+
+    /// Ends the command of a script with the generation of the range, if there is a range.
+    pub(super) fn with_range(&self, command: Command) -> Command {
+        match &self.range {
+            Some(range) => command.arg(&range.generation),
+            None => command,
+        }
+    }
+
+    fn range_generation(&self) -> &[u8] {
+        self.range.as_ref().map_or(&[], |range| &range.generation)
+    }
+
+    pub(super) const fn has_range(&self) -> bool {
+        self.range.is_some()
+    }
+
+    /// Returns random bytes for the generations that are missing.
+    pub(super) fn new_generation(&self) -> Vec<u8> {
+        new_generation(self.has_range())
     }
 
     /// Returns the command that writes to a plain slot.
@@ -73,6 +111,15 @@ impl SlotKeys {
     pub(super) fn keys_of_set(&self, condition: &SetCondition, others: usize) -> Command {
         self.keys(if matches!(condition, SetCondition::UnchangedUnfenced(_)) { 3 } else { others })
     }
+}
+
+/// Returns random bytes for a generation of a keyspace, and for one of a range.
+pub(super) fn new_generation(has_range: bool) -> Vec<u8> {
+    let mut bytes = random::bytes::<{ 2 * scripts::GENERATION_LEN }>().to_vec();
+    if !has_range {
+        bytes.truncate(scripts::GENERATION_LEN);
+    }
+    bytes
 }
 
 /// Returns whole milliseconds, at least one, because the server refuses zero.
@@ -129,7 +176,11 @@ impl Directory {
         let (space, rest) = self.names.space(key).ok_or(Error::Garbled("the number of a keyspace"))?;
         let (slot, fences) = (self.names.slot(space, rest)?, self.names.fences(space, rest));
         let keys = [slot, self.names.generation(space, world), fences];
-        Ok(SlotKeys { keys, is_plain: space.is_plain })
+        let range = self.names.range_of(space, rest);
+        if range.is_none() && space.ranges.is_some() {
+            return Err(Error::InvalidKey("a key without the parts of its range".to_owned()));
+        }
+        Ok(SlotKeys { keys, range, is_plain: space.is_plain })
     }
 
     /// Returns the name of the data for a removal. If the current name is unknown, returns the last one. A
@@ -251,13 +302,36 @@ impl RedisTier {
     }
 }
 
-/// Begins the command of a script with pairs of slots and generations.
+/// Returns the command of a script with pairs of slots and generations. If one of the slots belongs to a
+/// range, the arguments are the generations of the ranges.
 pub(super) fn pairs(places: &[SlotKeys]) -> Command {
     let mut command = Command::tail().number(places.len() * 2);
     for place in places {
         place.push_pair(&mut command);
     }
-    command
+    with_ranges(command, places)
+}
+
+/// Like [`pairs`], for a script that returns records. If one of the slots belongs to a range, each pair is
+/// followed by the signal of its range, or by the slot once more.
+fn to_read(places: &[SlotKeys]) -> Command {
+    if !places.iter().any(SlotKeys::has_range) {
+        return pairs(places);
+    }
+    let mut command = Command::tail().number(places.len() * 3);
+    for place in places {
+        place.push_pair(&mut command);
+        let [slot, ..] = &place.keys;
+        command.push(place.range.as_ref().map_or(slot, |range| &range.signal));
+    }
+    with_ranges(command, places)
+}
+
+fn with_ranges(command: Command, places: &[SlotKeys]) -> Command {
+    if !places.iter().any(SlotKeys::has_range) {
+        return command;
+    }
+    places.iter().map(SlotKeys::range_generation).fold(command, Command::arg)
 }
 
 /// A lookup of several keys. If the server replies to only a part of them, the rest is requested again.
@@ -274,7 +348,7 @@ impl<F: FnOnce(Result<Vec<Option<RemoteRecord>>, Error>) + Send + 'static> Looku
         if rest.is_empty() {
             return (self.done)(Ok(self.found));
         }
-        let (command, connection) = (pairs(rest), self.connection.clone());
+        let (command, connection) = (to_read(rest), self.connection.clone());
         let plain: Vec<_> = rest.iter().map(|place| place.is_plain).collect();
         connection.submit(Request::script(&scripts::GET_MANY, command, move |answer| {
             match accepted(answer).and_then(|answered| answers::lookups(answered, &plain)) {

@@ -70,55 +70,13 @@ const MAX_SLOT: usize = 80 << 20;
 #[cfg(test)]
 const MAX_ANSWER: usize = 8 << 20;
 
-/// Prepends two functions to a script: `head(v)` returns the length of the header in front of a record, or
-/// false if `v` is no record. `now()` returns the time in ms.
-macro_rules! heading {
-    ($script:literal) => {
-        concat!(
-            "local function head(v)
-  local kind = v:byte(1)
-  return kind == 1 and 9 or kind == 3 and #v > 24 and 25
-end
-local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-",
-            $script
-        )
-    };
-}
-
-/// Does the same as `heading`, and prepends two more functions: `number(v, i)` returns the number in the
-/// bytes `i` to `i + 7`. `grace(v)` returns how long a record is kept after its expiry. Bytes 33 to 40 of a
-/// record are its expiry, and bytes 41 to 48 are the end of its grace. The caller checks that `v` has these
-/// bytes.
-macro_rules! reading {
-    ($script:literal) => {
-        concat!(
-            heading!(
-                "local function number(v, i)
-  local n = 0
-  for j = i, i + 7 do n = n * 256 + v:byte(j) end
-  return n
-end
-local function grace(v)
-  local h, n = head(v), 0
-  for i = h + 33, h + 40 do n = n * 256 + v:byte(i + 8) - v:byte(i) end
-  return n
-end
-"
-            ),
-            $script
-        )
-    };
-}
-
+#[macro_use]
+mod headings;
 #[macro_use]
 mod removals;
 pub(super) mod commits;
 pub(super) use commits::{COMMIT, WATCH};
-pub(super) use removals::{END_GENERATION, REMOVE, WALK};
+pub(super) use removals::{END_GENERATION, END_RANGE, REMOVE, WALK};
 
 /// Returns the record of a slot and its remaining time, or false. For a record whose life its uses extend,
 /// also returns the current time of the server.
@@ -127,7 +85,8 @@ pub(super) static GET: Script = Script::new(heading!(
 if type(len) ~= 'number' or len > 83886080 then return false end
 local v = redis.pcall('GET', KEYS[1])
 local h = type(v) == 'string' and head(v)
-if not h or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return false end
+if not h or v:sub(2, 9) ~= current(KEYS[2], ARGV[1]) then return false end
+if ARGV[1] then redis.call('EXISTS', KEYS[3]) end
 return {v, redis.call('PTTL', KEYS[1]), h == 25 and now() or nil}"
 ));
 
@@ -135,9 +94,10 @@ return {v, redis.call('PTTL', KEYS[1]), h == 25 and now() or nil}"
 /// The result ends before the slot that would make it too large, but always includes the first slot. The
 /// caller then requests the rest.
 pub(super) static GET_MANY: Script = Script::new(heading!(
-    "local found, generations, sum = {}, {}, 0
-for i = 1, #KEYS, 2 do
-  local slot, of = KEYS[i], KEYS[i + 1]
+    "local found, generations, sum, step = {}, {}, 0, #ARGV > 0 and 3 or 2
+for i = 1, #KEYS, step do
+  local slot, of, range = KEYS[i], KEYS[i + 1], ARGV[(i + 2) / 3]
+  if range == '' then range = nil end
   local len = redis.pcall('STRLEN', slot)
   local v = false
   if type(len) == 'number' and len <= 83886080 then
@@ -147,8 +107,11 @@ for i = 1, #KEYS, 2 do
   end
   local h = v and slot ~= of and head(v)
   if v and slot ~= of then
-    if generations[of] == nil then generations[of] = redis.call('GET', of) end
-    if not h or v:sub(2, 9) ~= generations[of] then v = false end
+    local g = generations[range or of]
+    if g == nil then g = current(of, range) end
+    generations[range or of] = g
+    if not h or v:sub(2, 9) ~= g then v = false
+    elseif range then redis.call('EXISTS', KEYS[i + 2]) end
   end
   found[#found + 1] = v and {v, redis.call('PTTL', slot), h == 25 and now() or nil} or false
 end
@@ -159,20 +122,20 @@ return found"
 /// kind of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data, as `GET` returns it. A lease
 /// marker without an expiry counts as empty. Another program has removed its expiry, so it would bar all
 /// loads forever.
-pub(super) static LEASE_OR_GET: Script = Script::new(heading!(
-    "local g = redis.call('GET', KEYS[2])
+pub(super) static LEASE_OR_GET: Script = Script::new(concat!(
+    heading!(""),
+    storing!(),
+    "local g = current(KEYS[2], ARGV[4])
 local len = redis.pcall('STRLEN', KEYS[1])
 local v = type(len) == 'number' and len <= 83886080 and redis.pcall('GET', KEYS[1])
 if type(v) == 'string' and g and v:sub(2, 9) == g then
   local h, left = head(v), redis.call('PTTL', KEYS[1])
+  if h and ARGV[4] then redis.call('EXISTS', KEYS[4]) end
   if h then return {1, v, left, h == 25 and now() or nil} end
   if v:byte(1) == 2 and left >= 0 then return {2, left} end
 end
 if redis.call('ZCOUNT', KEYS[3], now(), '+inf') > 0 then return {3} end
-if not g then
-  g = ARGV[1]
-  redis.call('SET', KEYS[2], g)
-end
+if not g then g = anew(KEYS[2], ARGV[4], ARGV[1]) end
 redis.call('SET', KEYS[1], '\\2' .. g .. ARGV[2], 'PX', ARGV[3])
 return {4, g}"
 ));
@@ -180,23 +143,26 @@ return {4, g}"
 /// Arguments: the lease marker, the record with its header, the time to live in ms or 0. For a record whose
 /// life its uses extend, also the longest life in ms, or 0 for no limit. The script compares the
 /// generation, so that no lease is valid after its keyspace was removed.
-pub(super) static FILL: Script = Script::new(heading!(
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
+pub(super) static FILL: Script = Script::new(concat!(
+    heading!(""),
+    storing!(),
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[5]) ~= ARGV[1]:sub(2, 9) then return 0 end
 local record = ARGV[2]
-if ARGV[4] then
+if (ARGV[4] or '') ~= '' then
   local t = now()
   local times = struct.pack('>I8I8', t, ARGV[4] == '0' and 0 or t + ARGV[4])
   record = '\\3' .. record:sub(2, 9) .. times .. record:sub(10)
 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], record) else redis.call('SET', KEYS[1], record, 'PX', ARGV[3]) end
+outlive(ARGV[5], ARGV[3])
 return 1"
 ));
 
 /// Arguments: the lease marker, the duration of the lease in ms.
-pub(super) static RENEW: Script = Script::new(
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or redis.call('GET', KEYS[2]) ~= ARGV[1]:sub(2, 9) then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])",
-);
+pub(super) static RENEW: Script = Script::new(heading!(
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[3]) ~= ARGV[1]:sub(2, 9) then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
+));
 
 /// Argument: a lease marker. Removes the marker if the slot contains it. Returns whether it was removed.
 pub(super) static RELEASE: Script = Script::new(
@@ -209,9 +175,11 @@ return redis.call('UNLINK', KEYS[1])",
 /// stores nothing), and the expected record. Only a script with the condition `unfenced` has the key of the
 /// fences. For a record whose life its uses extend, also the longest life in ms, or 0 for no limit, or
 /// `keep`; and the part of the time to live that is its grace.
-pub(super) static SET: Script = Script::new(reading!(
+pub(super) static SET: Script = Script::new(concat!(
+    reading!(""),
+    storing!(),
     "if ARGV[4] == 'unfenced' and redis.call('ZCOUNT', KEYS[3], now(), '+inf') > 0 then return 0 end
-local g = redis.call('GET', KEYS[2])
+local g = current(KEYS[2], ARGV[8])
 local keeps, v = ARGV[3] == 'keep' or ARGV[6] == 'keep', false
 if ARGV[4] ~= 'always' or keeps then
   v = redis.pcall('GET', KEYS[1])
@@ -223,7 +191,7 @@ if ARGV[4] ~= 'always' or keeps then
 end
 local header, life = '\\1', ARGV[3]
 local times = ''
-if ARGV[6] then
+if (ARGV[6] or '') ~= '' then
   local t, limit = now(), tonumber(ARGV[6])
   if not limit then
     local left = redis.call('PTTL', KEYS[1])
@@ -234,14 +202,12 @@ if ARGV[6] then
   if limit > 0 then life = math.max(1, math.min(life, limit - t + ARGV[7])) end
   header, times = '\\3', struct.pack('>I8I8', t, limit)
 end
-if not g then
-  g = ARGV[1]
-  redis.call('SET', KEYS[2], g)
-end
+if not g then g = anew(KEYS[2], ARGV[8], ARGV[1]) end
 local record = header .. g .. times .. ARGV[2]
 if life == 'keep' then redis.call('SET', KEYS[1], record, 'KEEPTTL')
 elseif life == '0' then redis.call('SET', KEYS[1], record)
 else redis.call('SET', KEYS[1], record, 'PX', life) end
+if life ~= 'keep' then outlive(ARGV[8], life) end
 return 1"
 ));
 
@@ -275,7 +241,7 @@ return 1",
 
 /// Argument: the record without its header.
 pub(super) static REMOVE_UNCHANGED: Script = Script::new(heading!(
-    "local g, v = redis.call('GET', KEYS[2]), redis.pcall('GET', KEYS[1])
+    "local g, v = current(KEYS[2], ARGV[2]), redis.pcall('GET', KEYS[1])
 local h = g and type(v) == 'string' and v:sub(2, 9) == g and head(v)
 if not h or v:sub(h + 1) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])"
@@ -284,22 +250,28 @@ return redis.call('UNLINK', KEYS[1])"
 /// Extends the life of a record for a use. Arguments: the mark of the record, and two times in ms: the
 /// remaining life must be shorter than the first, and the second is the new life. Bytes 21 to 24 of the
 /// record are its mark. Returns whether the life was extended.
-pub(super) static EXTEND: Script = Script::new(reading!(
+pub(super) static EXTEND: Script = Script::new(concat!(
+    reading!(""),
+    storing!(),
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 72)
 if type(v) ~= 'string' or #v < 73 or head(v) ~= 25 or v:sub(46, 49) ~= ARGV[1] then return 0 end
-if v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
+if v:sub(2, 9) ~= current(KEYS[2], ARGV[4]) then return 0 end
 local kept, limit = grace(v), number(v, 18)
 local left, life = redis.call('PTTL', KEYS[1]) - kept, tonumber(ARGV[3])
 if left <= 0 or left >= tonumber(ARGV[2]) then return 0 end
 if limit > 0 then life = math.min(life, limit - now()) end
 if life <= left then return 0 end
+outlive(ARGV[4], life + kept)
 return redis.call('PEXPIRE', KEYS[1], life + kept)"
 ));
 
 /// Argument: the time to live in ms, 0 for no expiry, or `keep`.
-pub(super) static EXPIRE: Script = Script::new(heading!(
+pub(super) static EXPIRE: Script = Script::new(concat!(
+    heading!(""),
+    storing!(),
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 24)
-if type(v) ~= 'string' or not head(v) or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return 0 end
+if type(v) ~= 'string' or not head(v) or v:sub(2, 9) ~= current(KEYS[2], ARGV[2]) then return 0 end
+if ARGV[1] ~= 'keep' then outlive(ARGV[2], ARGV[1]) end
 if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) elseif ARGV[1] ~= 'keep' then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return 1"
 ));
@@ -307,7 +279,7 @@ return 1"
 /// Returns the remaining time of a record in ms, -1 if the record has no expiry, or -2 if there is no record.
 pub(super) static TTL: Script = Script::new(heading!(
     "local v = redis.pcall('GETRANGE', KEYS[1], 0, 24)
-if type(v) ~= 'string' or not head(v) or v:sub(2, 9) ~= redis.call('GET', KEYS[2]) then return -2 end
+if type(v) ~= 'string' or not head(v) or v:sub(2, 9) ~= current(KEYS[2], ARGV[1]) then return -2 end
 return redis.call('PTTL', KEYS[1])"
 ));
 
@@ -339,7 +311,7 @@ return 1",
 );
 
 /// The scripts that are loaded at the start of a connection.
-pub(super) static ALL: [&Script; 21] = [
+pub(super) static ALL: [&Script; 22] = [
     &GET,
     &GET_MANY,
     &LEASE_OR_GET,
@@ -358,6 +330,7 @@ pub(super) static ALL: [&Script; 21] = [
     &FENCE,
     &UNFENCE,
     &END_GENERATION,
+    &END_RANGE,
     &WALK,
     &COMMIT,
     &WATCH,

@@ -224,11 +224,11 @@ impl Session for TierSession {
         let directory = self.0.directory.read();
         let world = directory.world.clone().unwrap_or_default();
         let mut changed = Vec::with_capacity(keys.len());
-        let (mut keyspaces, mut is_other_world) = (Vec::new(), false);
+        let (mut ranges, mut is_other_world) = (Vec::new(), false);
         for key in keys.iter().filter_map(Reply::as_bytes) {
             match directory.names.changed(key, &world) {
                 Changed::Key(key) => changed.push(key),
-                Changed::Keyspace(number) => keyspaces.push(number),
+                Changed::Range(beginning) => ranges.push(beginning),
                 Changed::World => is_other_world = true,
                 Changed::Nothing => {}
             }
@@ -238,8 +238,8 @@ impl Session for TierSession {
             if !changed.is_empty() {
                 near.invalidate(&changed.iter().map(Vec::as_slice).collect::<Vec<_>>());
             }
-            for number in keyspaces {
-                near.invalidate_range(&number);
+            for beginning in ranges {
+                near.invalidate_range(&beginning);
             }
         }
         if is_other_world {

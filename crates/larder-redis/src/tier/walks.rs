@@ -22,6 +22,8 @@ use parking_lot::Mutex;
 
 use super::answers::{accepted, number, remote_error};
 use super::joined::{End, Joined};
+use super::names::Names;
+use super::ranges::RangeKeys;
 use super::requests::{MAX_KEYS, RedisTier, pairs};
 use super::scripts;
 use super::session::{Directory, TierState};
@@ -52,8 +54,14 @@ struct Removal {
 /// The action that returns all keys of a page.
 const LIST_ANY: &str = "plain";
 
+/// The action that returns the keys with records.
+const LIST: &str = "list";
+
 /// The cursor of a page whose keys are given.
 const THESE: &str = "these";
+
+/// The cursor of a page whose keys are given, each with the generation of its range.
+const RANGED: &str = "ranged";
 
 fn page(generation_key: Option<&[u8]>, cursor: &str, pattern: &[u8], verb: &str, ended: &[u8]) -> Command {
     let command = match generation_key {
@@ -106,9 +114,10 @@ impl Removal {
         verb: &'static str,
         pattern: Vec<u8>,
     ) {
-        let slots = self.slots_of_range(keys);
+        let (cursor_of_slots, slots) = self.slots_of_range(keys);
         if !slots.is_empty() {
-            let these = page(self.generation_key.as_deref(), THESE, &pattern, verb, &self.ended);
+            let key = self.generation_key.as_deref();
+            let these = page(key, cursor_of_slots, &pattern, verb, &self.ended);
             let command = slots.into_iter().fold(these, Command::arg);
             let connection = self.connection.clone();
             return connection.submit(Request::script(
@@ -135,13 +144,10 @@ impl Removal {
         }
     }
 
-    /// Returns those of the listed slots that belong to the range.
-    fn slots_of_range<'a>(&self, keys: &'a [Reply]) -> Vec<&'a [u8]> {
-        let Some((state, prefix)) = &self.only else { return Vec::new() };
-        let directory = state.directory.read();
-        let is_of_range =
-            |slot: &&[u8]| directory.names.key_of_slot(slot).is_some_and(|key| key.starts_with(prefix));
-        keys.iter().filter_map(Reply::as_bytes).filter(is_of_range).collect()
+    /// Returns the cursor and the arguments of a page with those of the listed slots that have the prefix.
+    fn slots_of_range(&self, keys: &[Reply]) -> (&'static str, Vec<Vec<u8>>) {
+        let Some((state, prefix)) = &self.only else { return (THESE, Vec::new()) };
+        given_slots(&state.directory.read().names, keys, prefix)
     }
 
     fn end(&self, result: Result<(), Error>) {
@@ -157,6 +163,23 @@ impl Removal {
             }));
         }
     }
+}
+
+/// Returns the cursor and the arguments of a page with those of the listed slots that have the prefix.
+fn given_slots(names: &Names, keys: &[Reply], prefix: &[u8]) -> (&'static str, Vec<Vec<u8>>) {
+    let has_ranges = names.space(prefix).is_some_and(|(space, _)| space.ranges.is_some());
+    let mut arguments = Vec::new();
+    for slot in keys.iter().filter_map(Reply::as_bytes) {
+        let Some(key) = names.key_of_slot(slot).filter(|key| key.starts_with(prefix)) else { continue };
+        let range = names.space(&key).and_then(|(space, rest)| names.range_of(space, rest));
+        if has_ranges {
+            // A slot without a range has no valid record.
+            arguments.extend([slot.to_vec(), range.map(|range| range.generation).unwrap_or_default()]);
+        } else {
+            arguments.push(slot.to_vec());
+        }
+    }
+    (if has_ranges { RANGED } else { THESE }, arguments)
 }
 
 impl RedisTier {
@@ -192,6 +215,22 @@ impl RedisTier {
         }
     }
 
+    /// Removes the range that consists of all keys with a prefix: step 5. If there is no such range, or if
+    /// the name of the data is not known, returns the sender. A walk then removes the keys.
+    pub(super) fn end_range(&self, prefix: &[u8], sender: Sender<u64>) -> Result<(), Sender<u64>> {
+        let directory = self.state.directory.read();
+        let keys = range_to_end(&directory, prefix);
+        drop(directory);
+        let Some((of, RangeKeys { generation, signal })) = keys else { return Err(sender) };
+        let command = Command::tail().arg("3").arg(of).arg(generation).arg(signal);
+        let end = self.end_of_removal(sender);
+        self.handle.0.submit(Request::script(&scripts::END_RANGE, command, move |answer| {
+            let removed = accepted(answer).and_then(|answered| number(&answered));
+            end(removed.map_err(|error| remote_error(&error)));
+        }));
+        Ok(())
+    }
+
     /// Removes all keys with a prefix.
     pub(super) fn walk_away(&self, prefix: &[u8], sender: Sender<u64>) {
         let directory = self.state.directory.read();
@@ -200,7 +239,8 @@ impl RedisTier {
                 directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
             let pattern = directory.names.pattern(space, rest);
             let generation_key = directory.names.generation(space, world);
-            let only = space.is_spelled().then(|| (self.state.clone(), RemoteKey::from(prefix)));
+            let is_listed = space.is_spelled() || space.ranges.is_some();
+            let only = is_listed.then(|| (self.state.clone(), RemoteKey::from(prefix)));
             Ok((pattern, generation_key, space.is_plain, rest.is_empty(), only))
         });
         drop(directory);
@@ -255,26 +295,69 @@ impl RedisTier {
             let (space, rest) =
                 directory.names.space(prefix).ok_or(Error::Garbled("the number of a keyspace"))?;
             let generation = (!space.is_plain).then(|| directory.names.generation(space, world));
-            let verb = if space.is_plain { "plain" } else { "list" };
             let pattern = directory.names.pattern(space, rest);
-            Ok(page(generation.as_deref(), &cursor.0.to_string(), &pattern, verb, &[]))
+            let verb = if space.is_plain || space.ranges.is_some() { LIST_ANY } else { LIST };
+            let command = page(generation.as_deref(), &cursor.0.to_string(), &pattern, verb, &[]);
+            Ok((command, generation.filter(|_| space.ranges.is_some())))
         });
         drop(directory);
+        let (state, prefix) = (self.state.clone(), prefix.to_vec());
         match command {
             Err(error) => sender.send(Err(remote_error(&error))),
-            Ok(command) => {
-                let state = self.state.clone();
-                let prefix = prefix.to_vec();
-                self.send(&scripts::WALK, command, sender, move |answered| {
-                    keys_of_page(answered, &state, &prefix)
-                });
+            Ok((command, None)) => self.send(&scripts::WALK, command, sender, move |answered| {
+                keys_of_page(answered, &state, &prefix)
+            }),
+            Ok((command, Some(generation_key))) => {
+                let connection = self.handle.0.clone();
+                self.handle.0.submit(Request::script(&scripts::WALK, command, move |answer| match accepted(
+                    answer,
+                )
+                .and_then(read_page)
+                {
+                    Err(error) => sender.send(Err(remote_error(&error))),
+                    Ok((next, _, keys)) => {
+                        let (cursor, slots) = given_slots(&state.directory.read().names, &keys, &prefix);
+                        let these = page(Some(&generation_key), cursor, &[], LIST, &[]);
+                        let command = slots.into_iter().fold(these, Command::arg);
+                        let complete = move |answer| {
+                            let page = accepted(answer)
+                                .and_then(|answered| keys_of_ranged_page(answered, &next, &state, &prefix));
+                            sender.send(page.map_err(|error| remote_error(&error)));
+                        };
+                        connection.submit(Request::script(&scripts::WALK, command, complete));
+                    }
+                }));
             }
         }
     }
 }
 
+/// Returns the generation of the keyspace, and the keys of the range. Without the name of the data, the
+/// generation of the keyspace is not known.
+fn range_to_end(directory: &Directory, prefix: &[u8]) -> Option<(Vec<u8>, RangeKeys)> {
+    let world = directory.world().ok()?;
+    let (space, rest) = directory.names.space(prefix)?;
+    let range = directory.names.range(space, rest)?;
+    Some((directory.names.generation(space, world), range))
+}
+
 fn keys_of_page(answered: Answered, state: &TierState, prefix: &[u8]) -> Result<ScanPage, Error> {
     let (cursor, _, keys) = read_page(answered)?;
+    scan_page(&cursor, &keys, state, prefix)
+}
+
+/// Like [`keys_of_page`], for the second request for a page, which knows the cursor of the first one.
+fn keys_of_ranged_page(
+    answered: Answered,
+    cursor: &str,
+    state: &TierState,
+    prefix: &[u8],
+) -> Result<ScanPage, Error> {
+    let (_, _, keys) = read_page(answered)?;
+    scan_page(cursor, &keys, state, prefix)
+}
+
+fn scan_page(cursor: &str, keys: &[Reply], state: &TierState, prefix: &[u8]) -> Result<ScanPage, Error> {
     let directory = state.directory.read();
     let keys = keys.iter().filter_map(Reply::as_bytes);
     let keys = keys.filter_map(|slot| directory.names.key_of_slot(slot));

@@ -35,25 +35,25 @@ pub(in crate::tier) const COMPARED_LEN: usize = 48;
 /// without its header, and the last two arguments of [`SET`](super::SET), which are empty for a record
 /// whose life its uses do not extend. The removals come first, so that a transaction with a removal also
 /// works when the server's memory is full.
-pub(in crate::tier) static COMMIT: Script = Script::new(counting!(
+pub(in crate::tier) static COMMIT: Script = Script::new(concat!(
+    counting!(""),
+    storing!(),
     "local generations, at = {}, 3
-local function generation(of)
-  if generations[of] == nil then
-    local g = redis.pcall('GET', of)
-    generations[of] = type(g) == 'string' and g
-  end
-  return generations[of]
+local function generation(of, range)
+  local name = range ~= '' and range or of
+  if generations[name] == nil then generations[name] = current(of, range) end
+  return generations[name]
 end
 for _ = 1, tonumber(ARGV[2]) do
-  local slot, of, kind, len, bytes = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 4]
-  at = at + 5
+  local slot, of, range, kind, len, bytes = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]), ARGV[at + 5]
+  at = at + 6
   if kind == 'unknown' then return 0 end
   local found, v = redis.pcall('STRLEN', slot), false
   if type(found) == 'number' and found <= 83886080 then
     if slot == of then v = redis.call('GET', slot)
     else
       v = redis.call('GETRANGE', slot, 0, 72)
-      if v:sub(2, 9) ~= generation(of) then v = false end
+      if v:sub(2, 9) ~= generation(of, range) then v = false end
     end
   end
   if kind == 'watched' or kind == 'watched-live' then
@@ -68,21 +68,20 @@ for _ = 1, tonumber(ARGV[2]) do
   end
   if (kind == 'live' or kind == 'watched-live') and slot ~= of and not is_live(slot, v) then return 0 end
 end
-for i = at, #ARGV, 6 do
-  if ARGV[i + 2] ~= 'remove' and ARGV[i] ~= ARGV[i + 1] then generation(ARGV[i + 1]) end
+for i = at, #ARGV, 7 do
+  if ARGV[i + 3] ~= 'remove' and ARGV[i] ~= ARGV[i + 1] then generation(ARGV[i + 1], ARGV[i + 2]) end
 end
-for i = at, #ARGV, 6 do
-  if ARGV[i + 2] == 'remove' then redis.call('UNLINK', ARGV[i]) end
+for i = at, #ARGV, 7 do
+  if ARGV[i + 3] == 'remove' then redis.call('UNLINK', ARGV[i]) end
 end
-for i = at, #ARGV, 6 do
-  local slot, of, life, record, longest = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+for i = at, #ARGV, 7 do
+  local slot, of, range, life, record, longest = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
   if life ~= 'remove' then
     if slot ~= of then
-      local g = generation(of)
+      local g = generation(of, range)
       if not g then
-        g = ARGV[1]
-        generations[of] = g
-        redis.call('SET', of, g)
+        g = anew(of, range, ARGV[1])
+        generations[range ~= '' and range or of] = g
       end
       local header, times = '\\1', ''
       if longest ~= '' then
@@ -94,7 +93,7 @@ for i = at, #ARGV, 6 do
           elseif left < 0 then limit = 0
           else limit = t + left - (#v > 56 and grace(v) or 0) end
         elseif limit > 0 then limit = t + limit end
-        if limit > 0 then life = math.max(1, math.min(life, limit - t + ARGV[i + 5])) end
+        if limit > 0 then life = math.max(1, math.min(life, limit - t + ARGV[i + 6])) end
         header, times = '\\3', struct.pack('>I8I8', t, limit)
       end
       record = header .. g .. times .. record
@@ -102,6 +101,7 @@ for i = at, #ARGV, 6 do
     if life == 'keep' then redis.call('SET', slot, record, 'KEEPTTL')
     elseif life == '0' then redis.call('SET', slot, record)
     else redis.call('SET', slot, record, 'PX', life) end
+    if life ~= 'keep' then outlive(range, life) end
   end
 end
 return 1"
@@ -111,8 +111,10 @@ return 1"
 /// slot, the generation. Arguments: a new generation if there is none, a token, the duration of a mark in ms.
 /// An empty slot gets a mark. A mark that is already there is kept at least for this duration. A lease or a
 /// mark without an expiry counts as empty, as in `LEASE_OR_GET`.
-pub(in crate::tier) static WATCH: Script = Script::new(counting!(
-    "local g = redis.call('GET', KEYS[2])
+pub(in crate::tier) static WATCH: Script = Script::new(concat!(
+    counting!(""),
+    storing!(),
+    "local g = current(KEYS[2], ARGV[4])
 local len = redis.pcall('STRLEN', KEYS[1])
 if g and type(len) == 'number' and len <= 83886080 then
   local v = redis.call('GETRANGE', KEYS[1], 0, 72)
@@ -126,10 +128,7 @@ if g and type(len) == 'number' and len <= 83886080 then
     end
   end
 end
-if not g then
-  g = ARGV[1]
-  redis.call('SET', KEYS[2], g)
-end
+if not g then g = anew(KEYS[2], ARGV[4], ARGV[1]) end
 local mark = '\\4' .. g .. ARGV[2]
 redis.call('SET', KEYS[1], mark, 'PX', ARGV[3])
 return {'watched', #mark, mark}"

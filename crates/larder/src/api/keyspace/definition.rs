@@ -1,6 +1,7 @@
 //! The definition of a keyspace, declared once as a constant.
 
 mod limits;
+mod ranges;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -47,6 +48,7 @@ pub struct KeyspaceDefinition<K, V> {
     pub(super) absent_ttl: Option<Duration>,
     max_age: Option<Duration>,
     time_to_idle: Option<Duration>,
+    range_parts: u8,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -70,6 +72,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
             absent_ttl: None,
             max_age: None,
             time_to_idle: None,
+            range_parts: 0,
             types: PhantomData,
         }
     }
@@ -344,12 +347,6 @@ impl<K, V> KeyspaceDefinition<K, V> {
             Some(grace) => grace,
             None => Duration::ZERO,
         }
-    }
-
-    /// Returns the jitter: the maximum percentage by which a TTL is shortened.
-    #[must_use]
-    pub const fn jitter_percent(&self) -> u8 {
-        self.jitter
     }
 
     pub(super) fn cool_down_length(&self) -> Option<Duration> {

@@ -119,11 +119,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         definition.validate()?;
         Self::refuse_for_remote(shared, &definition)?;
         let format = definition.value_format();
+        // `shape` may run user code, so it is called before this thread's turn to open keyspaces begins.
+        let shape = K::shape();
+        definition.check_range_parts(&shape)?;
         let request = KeyspaceRequest {
             name: definition.name(),
             kind: KeyspaceType::new::<K, V>(definition.schema_version(), format, definition.is_memory_only()),
-            // `shape` may run user code, so it is called before this thread's turn to open keyspaces begins.
-            shape: K::shape(),
+            shape,
+            range_parts: definition.parts_of_ranges(),
             codec: ErasedCodec::of::<V>(format),
             schema: definition.schema_name(),
             #[cfg(feature = "untyped")]

@@ -35,6 +35,7 @@ pub(crate) struct KeyspaceRequest {
     pub(crate) name: &'static str,
     pub(crate) kind: KeyspaceType,
     pub(crate) shape: String,
+    pub(crate) range_parts: u8,
     pub(crate) codec: ErasedCodec,
     pub(crate) schema: Option<&'static str>,
     pub(crate) typed_calls: Option<Arc<dyn TypedCalls>>,
@@ -158,6 +159,7 @@ impl KeyspaceRegistry {
                     schema: request.schema.map(str::to_owned),
                     shape: request.shape.clone(),
                     format: request.kind.format,
+                    range_parts: request.range_parts,
                 };
                 let Some(remote) = tiers.remote() else { return Err(Error::Closed) };
                 remote.tier.register(keyspace).map_err(|cause| remote.error("open a keyspace", cause))?;

@@ -132,6 +132,27 @@ impl KeyShape {
         Ok(out.as_slice().to_vec())
     }
 
+    /// Returns the encoding of the first `parts` parts of a tuple key. Returns `None` if the shape is no
+    /// tuple with more parts than that, or if the bytes end before these parts do.
+    ///
+    /// ```
+    /// # #[cfg(feature = "inspect")] {
+    /// # use larder::inspect::KeyShape;
+    /// let shape: KeyShape = "(string, u64)".parse()?;
+    /// assert_eq!(shape.first_parts(b"MTN\0\0\0\0\0\0\0\0\0\x03", 1), Some(b"MTN\0\0".as_slice()));
+    /// assert_eq!(shape.first_parts(b"MTN", 1), None);
+    /// # }
+    /// # Ok::<(), larder::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn first_parts<'a>(&self, bytes: &'a [u8], parts: usize) -> Option<&'a [u8]> {
+        let Self::Tuple(shapes) = self else { return None };
+        let mut reader = KeyReader::new(bytes);
+        let first = shapes.get(..parts).filter(|_| parts < shapes.len())?;
+        first.iter().try_for_each(|shape| shape.read(&mut reader).map(drop)).ok()?;
+        bytes.get(..bytes.len() - reader.rest().len())
+    }
+
     /// Encodes the beginning of keys of this shape. The beginning is the first characters of a text, the
     /// first bytes of bytes or of an array, or the first parts of a tuple, each complete. The beginning of
     /// an option is `None`, or `Some` of a beginning of its key.

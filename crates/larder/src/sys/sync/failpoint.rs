@@ -68,6 +68,18 @@ pub enum Failpoint {
     /// A server watches an empty slot without a mark.
     #[cfg(any(test, feature = "test-util"))]
     WatchWithoutMark,
+    /// The generation of a range is read by a request of its own when a load ends, and not with its lease.
+    #[cfg(any(test, feature = "test-util"))]
+    RangeReadLate,
+    /// A server does not compare the generation of a lease with that of its range.
+    #[cfg(any(test, feature = "test-util"))]
+    RangeUncheckedAtFill,
+    /// The generation of a range is a counter.
+    #[cfg(any(test, feature = "test-util"))]
+    RangeCounter,
+    /// The push of a removed range is ignored.
+    #[cfg(any(test, feature = "test-util"))]
+    RangePushIgnored,
     /// A fence does not prevent the lease of a refresh.
     RefreshIgnoresFence,
     /// A caller waits for a queued load instead of taking it over.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::server::{ServerState, SlotName};
+use super::server::ServerState;
+use super::stored::SlotName;
 use crate::remote::tier::{CommitChange, CommitCondition, WatchToken};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
@@ -74,6 +75,7 @@ impl ServerState {
             self.last_token += 1;
             let mark = Some((self.last_token, until));
             self.slot(name, now).mark = mark;
+            self.stamp(name);
             changed.push(name.clone());
         }
         let slot = self.slot(name, now);

@@ -7,6 +7,8 @@
 
 mod commits;
 mod node;
+mod range_changes;
+mod ranges;
 mod requests;
 mod server;
 mod stored;

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::server::{PushTarget, RemoteServer, ServerState, SlotName};
+use super::ranges::{RangeShape, is_range};
+use super::server::{PushTarget, RemoteServer, ServerState};
+use super::stored::SlotName;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
@@ -46,6 +48,8 @@ pub(super) struct NodeState {
     pub(super) keyspaces: HashMap<u32, (String, u32)>,
     /// The numbers of the keyspaces in the raw format.
     pub(super) plain: HashSet<u32>,
+    /// The ranges of the keyspaces that have some.
+    pub(super) ranges: HashMap<(String, u32), RangeShape>,
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
     pub(super) before_set: Option<Box<dyn FnOnce() + Send>>,
     pub(super) after_release: Option<Box<dyn FnOnce() + Send>>,
@@ -233,6 +237,11 @@ impl RemoteNode {
         Some([&number.to_be_bytes(), encoded.as_slice()].concat())
     }
 
+    fn is_range(&self, (name, version, encoded): &SlotName) -> bool {
+        let state = self.state.lock();
+        state.ranges.get(&(name.clone(), *version)).is_some_and(|shape| is_range(shape, encoded))
+    }
+
     fn queue(&self, item: StreamItem) {
         let mut state = self.state.lock();
         if !state.is_lost {
@@ -265,9 +274,14 @@ impl RemoteNode {
         match item {
             StreamItem::Answer(send) => send(),
             StreamItem::Push(names) => {
-                let keys: Vec<_> = names.iter().filter_map(|name| self.key(name)).collect();
+                let (ranges, keys): (Vec<_>, Vec<_>) = names.iter().partition(|name| self.is_range(name));
+                let keys: Vec<_> = keys.into_iter().filter_map(|name| self.key(name)).collect();
                 if let Some(near) = self.near() {
                     near.invalidate(&keys.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                    let ranges = ranges.into_iter().filter_map(|name| self.key(name));
+                    for range in ranges.filter(|_| !failpoint_is_set(Failpoint::RangePushIgnored)) {
+                        near.invalidate_range(&range);
+                    }
                 }
             }
             StreamItem::PushOfAll => {

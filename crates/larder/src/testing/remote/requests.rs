@@ -4,7 +4,8 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::node::RemoteNode;
-use super::server::SlotName;
+use super::ranges::range_shape;
+use super::stored::SlotName;
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::codec::format::Format;
 use crate::format::keyspace_id::KeyspaceId;
@@ -15,6 +16,7 @@ use crate::remote::tier::{
     RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity, WatchToken,
 };
 use crate::sys::sync::Ordering;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Remaining;
 
 /// Number of keys in one page of a walk.
@@ -38,9 +40,16 @@ impl RemoteTier for RemoteNode {
             // The server's lock is taken before the node's lock, because a push takes them in this order.
             self.server.state.lock().plain.insert((keyspace.name.clone(), keyspace.version));
         }
+        let ranges = range_shape(&keyspace).filter(|_| keyspace.format != Format::Raw);
+        if let Some(shape) = ranges.clone() {
+            self.server.state.lock().ranges.register(&keyspace.name, keyspace.version, shape);
+        }
         let mut state = self.state.lock();
         if keyspace.format == Format::Raw {
             state.plain.insert(keyspace.number);
+        }
+        if let Some(shape) = ranges {
+            state.ranges.insert((keyspace.name.clone(), keyspace.version), shape);
         }
         state.keyspaces.insert(keyspace.number, (keyspace.name, keyspace.version));
         Ok(())
@@ -105,6 +114,10 @@ impl RemoteTier for RemoteNode {
             run();
         }
         let (name, generation, is_plain) = (self.name_of(&key), self.generation(), self.is_plain(&key));
+        if failpoint_is_set(Failpoint::RangeReadLate) {
+            let (name, (late, _)) = (name.clone(), crate::remote::reply::reply());
+            self.ask(late, move |server, _, _| server.stamp(&name));
+        }
         self.ask(reply, move |server, now, changed| {
             if is_plain {
                 let is_stored = server.set(&name, (record, life, SetCondition::Absent), now, changed);
@@ -186,6 +199,9 @@ impl RemoteTier for RemoteNode {
     fn remove_range(&self, prefix: RemoteKey, reply: RemoteReply<u64>) {
         let range = self.name_of(&prefix);
         self.ask(reply, move |server, now, changed| {
+            if server.end_range(&range, changed) {
+                return 0;
+            }
             server.remove_range(|name| is_in(name, &range), now, changed)
         });
     }

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::stored::ServerRecord;
+use super::ranges::ServerRanges;
+use super::stored::{ServerRecord, SlotName};
 use crate::remote::tier::{FillReply, LeaseReply, LeaseToken, Life, RecordUse, SetCondition};
 use crate::sys::clock::Clock;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Mutex};
-
-/// The name of a slot: the keyspace's name and version, and the encoded key. It is the same on every node.
-pub(super) type SlotName = (String, u32, Vec<u8>);
 
 /// A node, as the server sees it.
 pub(super) trait PushTarget: std::fmt::Debug + Send + Sync {
@@ -32,7 +30,8 @@ pub struct RemoteServer {
 
 #[derive(Debug, Default)]
 pub(super) struct ServerState {
-    slots: BTreeMap<SlotName, ServerSlot>,
+    pub(super) slots: BTreeMap<SlotName, ServerSlot>,
+    pub(super) ranges: ServerRanges,
     pub(super) last_token: u64,
     nodes: Vec<Weak<dyn PushTarget>>,
     requests: u64,
@@ -49,6 +48,8 @@ pub(super) struct ServerSlot {
     pub(super) lease: Option<(u64, Duration)>,
     /// The token of a watch mark, and the time at which the mark ends.
     pub(super) mark: Option<(u64, Duration)>,
+    /// The generation that the range of the slot had when its content was stored.
+    pub(super) generation: Option<u64>,
     fences: Vec<(u128, Duration)>,
 }
 
@@ -139,9 +140,15 @@ impl ServerState {
     }
 
     /// Returns the slot of a name, after removing an expired record, an expired lease, an expired mark and
-    /// expired fences from it.
+    /// expired fences from it, and content of another generation than that of its range.
     pub(super) fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
         let slot = self.slots.entry(name.clone()).or_default();
+        if self.ranges.is_void(name, slot.generation) {
+            (slot.record, slot.mark) = (None, None);
+            if !failpoint_is_set(Failpoint::RangeUncheckedAtFill) {
+                slot.lease = None;
+            }
+        }
         slot.record.take_if(|record| record.has_ended(now));
         slot.lease.take_if(|(_, until)| *until <= now);
         slot.mark.take_if(|(_, until)| *until <= now);
@@ -175,6 +182,7 @@ impl ServerState {
         }
         (slot.lease, slot.mark) = (Some((token, now + length)), None);
         self.last_token = token;
+        self.stamp(name);
         changed.push(name.clone());
         Err(LeaseReply::Leased(LeaseToken(Box::new(token.to_be_bytes()))))
     }
@@ -210,6 +218,7 @@ impl ServerState {
         let slot = self.slot(name, now);
         slot.record = Some(ServerRecord::new(record, life, slot.record.as_ref(), now));
         (slot.lease, slot.mark) = (None, None);
+        self.stamp(name);
         changed.push(name.clone());
     }
 
@@ -331,7 +340,10 @@ impl ServerState {
     }
 
     pub(super) fn names(&self, covers: impl Fn(&SlotName) -> bool) -> Vec<SlotName> {
-        let live = self.slots.iter().filter(|(name, slot)| slot.record.is_some() && covers(name));
+        let is_live = |name: &SlotName, slot: &ServerSlot| {
+            slot.record.is_some() && !self.ranges.is_void(name, slot.generation)
+        };
+        let live = self.slots.iter().filter(|(name, slot)| is_live(name, slot) && covers(name));
         live.map(|(name, _)| name.clone()).collect()
     }
 

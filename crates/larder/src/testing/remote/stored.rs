@@ -8,6 +8,9 @@ use crate::remote::tier::{HardLimit, IdleLife, Life, RecordTimes, RecordUse, Rem
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Remaining;
 
+/// The name of a slot: the keyspace's name and version, and the encoded key. It is the same on every node.
+pub(super) type SlotName = (String, u32, Vec<u8>);
+
 /// The bytes of a record that identify it: the [mark](RecordUse::mark).
 const MARK: std::ops::Range<usize> = 20..24;
 

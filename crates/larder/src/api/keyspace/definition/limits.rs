@@ -112,4 +112,10 @@ impl<K, V> KeyspaceDefinition<K, V> {
     pub const fn idle_limit(&self) -> Option<Duration> {
         self.time_to_idle
     }
+
+    /// Returns the jitter: the maximum percentage by which a TTL is shortened.
+    #[must_use]
+    pub const fn jitter_percent(&self) -> u8 {
+        self.jitter
+    }
 }

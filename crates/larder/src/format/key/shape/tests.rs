@@ -89,3 +89,18 @@ fn what_does_not_fit_a_shape_is_refused() {
         assert!(unknown.parse::<KeyShape>().is_err(), "{unknown:.20}");
     }
 }
+
+#[test]
+fn the_first_parts_of_a_key_are_found_by_its_shape() {
+    let shape: KeyShape = "(string, u16, option<string>)".parse().unwrap();
+    let text = || KeyValue::Text("a\0b".to_owned());
+    let key = KeyValue::Tuple(vec![text(), KeyValue::Unsigned(7), KeyValue::Option(None)]);
+    let bytes = shape.encode(&key).unwrap();
+    assert_eq!(bytes, b"a\0\xFFb\0\0\0\x07\0");
+    for (parts, len) in [(0, Some(0)), (1, Some(6)), (2, Some(8)), (3, None), (4, None)] {
+        assert_eq!(shape.first_parts(&bytes, parts), len.map(|len| &bytes[..len]), "{parts}");
+    }
+    assert_eq!(shape.first_parts(&bytes[..8], 2), Some(&bytes[..8]), "a range is the range of itself");
+    assert_eq!(shape.first_parts(&bytes[..7], 2), None);
+    assert_eq!(KeyShape::Text.first_parts(&bytes, 1), None);
+}

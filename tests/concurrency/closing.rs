@@ -132,8 +132,9 @@ fn lookups_on_disk_do_not_hold_the_file_that_is_closed() {
     });
 }
 
-/// Checks a cache that one of its own threads closes. `begin` starts that close. If an application thread
-/// calls `close` meanwhile, that thread can open the file as soon as its call returns.
+/// Checks a cache that is closed by its listener, or by the drop of one of its values. `begin` starts that
+/// close. If an application thread calls `close` meanwhile, that thread can open the file as soon as its
+/// call returns.
 fn closes_itself(place: &SimulatedPlace, cache: &Cache, is_begun: &AtomicBool, begin: impl FnOnce()) {
     begin();
     wait_until("the cache begins to close itself", || is_begun.load(Ordering::SeqCst));

@@ -320,8 +320,8 @@ impl Drop for PanicsOnDrop {
     }
 }
 
-/// Checks that panics of several values that are dropped together do not abort the process. After a panic
-/// during a removal, the keyspace is still usable.
+/// Checks that panics of several values that are dropped together do not abort the process. Unless the cache
+/// is closed, the keyspace is still usable afterwards.
 #[test]
 fn drops_that_panic_leave_the_cache_usable() {
     type LetsGo = fn(&SimulatedPlace, &Cache, &Keyspace<u64, PanicsOnDrop>);

@@ -283,7 +283,7 @@ fn what_is_overwritten_between_two_steps_is_never_written_to() {
 }
 
 /// A file that exceeds its capacity is reopened through its path during a step. The test replaces the file
-/// before that.
+/// at every moment around that.
 #[test]
 fn a_file_that_is_replaced_while_it_is_shortened_is_not_read() {
     let run = |offset: u64| {

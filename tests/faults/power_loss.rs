@@ -1,4 +1,4 @@
-//! Loses power at every write and sync of a workload of cache calls. The workload also creates the file,
+//! Loses power at every change of the disk in a workload of cache calls. The workload also creates the file,
 //! moves a damaged file aside, and reopens the cache. The disk keeps any part of the unsynced changes, and
 //! the remaining content must satisfy the contract.
 

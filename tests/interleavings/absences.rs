@@ -67,7 +67,8 @@ pub(crate) fn an_absence_never_outlives_a_removal() {
     source.check();
 }
 
-/// Runs the contest with an absence that is on disk only. Afterwards the power fails.
+/// Runs the contest with an absence that is on disk only. Then looks up the key in a copy of the disk, as
+/// after a kill.
 pub(crate) fn an_absence_on_disk_never_outlives_a_removal() {
     let ((place, _disk), source) = (Place::on_a_disk(), Source::new());
     let cache = place.open();

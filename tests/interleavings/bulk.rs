@@ -42,7 +42,7 @@ pub(crate) fn overlapping_loads_of_several_keys_end() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// If the loader omits a key, the callers that wait for this key get an absence, and continue.
+/// If the loader omits a key, no caller that waits for this key gets a value, and all callers continue.
 pub(crate) fn an_omitted_key_stalls_no_caller() {
     let cache = Place::new().open();
     let versions = versions(&cache);
@@ -102,7 +102,8 @@ pub(crate) fn a_group_is_committed_as_a_whole() {
     }
 }
 
-/// A group is inserted while the cache is closed. The file has the whole group, or the insert is refused.
+/// A group is inserted while another thread closes the cache. The file has the whole group, or the insert is
+/// refused.
 pub(crate) fn a_group_beside_a_close_is_whole() {
     let place = Place::new();
     let cache = place.open();

@@ -114,8 +114,7 @@ pub(crate) fn a_value_is_taken_once() {
     noted.check(&[(1, 10), (2, 20)]);
 }
 
-/// Many changes run at the same time, so callers lose rounds and then take exclusive turns. A turn may end
-/// early.
+/// Many changes run at the same time, so callers lose rounds and then take exclusive turns.
 pub(crate) fn changes_that_take_turns_end() {
     let noted = Noted::new(Place::new().open());
     let change = |by: u64| {

@@ -9,8 +9,8 @@ use crate::explorer::contest;
 use crate::place::{Place, STALE, TTL};
 use crate::source::Source;
 
-/// Loads the key with a loader that fails, and returns the stale value, if there is one. The cache reads the
-/// stale value only after the loader has failed.
+/// Loads the key with a loader that fails, and judges the stale value that the caller gets, if there is one.
+/// The cache reads the stale value only after the loader has failed.
 fn fail(source: &Source, versions: &Keyspace<u64, u64>) {
     source.look_again("stale", |failed| {
         let loaded = versions.get_or_load(&1, || {

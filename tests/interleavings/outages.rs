@@ -125,7 +125,7 @@ pub(crate) fn a_single_failure_brings_nothing_back() {
     judge(&place, cache, versions, &source, removed);
 }
 
-/// Reads fail. Lookups then miss and report the failure, and the writer reacts to the report.
+/// Reads and syncs fail. Lookups then miss and report the failure, and the writer reacts to the report.
 pub(crate) fn lookups_that_fail_bring_nothing_back() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());

@@ -62,7 +62,7 @@ pub(crate) struct Place {
 }
 
 thread_local! {
-    /// The bytes of a file with the keyspaces of all scenarios. If each schedule made the file itself, it
+    /// The bytes of a file with the keyspaces of most scenarios. If each schedule made the file itself, it
     /// would spend half of its time on the file.
     static BEGINNING: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
     /// A simulated disk with the same file.
@@ -165,9 +165,9 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY).write_buffer(ByteSize::kib(64)))
     }
 
-    /// Opens a cache like [`open_full`](Self::open_full), but values of at least [`LARGE`] are larger than
-    /// the write buffer. Such a value is alone in the buffer, and needs nearly all of memory when it is
-    /// committed.
+    /// Opens a cache with a write buffer of the same size as in [`open_full`](Self::open_full). Values of at
+    /// least [`LARGE`] are larger than this buffer. Such a value is alone in the buffer, and needs nearly
+    /// all of memory when it is committed.
     pub(crate) fn open_with_large(&self) -> Cache {
         let weigh = |weighed: &larder::EntryInfo<'_>| match weighed
             .value

@@ -62,7 +62,7 @@ pub(crate) fn a_refresh_never_outlives_a_removal() {
     contest_with(false, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
 
-/// The loader returns `Unchanged` just before the source changes and the key is removed.
+/// The loader may return `Unchanged` just before the source changes and the key is removed.
 pub(crate) fn an_unchanged_value_never_outlives_a_removal() {
     contest_with(true, |source, versions, _| source.change(|| _ = versions.remove(1).unwrap()));
 }
@@ -80,8 +80,8 @@ pub(crate) fn a_refresh_never_outlives_an_update() {
     });
 }
 
-/// A load that finds the value expired waits for the refresh, or loads the key itself. No lookup returns an
-/// older value than an earlier lookup.
+/// A load that finds the value expired waits for the refresh, or loads the key itself. After the change, no
+/// lookup returns a value from before it.
 pub(crate) fn a_refresh_and_an_expiry_agree() {
     contest_with(false, |source, versions, place| {
         place.time.advance(TTL / 2);

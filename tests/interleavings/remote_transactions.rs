@@ -17,8 +17,8 @@ fn sum(cache: &Cache, versions: &Keyspace<u64, u64>) -> u64 {
     both.iter().flatten().map(|value| **value).sum()
 }
 
-/// Two machines change two keys in opposite order. Each then reads the sum in a transaction, and so does a
-/// third thread.
+/// Two machines change two keys in opposite order. Meanwhile, each machine also reads the sum in a
+/// transaction.
 pub(crate) fn a_transfer_of_two_machines_keeps_the_sum() {
     let machines = Machines::new();
     let [one, other] = machines.versions();

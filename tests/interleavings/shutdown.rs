@@ -107,7 +107,7 @@ pub(crate) fn a_closed_cache_has_nothing() {
     let cache = place.open_tight();
     let versions = versions(&cache);
     versions.insert(&1, 10).unwrap();
-    // Memory holds one entry, so key 1 is on disk only from now on.
+    // Memory holds one clean entry, so one of the two keys is on disk only after the flush.
     versions.insert(&2, 20).unwrap();
     cache.flush().unwrap();
     let inserted = AtomicBool::new(false);

@@ -30,8 +30,9 @@ impl Clock for Ticking {
     }
 }
 
-/// One thread looks up while another thread begins a tick. The entry expires within that tick, after the
-/// upper bound of the previous tick.
+/// Two threads look up the entry in a new tick, and either of them may store the tick and its upper bound.
+/// The entry expires within that tick, after the upper bound of the previous tick. The second thread looks
+/// it up after its expiry.
 pub(crate) fn a_hit_within_a_tick_is_never_late() {
     const SHORT: KeyspaceDefinition<u64, u64> =
         KeyspaceDefinition::new("short").ttl(Duration::from_millis(18)).memory_only();

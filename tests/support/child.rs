@@ -1,4 +1,4 @@
-//! Child processes. A child runs the test binary again, with one task for a cache.
+//! Child processes. A child runs the test binary again, with one task.
 //!
 //! The test `child_process` does nothing unless a parent test has started it. The parent names the task and
 //! its arguments in the environment, and reads the lines that the child prints.
@@ -21,7 +21,8 @@ const FILE: &str = "LARDER_TEST_FILE";
 /// A child that prints nothing for this time is considered hung. No task needs nearly that long, even on a
 /// busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Maximum number of lines that wait for the parent. Beyond this number, the child blocks as on a full pipe.
+/// Maximum number of lines that wait for the parent. Further lines stay in the pipe. When the pipe is full,
+/// the child blocks.
 const LINES_KEPT: usize = 256;
 
 /// A running child. Dropping this value kills the child.

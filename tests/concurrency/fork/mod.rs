@@ -96,7 +96,7 @@ fn a_daemon_holds_the_file_of_the_process_it_was_forked_from_until_it_abandons_i
     let place = Place::new();
     let mut worker = Worker::start("fork daemon", &place.path());
     assert_eq!(worker.line().unwrap(), "orphaned");
-    // The worker's first process has ended, but its parent has not yet waited for it.
+    // The worker's first process ends now. It stays a zombie, because this test has not waited for it.
     assert_orphaned(&place, worker.pid());
     worker.tell("abandon");
     assert_eq!(worker.line().unwrap(), "abandoned");
@@ -122,7 +122,7 @@ fn a_child_forked_in_the_middle_of_commits_gives_the_file_up_for_good() {
         let place = Place::new();
         let mut worker = Worker::start("fork abandon", &place.path());
         let said = worker.line().expect("a child is left");
-        // The process that opened the cache is about to be killed, but its child lives on.
+        // The process that opened the cache was killed, and may still be ending. Its child lives on.
         let opened = Cache::builder().path(place.path()).open_timeout(LOCK_WAIT).open();
         if said == "held" {
             continue;

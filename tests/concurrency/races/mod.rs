@@ -167,8 +167,9 @@ impl Race {
         self.follower.tell(&format!("follow {times}"));
     }
 
-    /// Ends the follower, and returns how many times it opened the file. Fails if the follower saw a buffered
-    /// version before it was committed. A version that the sweeper of `owner` has committed does not count.
+    /// Waits until the follower has followed, and returns how many times it opened the file. Fails if the
+    /// follower saw a buffered version before it was committed. A version that the sweeper of `owner` has
+    /// committed does not count.
     fn end_to_follow(&mut self, owner: usize) -> Result<u64, String> {
         let said = self.follower.line().ok_or("the follower ended by itself")?;
         let mut words = said.split(' ');

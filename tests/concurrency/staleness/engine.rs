@@ -55,7 +55,6 @@ pub(crate) fn work_until_killed(path: &Path, words: &[&str]) {
             // Memory has room for a dozen entries, so entries are often evicted and promoted again.
             .weigher(|_| 5_000)
             .write_buffer(ByteSize::kib(256))
-            // The file has no room for all entries.
             .disk_capacity(ByteSize::mib(1))
             .flush_interval(Duration::from_millis(1 + random.below(30)))
             .sweep_interval(Duration::from_millis(5))

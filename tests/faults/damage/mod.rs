@@ -1,7 +1,7 @@
 //! Tests all kinds of damage to a file, and the answers that the damaged file gives (contract 5).
 //!
-//! Each lookup must return the right value or a miss. Otherwise larder must move the file aside and make a
-//! new one, or refuse a file that it can't recognise. No trial may return a wrong value, panic, or end its
+//! larder may move the file aside and make a new one, or refuse a file that it can't recognise. Otherwise
+//! each lookup must return the right value or a miss. No trial may return a wrong value, panic, or end its
 //! process. Therefore the trials run in child processes. A child runs many trials, and reports each trial
 //! before the trial begins. The kinds of damage include files without a valid beginning: empty, cut to the
 //! header, zeroed, or half made.

@@ -15,8 +15,8 @@ use crate::support::child::say;
 use crate::support::{Key, Place, Random, WRITTEN, Written};
 
 /// The first bytes of every redb file, the name of larder's metadata table, and the position of larder's
-/// mark. A file that has neither the name nor the mark is treated as foreign, unless it contains the
-/// identity that its lock file stores.
+/// mark. A file is treated as foreign if it has neither the mark nor the first bytes together with the name,
+/// unless it contains the identity that its lock file stores.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 const MARKER: &[u8] = b"larder.meta";
 const MARK: std::ops::Range<usize> = 512..552;

@@ -15,7 +15,7 @@ const COUNTERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("counter"
 const THREADS: u64 = 3;
 /// Number of increments per thread between two flushes.
 const STEPS: u64 = 5;
-/// Distance between the keys of two runs.
+/// The keys of a run begin at a multiple of this number.
 const KEYS_OF_A_RUN: u64 = 1 << 32;
 
 fn open(path: &Path) -> (Cache, Keyspace<u64, u64>) {

@@ -78,7 +78,7 @@ pub(crate) fn write_until_killed(path: &Path, words: &[&str]) {
         let interval = if lie == Lie::None { Duration::from_millis(1 + random.below(20)) } else { HOUR };
         let cache = Cache::builder()
             .path(path)
-            // Memory is too small for all keys, so some are read from the disk.
+            // Memory has room for only a few large values, so entries are evicted and read from the disk.
             .memory_capacity(ByteSize::kib(64))
             .flush_interval(interval)
             // Larger removals delete their entries after the call has returned.

@@ -32,8 +32,8 @@ pub struct RemoteNode {
     /// Held while an item of the stream is handled, so that items are handled in order.
     reader: Mutex<()>,
     pub(super) generation: AtomicU64,
-    /// Time until which values in memory are valid, in milliseconds of the server's clock. `u64::MAX` if the
-    /// validity does not depend on PINGs.
+    /// Time until which values in memory are valid, in milliseconds of the server's clock. 0 while the
+    /// connection is lost. `u64::MAX` if the node is connected, and the validity does not depend on PINGs.
     pub(super) valid_until: AtomicU64,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct ServerFaults {
     pub(super) refuses_changes: bool,
 }
 
-/// When a PING is answered, the validity of values in memory is counted from the send time of this PING.
+/// The PING from whose send time the validity of values in memory is counted, when a PING is answered.
 #[derive(Default)]
 enum VouchedPing {
     #[default]

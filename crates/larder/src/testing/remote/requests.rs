@@ -37,7 +37,8 @@ impl RemoteTier for RemoteNode {
             return Err(RemoteError::new(RemoteErrorKind::Unsupported, "the name is refused"));
         }
         if keyspace.format == Format::Raw {
-            // The server's lock is taken before the node's lock, because a push takes them in this order.
+            // The server's lock must not be taken under the node's lock, because a push takes the server's
+            // lock first.
             self.server.state.lock().plain.insert((keyspace.name.clone(), keyspace.version));
         }
         let ranges = range_shape(&keyspace).filter(|_| keyspace.format != Format::Raw);

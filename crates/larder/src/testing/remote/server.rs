@@ -70,7 +70,7 @@ impl RemoteServer {
         self.state.lock().requests
     }
 
-    /// Returns the number of records.
+    /// Returns the number of records. An expired record counts until a request reads or changes its slot.
     #[must_use]
     pub fn records(&self) -> usize {
         self.state.lock().slots.values().filter(|slot| slot.record.is_some()).count()

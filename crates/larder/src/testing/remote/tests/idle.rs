@@ -297,7 +297,8 @@ fn a_refresh_goes_by_the_age_of_a_value_and_a_use_meanwhile_does_not_void_it() {
     }
     two.clock.advance(7 * MINUTE);
     let (using, clock) = (other.clone(), two.clock.clone());
-    // The refresh has read the record. The use extends its life before the new record is set.
+    // This function runs after the refresh has read the record, and before the new record is set. Its use
+    // extends the life of the record.
     let (used, is_used) = std::sync::mpsc::channel();
     two.nodes[0].before_set(move || {
         assert_eq!(using.get(&1).as_deref(), Some(&9), "a near copy, which is not due");
@@ -309,8 +310,8 @@ fn a_refresh_goes_by_the_age_of_a_value_and_a_use_meanwhile_does_not_void_it() {
     // In the simulation, the push of a use arrives at once, and drops the copy that a refresh would begin
     // with.
     until(|| refreshed.get(&1).unwrap().value.is_some() && one.stats().refreshes == 1);
-    // The refresh has begun, and has not ended. Until the use above is over, this thread must not use the
-    // entry. Otherwise a request of this thread would be on its way, and the use above would send none.
+    // The refresh has begun. Until the use above is over, this thread must not use the entry. Otherwise a
+    // request of this thread would be on its way, and the use above would send none.
     assert_eq!(is_used.recv_timeout(20 * SECOND), Ok(Some(LIFE)));
     until(|| other.get(&1).as_deref() == Some(&10));
     assert_eq!(loads.load(Ordering::SeqCst), 1);

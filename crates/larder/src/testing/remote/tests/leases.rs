@@ -75,8 +75,8 @@ fn a_caller_on_another_machine_waits_through_the_renewals() {
     let asked = two.server.requests();
     let waits = std::thread::spawn(move || *other.get_or_load("MTNVTU", || Ok::<_, Error>(200_u64)).unwrap());
     until(|| two.server.requests() > asked);
-    // The waiting caller asks again after each renewal, so such a question may end the second wait early. At
-    // 12 s, the lease that was renewed at 4 s still lasts.
+    // The waiting caller sends a request after each renewal, which may end a wait of this loop early. The
+    // lease that was renewed at 4 s still lasts at 12 s.
     for _ in 0..3 {
         advance_to_a_renewal(&two, 4 * SECOND);
     }

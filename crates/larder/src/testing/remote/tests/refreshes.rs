@@ -91,7 +91,8 @@ fn a_caller_beside_a_refresh_gets_the_live_value_of_the_server() {
     let holds = is_held.clone();
     let refreshed = counting(&one, move |_| {
         holds.store(true, Ordering::SeqCst);
-        // This wait times out only if a caller waits for this refresh.
+        // If a caller wrongly waits for this refresh, this wait times out, so that the test fails and does
+        // not hang.
         _ = held.lock().recv_timeout(3 * SECOND);
         holds.store(false, Ordering::SeqCst);
     });

@@ -146,8 +146,8 @@ fn reads_and_errors_without_changes_are_of_one_moment() {
     }
 }
 
-/// The own machine looks the key up while the transaction is on its way, and the pushes of the server are
-/// late.
+/// The machine of the transaction looks up the key while the request is on its way. The pushes of the server
+/// are late.
 #[test]
 fn the_own_machine_finds_the_changes_when_the_transaction_has_returned() {
     let two = two_nodes();

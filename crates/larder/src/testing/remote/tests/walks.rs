@@ -41,7 +41,7 @@ fn an_entry_that_was_read_ahead_is_not_yielded_after_a_change() {
     one.insert("K4", 400).unwrap();
     two.clock.advance(SECOND);
     let reader = std::thread::spawn(move || walk.next().map(|(_, value)| *value));
-    // The answer is the first thing that the server sends after the push of the change.
+    // The two items are the push of the change and the answer.
     until(|| node.held() == 2);
     node.hold_stream(false);
     assert_eq!(reader.join().unwrap(), Some(400), "the push is late, and memory is not valid");

@@ -45,8 +45,8 @@ pub(crate) fn connect_for_file(socket: &Path, file: &FileInfo) -> Result<Client,
             return Ok(client);
         }
     }
-    // The file does not name its owner, or has no owner at the moment because the disk tier is off. The paths
-    // are compared, because a copy of a file has the same identity.
+    // The file names no live owner, for example because the disk tier is off. The paths are compared, because
+    // a copy of a file has the same identity.
     let client = Client::connect(socket)?;
     let server = client.server();
     if server.file.as_ref().is_some_and(|other| is_same_file(other.as_ref(), &file.path)) {

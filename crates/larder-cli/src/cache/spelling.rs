@@ -187,7 +187,7 @@ pub(crate) enum Speller<'a> {
     Literal,
     /// Without `--keyspace`: keys of a schema's keyspace in the spelling of the schema, other keys in their
     /// literal form. A literal form is quoted, or replaced by hexadecimal digits, if [`choose`] would
-    /// otherwise read it as the spelling of another key.
+    /// otherwise read it as the spelling of a key.
     Spelled(Vec<KeySyntax<'a>>),
 }
 

@@ -19,7 +19,7 @@ use crate::cache::server::ServerUrl;
 use crate::commands::doctor;
 use crate::term::exit::{Exit, Failure, report};
 
-/// Returns `None` if the command uses a file or a process.
+/// Runs a command on its server. Returns `None` if the command uses a file or a process.
 pub(crate) fn run(command: &mut Command) -> Option<ExitCode> {
     let json = asks_for_json(command);
     match ServerUrl::of(command) {

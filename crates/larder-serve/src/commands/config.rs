@@ -21,8 +21,8 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "config" -2 (CONTAINER | ADMIN | NOSCRIPT | LOADING | STALE) NONE config, "A container for server configuration commands.";
 };
 
-/// Maximum length of all patterns of a `CONFIG GET`, in bytes. Other connections of the thread wait while the
-/// patterns are matched.
+/// Maximum total length of the patterns of a `CONFIG GET`, in bytes. Other connections of the thread wait
+/// while the patterns are matched.
 const MAX_PATTERNS: usize = 16 << 10;
 
 /// Runs `CONFIG GET pattern ...`, `CONFIG RESETSTAT` or `CONFIG SET`.
@@ -54,7 +54,8 @@ const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
 /// A parameter that `CONFIG SET` changes: its name, its range, and the new value.
 type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
 
-/// Returns the changes that a `CONFIG SET` requests, or `None` if one of the parameters can't be changed.
+/// Returns the changes that a `CONFIG SET` requests, or `None` if a parameter can't be changed or has no
+/// value.
 fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
     let names = (2..args.len()).step_by(2);
     let changes = names.map(|at| {

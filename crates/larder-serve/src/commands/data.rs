@@ -1,10 +1,10 @@
 //! Runs data commands outside of a transaction.
 //!
 //! - [`value`]: a command that only reads the value of one key.
-//! - [`entry`]: a command that reads and changes the entry of one key, in an atomic change of the cache.
+//! - [`entry`]: a command that reads and may change the entry of one key, in an atomic change of the cache.
 //! - [`values`]: a command that only reads the values of several keys, in one lookup if nothing has to wait.
-//! - [`group`]: a command on several keys, in a transaction of the cache.
-//! - [`mod@removal`]: `DEL` and `UNLINK`. Their removals share a commit with the next removals of the
+//! - [`group`]: any other data command, in a transaction of the cache.
+//! - [`mod@removal`]: `DEL` and `UNLINK`. Their removals can share a commit with the next removals of the
 //!   connection.
 
 use std::collections::HashSet;
@@ -40,7 +40,7 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
     debug_assert!(ran.is_ok() && matches!(entries.change, Change::Keep), "the command only reads");
 }
 
-/// Runs a command that reads and changes the entry of the key in its first argument.
+/// Runs a command that reads and may change the entry of the key in its first argument.
 pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let key = args.get(1);
     let database = match session.database() {
@@ -113,7 +113,7 @@ pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Out
     }
 }
 
-/// Runs a command that reads and changes the entries of several keys at one moment.
+/// Runs a command in a transaction, which reads and changes all of its entries at one moment.
 pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let database = match session.database() {
         Selected::Raw(database) => database.clone(),

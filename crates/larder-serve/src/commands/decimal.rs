@@ -4,9 +4,9 @@
 //! Redis adds 80-bit floating-point numbers of an Intel processor, and prints 17 digits after the decimal
 //! point. So the sum of `10.5` and `0.1` is `10.6` in Redis and here. An 80-bit number has 64 significant
 //! bits, which are 19 decimal digits. Redis rounds each term and each sum to such a number. Here, no digit
-//! before the decimal point is lost: the sum of `1e30` and `1` ends with `1`. The range is that of Redis,
-//! up to 4,933 digits before the decimal point. Redis also reads hexadecimal numbers, and they are an error
-//! here.
+//! before the decimal point is lost: the sum of `1e30` and `1` ends with `1`. The range is about that of
+//! Redis, up to 4,933 digits before the decimal point. Redis also reads hexadecimal numbers, and they are an
+//! error here.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -30,8 +30,8 @@ pub(super) enum Decimal {
     Infinite,
 }
 
-/// A number: digits without zeros at the start, of which the last `scale` are after the decimal point. Zero
-/// has no digits.
+/// A number: its digits, read as a whole number and divided by 10 to the power of `scale`. The digits do not
+/// begin with a zero, and zero has no digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Number {
     is_negative: bool,
@@ -43,7 +43,8 @@ pub(super) struct Number {
 impl Decimal {
     pub(super) const ZERO: Self = Self::Finite(Number { is_negative: false, digits: Vec::new(), scale: 0 });
 
-    /// Parses digits, an optional decimal point, and an optional exponent. Also parses `inf` and `infinity`.
+    /// Parses an optional sign, digits, an optional decimal point, and an optional exponent. Also parses
+    /// `inf` and `infinity`.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         if text.len() > MAX_TEXT {
             return None;
@@ -59,7 +60,8 @@ impl Decimal {
         Number::parse(is_negative, number).map(Self::Finite)
     }
 
-    /// Returns the sum, rounded to 17 digits after the decimal point. Returns `None` if it is too large.
+    /// Returns the sum, rounded to 17 digits after the decimal point. Returns `None` if it is too large, or
+    /// if a term is infinite.
     pub(super) fn add(&self, other: &Self) -> Option<Self> {
         let (Self::Finite(left), Self::Finite(right)) = (self, other) else { return None };
         let sum = left.add(right).round();
@@ -68,7 +70,8 @@ impl Decimal {
 }
 
 impl Number {
-    /// Parses a number without a sign. Returns `None` if it is too large, or too close to zero.
+    /// Parses a number without a sign. Returns `None` if the text is not a number, or if the number is too
+    /// large or too close to zero.
     fn parse(is_negative: bool, text: &[u8]) -> Option<Self> {
         let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
             Some(at) => (text.get(..at)?, exponent(text.get(at + 1..)?)?),
@@ -105,8 +108,9 @@ impl Number {
         signed(self.digits.len()) - signed(self.scale)
     }
 
-    /// Returns the digits with `scale` digits after the decimal point and with `len` digits in total. Both
-    /// numbers must be at least those of this number.
+    /// Returns the digits with `scale` digits after the decimal point, and with zeros before them up to `len`
+    /// digits in total. `scale` must not be less than the scale of this number, and the digits must fit into
+    /// `len`.
     fn padded(&self, scale: usize, len: usize) -> Vec<u8> {
         let behind = scale.saturating_sub(self.scale);
         let mut digits = vec![0; len.saturating_sub(self.digits.len() + behind)];
@@ -118,7 +122,7 @@ impl Number {
     fn add(&self, other: &Self) -> Self {
         let scale = self.scale.max(other.scale);
         let len_of = |number: &Self| number.digits.len() + scale - number.scale;
-        // One more digit, for the carry.
+        // The carry needs one more digit.
         let len = len_of(self).max(len_of(other)) + 1;
         let (mut left, mut right) = (self.padded(scale, len), other.padded(scale, len));
         let mut is_negative = self.is_negative;
@@ -138,7 +142,7 @@ impl Number {
         let Some(dropped) = self.scale.checked_sub(FRACTION).filter(|dropped| *dropped > 0) else {
             return self;
         };
-        // A leading zero, for the carry. If all digits are dropped, it remains.
+        // Adds at least one leading zero, for the carry. If all digits are dropped, one zero remains.
         let zeros = (dropped + 1).saturating_sub(self.digits.len()).max(1);
         self.digits.splice(0..0, std::iter::repeat_n(0, zeros));
         let rest = self.digits.split_off(self.digits.len() - dropped);
@@ -172,7 +176,7 @@ fn exponent(text: &[u8]) -> Option<i64> {
     Some(if is_negative { -exponent } else { exponent })
 }
 
-/// Adds the digits of a number to a longer number, which must have room for the carry.
+/// Adds the digits of a number to the digits of another number, which must have room for the sum.
 fn add_to(digits: &mut [u8], other: &[u8]) {
     let mut carry = 0;
     for (digit, other) in digits.iter_mut().rev().zip(other.iter().rev().chain(std::iter::repeat(&0))) {

@@ -1,4 +1,4 @@
-//! Key patterns for `KEYS`, `SCAN` and `CONFIG GET`: `*`, `?`, `[a-z]`, `[^a]` and `\`.
+//! Patterns for `KEYS`, `SCAN` and `CONFIG GET`: `*`, `?`, `[a-z]`, `[^a]` and `\`.
 //!
 //! A pattern is parsed once, and then matched against many keys. A pattern may be as long as a request, but
 //! the time of a match is bounded:
@@ -6,9 +6,9 @@
 //! - A run of `*` is one `*`, and a class is a set of bytes.
 //! - Each `*` ends a part. The parts are found one after another, each at the first place after the previous
 //!   part. A later place would not match more texts, so no part is searched again.
-//! - A short part is compared at each place. A long part is searched with one bit for each item, so that
-//!   one step advances 64 possible places. So a match takes at most 64 steps for each byte of the text.
-//!   With a part of more than 4,096 items, a match takes one step for each byte and each 64 items.
+//! - A short part is compared at each place. A long part is searched with one bit for each item, so that one
+//!   step advances 64 possible places. So a match takes at most 64 steps for each byte of the text. Only a
+//!   part of more than 4,096 items takes more: one step for each byte and each 64 items.
 
 /// Maximum number of items of a pattern, not counting `*`. A pattern with more items matches no key of raw
 /// bytes, because such a key has up to 4,096 bytes. The literal form of an application's key has less than
@@ -26,7 +26,7 @@ enum Item {
     Class(ByteSet),
 }
 
-/// The items between two `*`.
+/// Items of a pattern that have no `*` between them.
 #[derive(Debug, Clone, Default)]
 struct Part {
     items: Vec<Item>,
@@ -38,7 +38,7 @@ struct Part {
 /// A pattern that was parsed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pattern {
-    /// The items before the first `*`. A matching text begins with them.
+    /// The items before the first `*`, or all items without a `*`. A matching text begins with them.
     first: Part,
     /// The parts between the first `*` and the last one, without empty parts.
     middle: Vec<Part>,
@@ -338,7 +338,8 @@ mod tests {
         assert!(Pattern::read("?*".repeat(MAX_ITEMS + 1).as_bytes()).is_none());
     }
 
-    /// Matches by the definition of a pattern: which prefixes of the text do the items so far match?
+    /// Matches by the definition of a pattern. Notes for each prefix of the text whether the items so far
+    /// match it.
     fn matches_by_definition(mut pattern: &[u8], text: &[u8]) -> bool {
         let mut prefixes: Vec<bool> = (0..=text.len()).map(|len| len == 0).collect();
         while !pattern.is_empty() {

@@ -158,8 +158,8 @@ fn stats(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     write!(text, "keyspace_misses:{}\r\n", since(misses, &baseline.misses))
 }
 
-/// Writes the number of keys per database. Unlike `DBSIZE`, this number may include keys that have recently
-/// expired.
+/// Writes an estimate of the number of keys per database: the larger of the numbers in memory and on disk.
+/// Both numbers may include keys that have recently expired.
 fn keyspace(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     for (number, keyspace) in databases(facts.served, &facts.stats) {
         let keys = keyspace.memory_entries.max(keyspace.disk_entries);

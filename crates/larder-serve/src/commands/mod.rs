@@ -17,8 +17,9 @@
 //! A command is an async function of the session, the arguments and the output. [`data`] wraps the commands
 //! that are functions over entries in such a function. When the async function returns, it has written its
 //! reply, or has passed a future that writes the reply later
-//! ([`Output::reply_later`](crate::session::output::Output::reply_later)). A command may wait for the disk.
-//! Meanwhile the next requests of its connection wait, but other connections are served.
+//! ([`Output::reply_later`](crate::session::output::Output::reply_later)). While a command waits, the next
+//! requests of its connection wait, but other connections are served. A short read of the disk is no such
+//! wait, because the thread of the connection makes it itself.
 
 mod client;
 mod config;

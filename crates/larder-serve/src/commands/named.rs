@@ -42,10 +42,10 @@ const NO_LONGER_LIFE: &str = "the entry would live longer than the application l
 /// about as long as a turn of a connection.
 const MAX_INLINE: usize = 64 << 10;
 
-/// A lookup on the event loop counts as this number of bytes.
+/// Number of bytes as which a lookup counts, in addition to its key and its value.
 const LOOKUP_COST: usize = 256;
 
-/// A command without its arguments, which each stage runs.
+/// A command without its arguments. Each stage runs it.
 #[derive(Clone)]
 struct NamedRun {
     version: Arc<NamedVersion>,
@@ -181,7 +181,7 @@ impl NamedEntries<'_> {
     }
 }
 
-/// Returns what memory knows, or the stage that must continue.
+/// Returns the answer from memory, or the stage that must continue.
 fn known<T>(looked_up: MemoryLookup<T>) -> Result<Option<T>, Stop> {
     match looked_up {
         MemoryLookup::Found(found) => Ok(Some(found)),

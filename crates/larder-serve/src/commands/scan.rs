@@ -29,8 +29,8 @@ pub(super) static SIZE: &[Command] = family! { "server";
     "dbsize" 1 (READONLY | FAST | NO_MULTI) NONE count, "Returns the number of keys in the database.";
 };
 
-/// Number of keys that a walk reads ahead. A larger number would make the keys more outdated, and a smaller
-/// one would start more walks.
+/// Number of keys that a `SCAN` reads ahead, unless its `COUNT` is larger. A larger number would make the
+/// keys more outdated, and a smaller one would start more walks.
 const READ_AHEAD: usize = 8192;
 
 const FAILED_WALK: &str = "ERR the walk over the keys has failed";

@@ -1,4 +1,4 @@
-//! The text of the error reply to a transaction or a data command that has no reply of its own.
+//! The text of the error reply to a transaction or a data command that ended with a [`Stop`].
 
 use super::errors;
 use crate::session::entries::Stop;

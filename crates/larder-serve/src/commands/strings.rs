@@ -44,7 +44,8 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         Ok(options) => options,
         Err(error) => return out.reply().error(error),
     };
-    // A durable write lets the connection execute its next requests, and shares its commit with them.
+    // After `data::entry` has begun a durable write, the connection executes its next requests, which can
+    // share the commit.
     let database = match session.database() {
         Selected::Raw(database) if !options.needs_entry() && database.writes == WriteMode::Buffered => {
             database

@@ -7,7 +7,7 @@ pub struct RequestLimits {
     /// Maximum length of one argument, in bytes. Default 64 MiB, the maximum length of a value in the
     /// cache.
     pub bulk_len: usize,
-    /// Maximum number of arguments. Default 1,048,576, as in Redis.
+    /// Maximum number of words, including the command's name. Default 1,048,576.
     pub arguments: usize,
     /// Maximum length of a request with all its arguments, in bytes. Default 128 MiB.
     pub request_len: usize,
@@ -16,8 +16,8 @@ pub struct RequestLimits {
 }
 
 impl RequestLimits {
-    /// The limits before a client has authenticated: ten arguments of up to 16 KiB, as in Redis, and 64 KiB
-    /// in total. These limits are enough for `AUTH` and `HELLO`.
+    /// The limits before a client has authenticated: ten words of up to 16 KiB, as in Redis, and 64 KiB in
+    /// total. These limits are enough for `AUTH` and `HELLO`.
     pub(crate) const UNAUTHENTICATED: Self =
         Self { bulk_len: 16 << 10, arguments: 10, request_len: 64 << 10, inline_len: 16 << 10 };
 }

@@ -88,7 +88,7 @@ impl ReplyBuffer {
         self.by_version(b"$-1\r\n", b"_\r\n");
     }
 
-    /// Writes a null array, which `EXEC` returns for a transaction that was not executed.
+    /// Writes a null array, such as the reply of an `EXEC` that was not executed.
     pub(crate) fn null_array(&mut self) {
         self.by_version(b"*-1\r\n", b"_\r\n");
     }

@@ -1,7 +1,7 @@
 //! The wait for a request that can't be answered immediately, such as one that waits for the disk.
 //!
 //! Meanwhile the connection reads nothing from its peer. So this module checks whether the peer is still
-//! there, and whether `CLIENT KILL` has ended the connection.
+//! there, and whether another connection has ended this one.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -18,7 +18,7 @@ const PEER_CHECK: Duration = Duration::from_secs(1);
 
 /// Runs a command. Returns whether the command has finished. The command is stopped early in these cases:
 ///
-/// - `CLIENT KILL` has ended the connection.
+/// - `CLIENT KILL`, or the bound on the buffers of all connections, has ended the connection.
 /// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
 /// - The peer has closed its half of the connection, and the command has since run for `half_closed`. A peer
 ///   that has closed a TCP connection looks the same.

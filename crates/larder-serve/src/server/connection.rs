@@ -1,13 +1,13 @@
 //! The loop of a connection: receive requests, execute them, and send replies.
 //!
 //! 1. Execute the requests that have arrived, in order, while the buffer has room for replies. A request that
-//!    waits for the disk or for room in the cache delays only the later requests of this connection. The
-//!    reply of a durable change is written later by a future, while the connection executes the next
-//!    requests.
+//!    waits for another thread, such as one that reads a slow disk, delays only the later requests of this
+//!    connection. The reply of a durable change is written later by a future, while the connection executes
+//!    the next requests.
 //! 2. Send the replies up to the first one that still waits for a commit. One write sends all of these
 //!    replies.
-//! 3. Wait for the first of these events: a late reply, room in the socket, more bytes, a shutdown, a
-//!    timeout.
+//! 3. Wait for the first of these events: a late reply, a line for a monitor, room in the socket, more bytes,
+//!    a shutdown, a kill, a timeout.
 //!
 //! A connection that always has more requests lets other connections run after each [`TURN`]. `CLIENT KILL`
 //! and a disconnection of the peer end the connection even while a request waits: see [`attend`].
@@ -308,7 +308,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
                 // During a shutdown, the connection executes the requests that arrived before the shutdown,
                 // and accepts no later ones. The event loop may not have reported the earlier requests yet.
-                // It has reported them when a timer fires.
+                // By the time the timer fires, it has reported them.
                 Poll::Pending if self.is_stopping => {
                     let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
                     if last_look <= Instant::now() {

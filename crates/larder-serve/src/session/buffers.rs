@@ -7,7 +7,7 @@
 //! 1. A connection counts its buffers when it has executed requests, and before it waits.
 //! 2. If all buffers together then exceed the bound, this connection ends the connections with the largest
 //!    counts, until the counts of the others are within the bound. An ended connection no longer counts in
-//!    this step, so two threads that run this step at the same time end the same connections.
+//!    this step, so a second thread that runs this step does not end more connections than needed.
 //! 3. An ended connection is woken, and closes even if its peer is silent.
 //!
 //! A connection that holds an equal share of the bound or less is never ended. Whenever the bound is

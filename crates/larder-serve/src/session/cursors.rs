@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::PinnedKeyspace;
 
-/// Maximum number of active walks. An abandoned walk counts until it is removed as the oldest.
+/// Maximum number of places that no call has used yet. The place of an abandoned walk counts until it is
+/// removed as the oldest.
 const MAX_PLACES: usize = 1024;
 
 /// Maximum number of places that calls have already used.

@@ -1,5 +1,5 @@
-//! The databases. Each database number has a keyspace of raw bytes. The databases that show the keyspaces
-//! of an application ([`super::named`]) have the next numbers.
+//! The databases. The first ones are keyspaces of raw bytes. The databases that show the keyspaces of an
+//! application ([`super::named`]) have the next numbers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -10,7 +10,7 @@ use super::databases::Value;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
 
-/// The result of a data command that has replied.
+/// The result of a data command. With `Ok`, the command has written its reply.
 pub(crate) type Done = Result<(), Stop>;
 
 /// Why a data command, or a transaction, has ended without a reply. The caller writes an error, or runs the

@@ -3,13 +3,13 @@
 //! A key is shown as the keyspace's schema spells it, and otherwise in its literal form, as the command
 //! `larder keys` prints it. A text is read in this order:
 //!
-//! 1. A text in quotes, or with `0x`, is a literal key.
+//! 1. A text that begins with a quote or with `0x` is a literal key.
 //! 2. A text that the keyspace's schema reads as a key of this keyspace is that key.
 //! 3. Any other text is a literal key.
 //!
 //! Invariant: the text that is shown for a key is read as the same key. A spelling of the schema that (2)
-//! would read as another key is not used. A literal form that (2) would read as another key is shown in
-//! quotes, or as `0x` and the hexadecimal digits of its bytes.
+//! would read as another key is not used. A literal form that (2) would read as a key is shown in quotes, or
+//! as `0x` and the hexadecimal digits of its bytes.
 //!
 //! The application may open another version of the keyspace, with other keys. So a command uses one version
 //! from its first key to its last ([`NamedVersion`]). If the application has opened another version
@@ -117,7 +117,7 @@ impl KeyTexts {
         let Some(shape) = &self.shape else { return spell_hex(key) };
         let value = shape.decode(key).ok();
         let by_schema = |value: &KeyValue| self.spelling?.spell(&self.name, value);
-        // A spelling of the application may not read back.
+        // The schema may read the spelling as another key, or as none.
         let reads_back = |spelled: &String| self.spelled(spelled).as_deref() == Some(key);
         if let Some(spelled) = value.as_ref().and_then(by_schema).filter(reads_back) {
             return spelled;

@@ -64,8 +64,8 @@ impl BlockingThreads {
         self.run_built(work, || job).await
     }
 
-    /// Like [`run`](Self::run), but builds the job when it has its place. So no copy of what the job needs
-    /// waits for a place.
+    /// Like [`run`](Self::run), but builds the job when it has its place. So a job that waits for a place
+    /// holds no copy of its data.
     pub(crate) async fn run_built<T: Send + 'static, J: FnOnce() -> T + Send + 'static>(
         &self,
         work: Work,

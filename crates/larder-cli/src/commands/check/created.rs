@@ -1,8 +1,8 @@
 //! Finds and removes the files and directories that a check creates.
 //!
 //! The check removes only files and directories that did not exist before it. It removes nothing if the cache
-//! file existed, or if a process opened the file during the check, because the lock file may then belong to
-//! another process.
+//! file existed, or if a process owns the file at the end of the check. The lock file may then belong to that
+//! process.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -20,8 +20,8 @@ const MIN_LOOKUPS: u64 = 200;
 /// Minimum share of lookups that reach the next tier. A tier that answers four of five lookups is large
 /// enough.
 const MIN_RETURNED: f64 = 0.2;
-/// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, most entries were
-/// removed by expiry or invalidation.
+/// Minimum evictions for each lookup that reaches the next tier. With fewer evictions, most of these lookups
+/// have another cause, such as an expiry or a new key.
 const MIN_EVICTIONS_PER_RETURNED: f64 = 0.5;
 /// Minimum time for which entries should stay in memory. Otherwise a key that is looked up once a minute is
 /// never found in memory.

@@ -15,7 +15,7 @@ const MIN_LOADS: u64 = 20;
 const FAILING: f64 = 0.25;
 /// Minimum number of fills for judging the share that was voided.
 const MIN_FILLS: u64 = 100;
-/// Minimum share of voided fills that is reported: one load in five is wasted.
+/// Minimum share of voided fills that is reported: one fill in five is wasted.
 const VOIDED: f64 = 0.2;
 /// Minimum share of values that are too large or uncacheable. A lower share concerns only single values,
 /// and no setting needs to change.
@@ -152,7 +152,7 @@ pub(super) fn too_large(series: &StatsSeries) -> CheckResult {
     line.with("too_large_for_disk", stats.too_large_for_disk).with("bypassed", bypassed)
 }
 
-/// Checks whether many fills are voided, because their keys change during the loads.
+/// Checks whether many fills are voided, because their keys change while the values are fetched.
 pub(super) fn voided(series: &StatsSeries) -> CheckResult {
     let check = "fills";
     let stats = series.latest();

@@ -1,8 +1,8 @@
 //! The table of keyspaces: which columns fit, the content of each column, and the order of the rows.
 //!
-//! Columns are chosen by rank, lowest first, as long as they fit. The column by which the keyspaces are
-//! sorted is chosen right after the names. The chosen columns are shown in the order of [`SPECS`]. The
-//! remaining space widens first the names, then the hits over time.
+//! Columns are chosen by rank, lowest first, if they still fit. The column by which the keyspaces are sorted
+//! is chosen right after the names. The chosen columns are shown in the order of [`SPECS`]. The remaining
+//! space widens first the names, then the hits over time.
 
 use std::cmp::Ordering;
 

@@ -1,5 +1,5 @@
-//! Tests with real, unmodified clients: redis-py, Django with django-redis, their own test suites, and
-//! redis-cli.
+//! Tests with real, unmodified clients: redis-py, Django with django-redis, the test suites of Django and of
+//! django-redis, and redis-cli.
 //!
 //! pip installs the Python clients into environments in the build directory, at the versions in
 //! `clients/requirements.txt` and `clients/requirements-newest.txt`. If pip can't install them, the tests

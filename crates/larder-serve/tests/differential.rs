@@ -82,7 +82,7 @@ const PATTERNS: [&str; 13] =
 /// Maximum number of differences that are printed. One difference often causes further ones.
 const MAX_SHOWN: usize = 8;
 
-/// Maximum number of transactions that may abort without a cause, out of several hundred.
+/// Maximum number of transactions of a run that may abort without a cause.
 const MAX_FALSE_ABORTS: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -187,7 +187,7 @@ fn expire(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     words
 }
 
-/// Returns a request that both servers refuse, such as one with a wrong number of words.
+/// Returns a request that is often malformed, such as one with a wrong number of words.
 fn malformed(random: &mut Random, key: &'static str) -> Vec<&'static str> {
     let names = [
         "GET",

@@ -64,7 +64,7 @@ fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
 /// Requests that remove a key, the replies before the reply to the removal, and that reply.
 type Removal = (Vec<u8>, &'static str, &'static str);
 
-/// Returns one removal for each way to remove a key. Each of them removes another key.
+/// Returns removals that remove a key in different ways. Each of them removes another key.
 fn removals() -> Vec<Removal> {
     let unlock = "
         local token = redis.call('get', KEYS[1])

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::modes::Stalled;
 use crate::support::{Served, request};
 
-/// Adds keys that take long to match with [`slow_pattern`], so that `KEYS` would run for minutes.
+/// Adds keys that take long to match with [`slow_pattern`].
 fn add_slow_keys(served: &Served) {
     let mut client = served.connect();
     let prefix = "a".repeat(4000);
@@ -103,7 +103,7 @@ fn a_setting_without_bound_means_never() {
     let mut client = served.connect();
     let value = "x".repeat(1 << 20);
     client.expect(&["SET", "a", &value], "+OK\r\n");
-    // The replies fill the socket, so the server waits until the write timeout.
+    // The replies fill the socket, so the write timeout begins.
     for _ in 0..4 {
         client.send(request(&["GET", "a"]));
     }

@@ -1,4 +1,4 @@
-//! Runs every command on files that are not readable caches, and checks the message and the exit code.
+//! Runs commands on files that are not readable caches, and checks the message and the exit code.
 
 use std::fs;
 

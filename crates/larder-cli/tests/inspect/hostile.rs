@@ -1,5 +1,5 @@
-//! Runs every subcommand on a file and a live process with hostile texts. Checks that they never move the
-//! cursor, set the title of the terminal, or forge a line of output.
+//! Runs the subcommands on a file and on a socket that return hostile texts. Checks that the output never
+//! moves the cursor, sets the title of the terminal, or has a forged line.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};

@@ -196,7 +196,7 @@ fn no_command_on_a_server_lets_a_control_character_through() {
 #[test]
 fn no_number_of_a_server_ends_a_command() {
     let place = Place::new();
-    // An integer of a reply has 64 bits with a sign. A field of `INFO` is a text.
+    // An integer reply is a signed 64-bit number, but a field of `INFO` is a text.
     let numbers = [u64::MAX.to_string(), i64::MAX.to_string(), "-1".into(), "x".into(), String::new()];
     for (at, number) in numbers.into_iter().enumerate() {
         let name = format!("{at}.sock");

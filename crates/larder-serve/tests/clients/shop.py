@@ -36,7 +36,7 @@ def worker(number, barrier, failures):
         from importlib import import_module
 
         barrier.wait()
-        # "Verify cache is working", and what is cached with which TTL.
+        # Each worker checks that the cache works. One worker stores entries of the shop.
         cache.set(f"test_key_{number}", "test_value", 60)
         assert cache.get(f"test_key_{number}") == "test_value"
         if number == 0:
@@ -44,7 +44,7 @@ def worker(number, barrier, failures):
             cache.set("product_MTNVTU", {"code": "MTNVTU", "price": 100}, 3600)
             cache.set_many({"data_package_MTNDATA_1GB": 1, "data_package_MTNDATA_2GB": 2}, 3600)
         barrier.wait()
-        # The other worker sees what one has cached.
+        # Each worker sees the values that the other has cached.
         assert cache.get("product_categories_active") == [{"code": "DATA"}]
         assert 7100 < cache.ttl("product_categories_active") <= 7200
         assert cache.get_many(["data_package_MTNDATA_1GB", "data_package_MTNDATA_2GB", "missing"]) == {
@@ -66,7 +66,7 @@ def worker(number, barrier, failures):
             cache.incr("visits")
         barrier.wait()
         assert cache.get("visits") == 2 * COUNTS, cache.get("visits")
-        # One of the two gets what only one may have.
+        # Only one of the two workers can add the key.
         assert cache.add("winner", number, 60) == (cache.get("winner") == number)
         with cache.lock("report", timeout=60):
             assert cache.incr("in_report") == 1 if cache.get("in_report") is not None else cache.add("in_report", 1)

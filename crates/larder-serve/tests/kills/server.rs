@@ -62,7 +62,7 @@ impl Process {
         Self { child, lines }
     }
 
-    /// Waits until the process serves. Returns false if it ends instead.
+    /// Waits until the process serves. Returns false if it ends instead, or does not serve in time.
     pub(super) fn await_ready(&self) -> bool {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             // The test harness may have printed an unfinished line before.

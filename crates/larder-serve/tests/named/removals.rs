@@ -37,7 +37,7 @@ fn a_removal_of_a_client_is_durable_and_voids_a_load_under_way() {
             assert_eq!(*loading.join().unwrap().unwrap(), 1);
         });
         assert!(prices.get("GLO").is_none(), "{words:?}: the load began before the removal");
-        // A copy of the file, as a crash leaves it.
+        // Copies the file in the state in which a crash would leave it.
         let copy = served.dir.path().join("copy.larder");
         std::fs::copy(served.dir.path().join("shop.larder"), &copy).unwrap();
         let crashed = Cache::builder().path(&copy).open().unwrap();

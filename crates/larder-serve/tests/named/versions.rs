@@ -1,5 +1,5 @@
 //! Tests of an application that opens another version of a keyspace which the server shows, and of a schema
-//! whose spellings do not read back.
+//! that spells several keys alike.
 
 use larder::KeyspaceDefinition;
 use larder::inspect::{KeySpelling, KeyValue};
@@ -33,7 +33,7 @@ fn a_walk_does_not_go_on_in_another_version() {
     assert_eq!(client.ask(&["SCAN", "0", "COUNT", "2"]).items()[1].texts(), ["0", "1"]);
 }
 
-/// Spells every price alike, and reads that spelling as one of them.
+/// Spells every key of `price` alike, and reads that spelling as the key 7.
 struct OneSpelling;
 
 impl KeySpelling for OneSpelling {

@@ -47,7 +47,8 @@ impl Wake for TaskWaker {
     }
 }
 
-/// Measures lookups of missing keys in 256 tasks, which one thread polls. Memory never has a missing key.
+/// Measures lookups of missing keys in 256 tasks, which one thread polls. Each lookup asks the server,
+/// because memory has none of these keys.
 fn in_tasks(numbers: &Keyspace<u64, Vec<u8>>) {
     const TASKS: usize = 256;
     const TIME: Duration = Duration::from_secs(3);

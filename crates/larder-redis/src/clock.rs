@@ -18,8 +18,8 @@ pub(crate) struct SystemBootClock;
 
 impl BootClock for SystemBootClock {
     fn now(&self) -> Duration {
-        // On macOS, the monotonic clock also counts while the machine is suspended. Other systems have no
-        // better clock.
+        // On macOS, the monotonic clock also counts while the machine is suspended. On other systems, it may
+        // stop meanwhile.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let clock = rustix::time::ClockId::Boottime;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]

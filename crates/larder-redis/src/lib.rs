@@ -64,10 +64,10 @@
 //!   the server counts as away.
 //! - **Without a connection, requests fail immediately.** They do not wait for a time limit. The client
 //!   reconnects after a wait that doubles up to 5 s and has a random part.
-//! - **If the server serves no requests, one request at a time waits for it.** A late reply opens a
-//!   circuit, and so do three replies in a row with `LOADING`, `BUSY`, `MASTERDOWN` or `CLUSTERDOWN`. Then
-//!   requests fail immediately, except one after each wait, which also doubles up to 5 s. Errors that concern
-//!   one request or only writes, such as `OOM`, `NOREPLICAS` and `MISCONF`, do not open it.
+//! - **If the server serves no requests, one request at a time waits for it.** A late reply opens a circuit,
+//!   and so do three replies in a row with `LOADING`, `BUSY`, `MASTERDOWN` or `CLUSTERDOWN`. Then requests
+//!   fail immediately, except one after each wait, which also doubles up to 5 s. Errors that concern one
+//!   request or only writes, such as `OOM`, `NOREPLICAS` and `MISCONF`, do not open the circuit.
 //!
 //! # Limitations
 //! - If a master acknowledges a removal, but fails before a replica has it, the removal is lost. `replicas=1`

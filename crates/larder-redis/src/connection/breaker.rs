@@ -5,7 +5,8 @@
 //! - **A reply that says that the server serves nobody** ([`serves_nobody`]): `LOADING`, `MASTERDOWN`,
 //!   `CLUSTERDOWN` and `BUSY`. The circuit opens after [`MAX_FAILURES`] such replies in a row. Any other
 //!   error is the answer to its own request. `OOM`, `NOREPLICAS` and `MISCONF` refuse only writes, and the
-//!   server answers lookups meanwhile. A full server even makes removals. `READONLY` ends the connection.
+//!   server answers lookups meanwhile. A server without free memory also applies removals. `READONLY` ends
+//!   the connection.
 //! - **A reply that is late.** It ends the connection, so all open requests fail. A server may answer each
 //!   greeting and no request after it. So the next connection begins with an open circuit. Otherwise each
 //!   later caller would wait for the whole time limit.
@@ -15,8 +16,8 @@
 //! 1. While the circuit is open, requests fail at once.
 //! 2. After a wait, the circuit is half-open: the next request is sent as the *probe*. While the probe waits
 //!    for its reply, all other requests fail at once. So one caller at a time waits for the server.
-//! 3. Any reply closes the circuit, except one that says that the server serves nobody. It may be the reply
-//!    to an earlier request, because replies come in the order of the requests.
+//! 3. Any reply to a caller's request closes the circuit, except one that says that the server serves nobody.
+//!    The reply may belong to an earlier request, because replies come in the order of the requests.
 //! 4. If the probe fails, the circuit is open again. The wait doubles up to its bound, and has a random part
 //!    ([`Backoff`]).
 //! 5. If the circuit is not closed, and the connection ends for another reason than a late reply, the first
@@ -73,7 +74,7 @@ struct Breakage {
 pub(super) struct Breaker {
     breakage: Mutex<Breakage>,
     /// Whether the circuit is closed, and the last reply was no failure. Relaxed, because a caller that reads
-    /// an older value sends or refuses one request more.
+    /// an older value at most sends one request more.
     is_calm: AtomicBool,
     timing: Timing,
     server: String,

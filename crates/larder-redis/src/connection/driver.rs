@@ -229,8 +229,8 @@ impl Connection {
             },
             Purpose::Ping => match &reply {
                 Reply::Status(_) => heartbeat.answered(&self.deadline, vouched()),
-                // A server that can't save its data refuses a PING before it checks for a script, and goes
-                // on answering lookups.
+                // A server that can't save its data refuses a PING before it checks whether a script is
+                // running. It still answers lookups.
                 Reply::Error(text) if text.starts_with(b"BUSY") || text.starts_with(b"MISCONF") => {
                     heartbeat.refused();
                 }
@@ -255,7 +255,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends a connection that was greeted.
+    /// Runs steps 1 to 3.
     fn lose(&self, why: &Error) {
         // Step 1. Release: pairs with the Acquire in `generation`.
         self.deadline.clear();
@@ -263,8 +263,7 @@ impl Connection {
         let awaited = self.outbox.disconnect(why.clone(), self.clock.now(), random::number());
         // Step 2.
         self.session.is_lost();
-        // Step 3. If the client was closed, these requests may already have been sent, so the server may
-        // apply them.
+        // Step 3. The server may apply these requests, but `Error::Closed` would say that it applies none.
         let closed = || io::Error::other("the client was closed before the answer");
         let why = if *why == Error::Closed { &unavailable(&self.settings, &closed()) } else { why };
         for awaited in awaited {

@@ -35,10 +35,10 @@ pub(crate) struct Input {
     end: usize,
 }
 
-/// The reason why a connection whose replies do not belong to its requests is closed.
+/// Why a connection is closed after a reply that belongs to no request.
 pub(super) const UNASKED: &str = "the server sent an answer without a request";
 
-/// Maximum number of bytes per read.
+/// Minimum room for each read, in bytes.
 const CHUNK: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,8 @@
 //!
 //! A server that has failed usually does not respond for some time. So while there is no connection, requests
 //! fail immediately, like with an open circuit breaker. The driver's attempts to connect are the probes. An
-//! attempt succeeds when the server has replied to the whole greeting, which ends with requests for data. So
-//! a server that accepts connections but sends no replies counts as failed. A server that accepts connections
+//! attempt succeeds when the server has replied to the whole greeting, whose last request reads a key. So a
+//! server that accepts connections but sends no replies counts as failed. A server that accepts connections
 //! but serves no requests opens the circuit of the [`breaker`].
 
 mod backoff;

@@ -93,7 +93,8 @@ pub(crate) struct Outbox {
     has_failed: AtomicBool,
 }
 
-/// Maximum number of batches that a caller writes. Its own request is in the second batch at the latest.
+/// Maximum number of batches that a caller writes. Its own request is in the first one, unless another thread
+/// has taken it before.
 const MAX_BATCHES: usize = 4;
 
 /// Maximum capacity of a buffer that is kept for later requests, in bytes.

@@ -23,7 +23,6 @@ pub(crate) struct TlsSocket {
     session: Mutex<ClientConnection>,
 }
 
-/// Returns an error for invalid bytes from the peer, or for an invalid certificate.
 fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
@@ -76,7 +75,7 @@ impl TlsSocket {
             match outcome {
                 Ok(true) => {}
                 Ok(false) => return Ok(filled),
-                // The bytes that were already read come first. The next read returns the error again.
+                // The bytes that were already read come first. If the error lasts, the next read returns it.
                 Err(_) if filled > 0 => return Ok(filled),
                 Err(error) => return Err(error),
             }
@@ -102,7 +101,7 @@ impl TlsSocket {
         has_more(session).map(|_| true)
     }
 
-    /// Encrypts and sends as many bytes as the socket has room for.
+    /// Encrypts a part of the bytes, and sends what the socket has room for. Returns the length of the part.
     pub(crate) fn write(&self, buffer: &[u8]) -> io::Result<usize> {
         let mut session = self.session.lock();
         // Earlier encrypted bytes are sent first, so that at most one part waits.

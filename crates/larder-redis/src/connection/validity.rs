@@ -110,8 +110,8 @@ impl Heartbeat {
         self.tracking == Tracking::Broadcast
     }
 
-    /// Records that the PING was refused because a script is running. No earlier PING is vouched for any more
-    /// (step 2).
+    /// Records that the server refused the PING, for example because a script is running. No later reply
+    /// vouches for an earlier PING any more (step 2).
     pub(crate) fn refused(&mut self) {
         (self.sent, self.answered) = (None, None);
     }
@@ -156,8 +156,7 @@ mod tests {
         assert_eq!(heartbeat.due(), Some(Duration::ZERO));
         heartbeat.sends(ms(5000));
         assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
-        // The reply takes 900 ms. The server has possibly not pushed changes that were acknowledged in that
-        // time.
+        // While the reply is on its way, the server may acknowledge changes that it has not pushed yet.
         heartbeat.answered(&deadline, None);
         assert_eq!(nanos(&deadline), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));

@@ -48,9 +48,8 @@
 //!   an old master acknowledges no change while there is a new master. Lookups on the old master still end by
 //!   (7).
 //!
-//! The command `ROLE` is not used: its reply contains nothing that the reply to `HELLO` lacks, and the
-//! command needs a further permission. A subscription to `+switch-master` would report a new master at most
-//! `S / 4` earlier.
+//! The command `ROLE` is not used: the reply to `HELLO` also names the role, and `ROLE` needs a further
+//! permission. A subscription to `+switch-master` would report a new master at most `S / 4` earlier.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;

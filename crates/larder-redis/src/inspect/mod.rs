@@ -84,7 +84,8 @@ impl ServerInspector {
     ///
     /// # Errors
     /// Returns the same errors as [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
-    /// [`Error::TimedOut`] if the server does not answer, or if the Sentinels name no master.
+    /// [`Error::TimedOut`] if the server does not answer, or if the Sentinels name no master. Returns
+    /// [`Error::Server`] if the server refuses a lookup.
     pub fn open(url: &str) -> Result<Self, Error> {
         Self::open_with_clock(url, Arc::new(SystemBootClock))
     }
@@ -135,7 +136,7 @@ impl ServerInspector {
         &self.settings.prefix
     }
 
-    /// Returns whether the URL declares that the data is never older than what the server has acknowledged.
+    /// Returns whether the URL declares that the server never loses an acknowledged change (`fsync=always`).
     #[must_use]
     pub const fn is_declared_durable(&self) -> bool {
         self.settings.is_durable

@@ -28,7 +28,7 @@ pub struct Slot {
     pub fenced_for: Option<Duration>,
     /// The length of a string, in bytes.
     pub len: u64,
-    /// The stored bytes. In a record, they include the header of the cache. Empty if the string is
+    /// The stored bytes, with the headers of a record. Empty if the key has no string, or a string that is
     /// [too long](SlotState::TooLong).
     pub bytes: Vec<u8>,
 }
@@ -44,8 +44,8 @@ pub enum SlotState {
     /// A record that can't be checked, because the shape of the keyspace's keys is not known. A lookup finds
     /// it, unless it is damaged.
     Unchecked,
-    /// A record or a lease from before a removal of all entries, or from before a restart of the server with
-    /// older data. A lookup is a miss.
+    /// A record, a lease or a watch mark from before a removal of all entries, or from before a restart or a
+    /// failover of the server. A lookup is a miss.
     Ended,
     /// The lease of a load that is in progress. A lookup is a miss.
     Leased,
@@ -112,9 +112,6 @@ impl EncodedKey {
 
     /// Calls `read` for one possible shape of the key after another, until `read` returns a value. Returns
     /// that value.
-    ///
-    /// The encoded key is copied for one shape after another, and not for all of them at once: another
-    /// program may have written a key of many megabytes.
     fn find<T>(&self, mut read: impl FnMut(&str, &[u8]) -> Option<T>) -> Option<T> {
         match self {
             Self::Spelled(shape, key) => read(shape, key),

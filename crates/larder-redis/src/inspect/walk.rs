@@ -61,8 +61,9 @@ impl ServerInspector {
         Ok(KeyPage { keys, next })
     }
 
-    /// Removes keys. Loads of these keys that are in progress store nothing. Returns the number of keys that
-    /// existed, including keys with only a lease. Waits for replicas, if the URL has the option `replicas`.
+    /// Removes keys. Loads of these keys that are in progress store nothing, except in
+    /// [`Format::Raw`](larder::Format::Raw). Returns the number of keys that existed, including keys with
+    /// only a lease. Waits for replicas, if the URL has the option `replicas`.
     ///
     /// # Errors
     /// Fails if the server does not answer, or refuses the removal. Returns [`Error::NotReplicated`] if the

@@ -345,7 +345,7 @@ fn double(line: &[u8]) -> Result<f64, ProtocolError> {
     text(line)?.parse().map_err(|_| ProtocolError::Number)
 }
 
-/// Parses a length, which must consist of digits. `parse` would also accept a sign, which no server sends.
+/// Parses a length, which must consist of digits. `parse` alone would also accept a plus sign.
 fn length(line: &[u8]) -> Result<usize, ProtocolError> {
     if !line.iter().all(u8::is_ascii_digit) {
         return Err(ProtocolError::Number);

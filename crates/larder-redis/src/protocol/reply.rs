@@ -1,6 +1,6 @@
 //! The replies and pushes of a server.
 
-/// Number of bytes of a reply that the text of an error contains.
+/// Maximum number of bytes of a reply in the text of an error.
 const MAX_BRIEF: usize = 100;
 
 /// A reply or a push of a server, in version 2 or 3 of the protocol.

@@ -25,7 +25,6 @@ const SEPARATOR: u8 = b' ';
 const REFUSALS: [&str; 6] = ["NOSCRIPT ", "BUSY ", "OOM ", "READONLY ", "MISCONF ", "NOREPLICAS "];
 
 impl RedisTier {
-    /// Sends a transaction.
     pub(super) fn send_commit(
         &self,
         conditions: &[(RemoteKey, CommitCondition)],
@@ -57,7 +56,6 @@ impl RedisTier {
         self.handle.0.submit(Request::script(&COMMIT, command, complete));
     }
 
-    /// Sends the watch of a key.
     pub(super) fn send_watch(&self, key: &[u8], length: Duration, sender: Sender<WatchToken>) {
         let Some((place, sender)) = self.place(key, sender) else { return };
         if place.is_plain {

@@ -22,7 +22,7 @@ struct JoinState<P, T> {
 }
 
 impl<P: Send + 'static, T: Send + 'static> Joined<P, T> {
-    /// Waits for this number of parts. Without parts, calls `end` immediately.
+    /// `parts` is the number of results to wait for. If it is zero, calls `end` immediately.
     pub(super) fn new(
         parts: usize,
         end: End<T>,

@@ -45,7 +45,7 @@ pub(super) struct Space {
     is_text: bool,
     /// The ranges of the keyspace, if it has some.
     pub(super) ranges: Option<RangeShape>,
-    /// Whether other programs read the slots, which then have no header, lease or generation.
+    /// Whether other programs can read the slots, which then have no header, lease or generation.
     pub(super) is_plain: bool,
 }
 
@@ -328,7 +328,8 @@ mod tests {
         let product = names.space(&[0, 0, 0, 4]).unwrap().0;
         assert!(names.slot(product, b"two words\0\0").is_err());
         assert_eq!(names.pattern(product, b"MTN"), b"shop:3:product_*");
-        // Only another keyspace with the same name would spell its keys in this way.
+        // Only a keyspace `product` without the schema would have the first slot. The keyspace of the second
+        // slot is not registered.
         assert_eq!(names.key_of_slot(b"shop:3:product:MTNVTU"), None);
         assert_eq!(names.key_of_slot(b"shop:3:merchant_auth_M1"), None);
     }

@@ -334,7 +334,7 @@ fn with_ranges(command: Command, places: &[SlotKeys]) -> Command {
     places.iter().map(SlotKeys::range_generation).fold(command, Command::arg)
 }
 
-/// A lookup of several keys. If the server replies to only a part of them, the rest is requested again.
+/// A lookup of several keys. If a reply covers only a part of the keys, the client then requests the rest.
 struct Lookups<F> {
     connection: Arc<Connection>,
     places: Vec<SlotKeys>,

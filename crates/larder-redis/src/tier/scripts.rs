@@ -21,8 +21,8 @@
 //! treat a slot with another generation than the keyspace in the same way. A generation is random and not a
 //! counter, because a counter that was evicted would start again, and make earlier records valid. A missing
 //! generation is replaced by a new one. A slot that is not a string also counts as empty: `pcall` then
-//! returns a table. So does a slot that is longer than any record, because its length is checked before its
-//! bytes are read.
+//! returns a table. Lookups, transactions and watches also treat a slot that is longer than any record as
+//! empty: they check its length before they read its bytes.
 //!
 //! A script that only reads or removes also works while the server's memory is full. So does a script whose
 //! first write is a removal, even of a missing key, because the server refuses only the first write of a
@@ -118,10 +118,10 @@ end
 return found"
 ));
 
-/// Arguments: a generation to store if there is none, a token, the duration of the lease in ms. Returns the
-/// kind of the result (1 a record, 2 busy, 3 fenced, 4 leased), and its data, as `GET` returns it. A lease
-/// marker without an expiry counts as empty. Another program has removed its expiry, so it would bar all
-/// loads forever.
+/// Arguments: a generation to store if there is none, a token, the duration of the lease in ms. Returns 1 and
+/// what `GET` returns; 2 for a busy slot, and the remaining time of its lease; 3 for a fenced slot; or 4 for
+/// a new lease, and the generation. A lease marker without an expiry counts as empty. Another program has
+/// removed its expiry, so it would bar all loads forever.
 pub(super) static LEASE_OR_GET: Script = Script::new(concat!(
     heading!(""),
     storing!(),
@@ -164,7 +164,8 @@ pub(super) static RENEW: Script = Script::new(heading!(
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
 ));
 
-/// Argument: a lease marker. Removes the marker if the slot contains it. Returns whether it was removed.
+/// Argument: a lease marker, or the bytes of a plain slot. Removes the slot if it has exactly these bytes.
+/// Returns whether it was removed.
 pub(super) static RELEASE: Script = Script::new(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",

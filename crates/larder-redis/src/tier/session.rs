@@ -40,9 +40,9 @@ use crate::random;
 /// 6. The names of data that this client has used and left, one per argument.
 ///
 /// The marker contains the ids of the server that wrote the data. If the ids differ, the data may be older.
-/// Unless argument 3 is `1`, the data then gets a new name, so that all earlier records have another name.
-/// The script reads the marker again after writing it. Otherwise the push for the write would end the
-/// tracking of the marker for this client.
+/// Unless argument 3 is `1`, the data then gets a new name, so that all earlier records are misses. The
+/// script reads the marker again after writing it. Otherwise the push for the write would end the tracking of
+/// the marker for this client.
 ///
 /// A name that this client has left belongs to a former master, which still has entries that were removed on
 /// another master meanwhile. So this data also gets a new name.

@@ -43,10 +43,10 @@ struct Removal {
     /// If `Some`, removes only the keys with this prefix, because the pattern may match keys of other
     /// keyspaces.
     only: Option<(Arc<TierState>, RemoteKey)>,
-    /// The remaining actions with their key patterns, last one first.
+    /// The remaining actions with their key patterns. The last one is the next.
     patterns: Mutex<Vec<(&'static str, Vec<u8>)>>,
     removed: AtomicU64,
-    /// Whether a part of the removal was applied.
+    /// Whether a part of the removal may have been applied.
     has_begun: AtomicBool,
     end: Mutex<Option<End<u64>>>,
 }

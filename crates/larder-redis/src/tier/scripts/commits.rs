@@ -7,10 +7,10 @@
 //! The user of the connection needs the right to write all keys of the prefix. Otherwise a transaction could
 //! fail after its first write. The server does not undo the writes of a script that fails.
 //!
-//! Every write of a script comes after all of its checks, and after the generations are read. A read after
-//! the first write uses `redis.pcall`, because a slot of another type must not end the script. The server
-//! refuses a command within a script for lack of memory only before the first write. So a transaction is made
-//! as a whole, or not at all.
+//! Every write of a script comes after all of its checks, and after the generations are read. After the first
+//! write, a slot of another type must not end the script, so its bytes are read with `redis.pcall`. The
+//! server refuses a command within a script for lack of memory only before the first write. So a transaction
+//! is made as a whole, or not at all.
 
 use crate::connection::request::Script;
 

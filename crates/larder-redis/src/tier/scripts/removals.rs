@@ -26,8 +26,8 @@ end
     };
 }
 
-/// Removes pairs of a slot and its generation, including leases. Returns the number of live values among
-/// them. Does not remove the fences.
+/// Removes slots, including slots with a lease. The keys are pairs of a slot and its generation. Returns the
+/// number of live values in the slots. Does not remove the fences.
 pub(in crate::tier) static REMOVE: Script = Script::new(counting!(
     "local live, generations = 0, {}
 for i = 1, #KEYS, 2 do

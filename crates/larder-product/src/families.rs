@@ -140,8 +140,8 @@ impl<S: Shop> Families<S> {
     }
 
     /// Keeps merchants' authentication in both tiers, like all other families. Logins are then in plaintext
-    /// in the cache file or at the server, and remain there after a restart. The definition keeps only its
-    /// version, its format, its TTL and its compression.
+    /// in the cache file or at the server, and remain there after a restart. The rest of the definition stays
+    /// the same.
     ///
     /// # Examples
     /// ```

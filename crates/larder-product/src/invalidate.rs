@@ -124,7 +124,7 @@ impl<S: Shop> ProductCache<S> {
     #[must_use]
     pub fn live(&self, plan: &Plan) -> Vec<CachedKey> {
         let mut families: Vec<Family> = plan.steps().iter().map(|step| step.drops().family()).collect();
-        // The steps of one family are adjacent. Without this line, a key in two steps would be listed twice.
+        // The steps of one family are adjacent. Otherwise a family with two steps would be listed twice.
         families.dedup();
         let is_stale = |key: &CachedKey| plan.steps().iter().any(|step| key.is_in(step.drops()));
         families.into_iter().flat_map(|family| self.keys(family)).filter(is_stale).collect()

@@ -23,8 +23,8 @@
 //! returns these entries without removing them. [`ProductCache::invalidate`] and the helpers named in the
 //! guide remove them with one durable commit.
 //!
-//! An application may add its own families ([`OwnFamily`]). Their entries are removed together with the
-//! entries on which they depend.
+//! An application may add its own families ([`OwnFamily`]). An invalidation also removes their stale entries,
+//! in the same commit.
 //!
 //! With the feature `inspect`, `ProductKeySpelling` provides the text form of the keys for tools that read a
 //! cache file.

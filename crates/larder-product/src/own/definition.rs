@@ -145,8 +145,8 @@ impl<K, V> fmt::Debug for OwnFamily<K, V> {
     }
 }
 
-/// An [`OwnFamily`] of any types, for [`Families::with_own`](crate::Families::with_own). Only `OwnFamily`
-/// implements this trait.
+/// An [`OwnFamily`], whatever its types, for [`Families::with_own`](crate::Families::with_own). Only
+/// `OwnFamily` implements this trait.
 pub trait AnyOwnFamily: fmt::Debug + Send + Sync + sealed::Sealed {
     #[doc(hidden)]
     fn id(&self) -> OwnFamilyId;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::code::CodeError;
 
-/// The error for a text that is not a key. It names the text, the problem, and the form of keys.
+/// The error for a text that is not a key. It says what is wrong with the text.
 ///
 /// # Examples
 /// ```

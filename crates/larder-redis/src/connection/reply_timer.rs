@@ -11,8 +11,8 @@
 
 use std::time::Duration;
 
-/// The maximum duration of one reply, in time limits of a request. By default, that is 200 s. The largest
-/// value has 80 MiB.
+/// The maximum duration of one reply, in time limits of a request. By default, that is 200 s. A string in a
+/// reply has at most 80 MiB.
 const PATIENCE: u32 = 100;
 
 #[derive(Debug)]

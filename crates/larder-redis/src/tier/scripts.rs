@@ -62,8 +62,8 @@ pub(crate) fn header_len(slot: &[u8]) -> Option<usize> {
     .filter(|len| *len <= slot.len())
 }
 
-/// Maximum length of a slot in bytes: a record of the longest value, with its header. A reply may contain
-/// such a string.
+/// Maximum length in bytes of a slot that a lookup returns. A record of the longest value is shorter. A reply
+/// may contain such a string.
 #[cfg(test)]
 const MAX_SLOT: usize = 80 << 20;
 /// Maximum length of all slots in one reply in bytes, if there are several.

@@ -11,35 +11,36 @@
 //!    a miss. Otherwise it reads the snapshot.
 //!
 //! If (1) came after (3), an entry could be neither in memory nor in the filter. If (5) came before (4), the
-//! entry could be written, committed and evicted from memory in between. A key that memory lacks in (4) has
-//! left its shard under the lock that (4) takes, so (5) sees the bits of (1).
+//! entry could be written, committed and evicted from memory in between. An entry of the file that memory
+//! lacks in (4) has left its shard under the lock that (4) takes, so (5) sees the bits of (1).
 //!
 //! The filter answers only for keyspaces of which it has all keys. It has them if the file had no entry of
 //! the keyspace when this process opened the file. Numbers of keyspaces are never used again. So all
-//! keyspaces from a certain number on are known: from the next number that the file would have assigned
-//! when it was opened. Those are all keyspaces of a new file. For the other keyspaces the filter has no
-//! answer, and the file is read. Only the writer thread adds entries to a file, all of them by step (1).
+//! keyspaces from a certain number on are known: from the next number that the file would have assigned when
+//! it was opened. Those are all keyspaces of a new file. For the other keyspaces the filter has no answer,
+//! and the file is read. Only the writer thread adds entries to a file, and each of them passes step (1).
 //! Compactions and the deletions of ranges, of evicted and of expired entries add none. Their keys stay in
 //! the filter, so a lookup of such a key may read the file and find nothing.
 //!
 //! **A new filter** with all keys of the file is built when many reads find nothing
-//! ([`AbsentKeys::needs_build`]). Either the file had keyspaces before, or many keys were deleted since.
-//! Opening the file does not build a filter, because its time must not depend on the size of the file. The
-//! writer thread builds it in parts:
+//! ([`AbsentKeys::needs_build`]). In this case, either the file had keyspaces before, or many keys were
+//! deleted since. Opening the file does not build a filter, because its time must not depend on the size of
+//! the file. The writer thread builds it in parts:
 //!
 //! - (a) Begin with an empty filter. From now on, step 1 inserts keys into both filters.
 //! - (b) In the order of the keys, read a part of the keys from the current snapshot, and insert them.
 //! - (c) After the last part, install the new filter. It knows all keyspaces.
 //!
 //! A key that the file has at (c) was either written after (a), or was in the file from (a) on, so that its
-//! part found it. The writer thread makes no commit during a part, so no snapshot is older than (a).
+//! part found it. The writer thread itself builds the parts, so each part reads a snapshot that is not older
+//! than (a).
 //!
 //! After an outage:
 //!
 //! - A new file is empty, so all keyspaces are known. Its filter is new as well. It is installed before the
 //!   first transaction of the new file, and while there is no snapshot.
-//! - A file that was suspended may have been changed by another process if the owner's lock was lost. So no
-//!   keyspace is known any more, before the file is read again.
+//! - A file that was suspended may have been changed by another process if the owner's lock was lost. So the
+//!   cache forgets which keyspaces it knows, before it reads the file again.
 //! - In both cases, an unfinished filter is given up.
 
 use crate::disk::store::catalog::Catalog;
@@ -50,12 +51,12 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 
-/// The filter takes at most the size of all live entries divided by this number. Entries take at least about
-/// 100 bytes in the file, and a key takes 2 to 4 bytes in the filter.
+/// The filter takes at most the maximum size of all live entries divided by this number. Entries take at
+/// least about 100 bytes in the file, and a key takes 2 to 4 bytes in the filter.
 const SHARE_OF_LIVE_BYTES: u64 = 32;
 const MAX_BYTES: u64 = 64 << 20;
-/// Minimum number of reads that found nothing before a new filter is built. There must also be one such
-/// read for [`ENTRIES_PER_READ`] entries, and for [`BYTES_PER_READ`] bytes of entries. So building the
+/// Minimum number of reads that found nothing before a new filter is built. There must also be one such read
+/// for each [`ENTRIES_PER_READ`] entries, and for each [`BYTES_PER_READ`] bytes of entries. So building the
 /// filter costs at most a few times as much as these reads did: each of them has read a page, and the build
 /// reads all pages.
 const MIN_UNFOUND: u64 = 1_000;
@@ -73,7 +74,7 @@ pub(crate) struct AbsentKeys {
     max_bytes: u64,
     filtered: StatisticU64,
     unfound: StatisticU64,
-    /// The value of `unfound` when the last build ended.
+    /// The value of `unfound` at the end of the last build, or at the last outage.
     unfound_before: StatisticU64,
 }
 
@@ -96,8 +97,8 @@ impl KnownKeys {
     /// A number that no keyspace in a file has.
     const NO_KEYSPACE: u32 = u32::MAX;
 
-    /// Returns whether the file has no record of a key. Must be called after memory was found to lack the
-    /// key.
+    /// Returns whether the filter shows that the file has no record of a key. Must be called after memory was
+    /// found to lack the key.
     pub(crate) fn lack(&self, key: SlotKey<'_>) -> bool {
         let id = KeyspaceId::of(key.bytes);
         id.is_in_file() && id.number() >= self.from && !self.filter.contains(key.hash)
@@ -105,12 +106,12 @@ impl KnownKeys {
 }
 
 impl AbsentKeys {
-    /// Returns the filter of a cache without a file.
+    /// Returns the state of a cache without a file, which has no filter.
     pub(super) fn without_file() -> Self {
         Self::new(None, 0)
     }
 
-    /// Returns the filter of a file that was opened with this catalog. The charge of its entries is at most
+    /// Returns the state of a file that was opened with this catalog. The charge of its entries is at most
     /// `live_limit`.
     pub(super) fn of_file(catalog: &Catalog, live_limit: u64) -> Self {
         let max_bytes = (live_limit / SHARE_OF_LIVE_BYTES).min(MAX_BYTES);
@@ -130,8 +131,8 @@ impl AbsentKeys {
         }
     }
 
-    /// Runs step 5 for a key that memory lacks. Returns whether the file lacks the key, too. Counts the
-    /// lookup if it does.
+    /// Runs step 5 for a key that memory lacks. Returns whether the filter shows that the file lacks the key,
+    /// too. Then counts the lookup.
     pub(crate) fn lack(&self, key: SlotKey<'_>) -> bool {
         let lacks = self.known.load().as_ref().is_some_and(|known| known.lack(key));
         if lacks {
@@ -179,8 +180,8 @@ impl AbsentKeys {
         }
     }
 
-    /// Returns whether a new filter pays, in a file with this number of entries and of their bytes: many
-    /// reads found nothing since the last build, and a new filter would prevent most of them.
+    /// Returns whether a new filter pays for a file with this number of entries and bytes: many reads found
+    /// nothing since the last build, and the current filter is incomplete, or most of its keys were deleted.
     pub(super) fn needs_build(&self, entries: u64, bytes: u64) -> bool {
         let unfound = self.unfound.load(Ordering::Relaxed) - self.unfound_before.load(Ordering::Relaxed);
         let needed = MIN_UNFOUND.max(entries / ENTRIES_PER_READ).max(bytes / BYTES_PER_READ);
@@ -254,7 +255,7 @@ impl AbsentKeys {
     }
 
     /// Returns how many lookups a filter has answered, how many have read the file in vain, and the size of
-    /// the filter in bytes.
+    /// the filters in bytes.
     pub(super) fn statistics(&self) -> (u64, u64, u64) {
         let built = self.build.lock().as_ref().map_or(0, |build| build.filter.bytes());
         let bytes = built + self.known.load().as_ref().map_or(0, |known| known.filter.bytes());

@@ -1,7 +1,7 @@
 //! The progress of closing a cache, and the turns of the callers that close it.
 //!
 //! One caller at a time closes the cache. A caller on a thread of the application returns only when the cache
-//! is closed. [`shared::close`](super::shared) describes the steps.
+//! is closed, except for a nested call. [`shared::close`](super::shared) describes the steps.
 
 use crate::error::Error;
 use crate::error::cause::ErrorCause;
@@ -28,7 +28,7 @@ enum ClosingStage {
     #[default]
     Open,
     Busy(ThreadId),
-    /// A thread of the cache has done a part of the work. The next caller does the rest.
+    /// A thread of the cache has done a part of the work. The next caller on another thread does the rest.
     Left(Ending),
     Closed,
 }
@@ -54,8 +54,8 @@ pub(super) enum ClosingTurn {
 
 impl Closing {
     /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the cache.
-    /// If a thread is closing the cache, the call first waits for that thread. If `is_worker` is set, the
-    /// caller is a thread of the cache. It never waits, and gets the turn only if closing has not begun.
+    /// If another thread is closing the cache, the call first waits for that thread. If `is_worker` is set,
+    /// the caller is a thread of the cache. It never waits, and gets the turn only if closing has not begun.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {
         let me = thread::current().id();
         let mut progress = self.progress.lock();

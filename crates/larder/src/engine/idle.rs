@@ -1,4 +1,4 @@
-//! Entries whose life is extended by uses. This module finds their latest expiry (step (5) of
+//! Extends the life of entries for their uses, finds their latest expiry (step (5) of
 //! [`crate::memory::use_stamps`]), and requests commits of their stamps.
 
 use std::sync::Weak;

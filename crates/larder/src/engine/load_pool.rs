@@ -99,8 +99,8 @@ impl LoadPool {
         Arc::new(Self { max_threads, idle_time, process, state, changed })
     }
 
-    /// Returns whether the calling thread belongs to a pool. Such a thread must not wait for a queued load,
-    /// because that load may be queued behind the thread's own load.
+    /// Returns whether the calling thread belongs to a pool. Such a thread must not wait for a queued load.
+    /// If all threads of a pool waited for queued loads, no thread would run these loads.
     pub(crate) fn is_load_thread() -> bool {
         // At the end of a thread, its thread-local variables may already be dropped. Then no load is running
         // on the thread.

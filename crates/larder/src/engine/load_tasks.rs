@@ -61,7 +61,7 @@ impl Future for LoadTask {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         if let Some(wait) = &mut self.wait {
             drop(ready!(Pin::new(wait).poll(context)));
-            // After the deadline, dropping the wait drops the loader.
+            // After the deadline, dropping the last wait drops the loader.
             self.wait = None;
         }
         Poll::Ready(())

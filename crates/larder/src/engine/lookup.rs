@@ -145,8 +145,8 @@ impl Tiers {
         (now, grace): (Timestamp, Duration),
     ) -> Option<StoredRecord> {
         let Ok((mut header, extension, payload)) = record::read(key.bytes, &record) else {
-            // A call that reads with a grace has usually counted the record, because it usually also reads
-            // the record without a grace: in the lookup before its load.
+            // A call that reads with a grace has usually counted the record already, in the lookup before its
+            // load.
             if grace.is_zero() {
                 self.disk.count_damage();
             }
@@ -222,8 +222,8 @@ impl Tiers {
         current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
     }
 
-    /// Like [`read_record`](Tiers::read_record), for several keys and from one snapshot. Each key comes with
-    /// its `min_visible_sequence`.
+    /// Like [`read_record`](Tiers::read_record), for several keys and from one snapshot, without asking the
+    /// filter. Each key comes with its `min_visible_sequence`.
     ///
     /// Returns the results for the first keys, in the order of the keys. Stops once the records have
     /// `max_bytes` bytes or more, so that the snapshot is not held for long. Returns at least one result if
@@ -329,7 +329,8 @@ impl Tiers {
     }
 
     /// Returns a token of the current snapshot, for [`reads_from`](Tiers::reads_from). Returns `None` if
-    /// there is no snapshot. If the snapshot is still current later, every lookup in between has read it.
+    /// there is no snapshot. If the snapshot is still current later, every lookup of the disk in between has
+    /// read it.
     #[cfg(feature = "async")]
     pub(crate) fn current_snapshot(&self) -> Option<Weak<StoreSnapshot>> {
         self.disk.snapshots.current().as_ref().map(Arc::downgrade)

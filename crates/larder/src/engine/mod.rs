@@ -1,7 +1,7 @@
 //! The engine that all handles of a cache share: the tiers, and the threads of the cache.
 //!
 //! - A lookup searches memory, and then the snapshot of the disk ([`lookup`]) or the server ([`remote`]). A
-//!   value found there is copied into memory ([`promotion`]).
+//!   value found there can be copied into memory ([`promotion`]).
 //! - A removal from the file inserts a tombstone for its key or its range in memory ([`tombstone`],
 //!   [`removal`]), and is then committed.
 //! - An atomic change is published only if no other change of its keys came first. Callers that lose too many

@@ -180,8 +180,9 @@ impl Shared {
                 match keyspace.checks.read(format, compression, extension, record.payload()) {
                     Ok((value, encoded_len)) => (Some(Arc::new(value)), encoded_len),
                     Err(error) => {
-                        // If the entry is live, the lookup before the same load has counted the record. If it
-                        // has expired, that lookup has not decoded the record, and the record is not counted.
+                        // A read with a grace does not count the record. If the entry is live, the lookup
+                        // before the same load has counted it. If the entry has expired, that lookup has not
+                        // decoded it.
                         if grace.is_zero() {
                             self.note_undecodable(keyspace, key, &error);
                         }

@@ -11,7 +11,8 @@
 //! 3. Commit all removals.
 //!
 //! Callers remove a source before the entries that are derived from it. Between the two removals, another
-//! thread may derive an entry from the old source. The second removal then also removes this entry.
+//! thread may still store an entry that it has derived from the old source. The second removal then removes
+//! this entry, too.
 
 #[cfg(feature = "async")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,8 +121,8 @@ impl CommittingRemovals {
 }
 
 impl Shared {
-    /// Removes entries from all tiers, with one request to the writer thread if the disk tier may hold any
-    /// of them. Returns the number of live entries removed.
+    /// Removes entries from all tiers. If the disk tier may hold any of them, requests one commit of all
+    /// removals from the writer thread. Returns the number of live entries removed.
     pub(crate) fn invalidate<'a>(
         &self,
         removals: impl IntoIterator<Item = Removal<'a>>,
@@ -151,8 +152,8 @@ impl Shared {
         self.begin_commit(self.remove_by_thread(removals)?)
     }
 
-    /// Like [`begin_invalidation`](Self::begin_invalidation). Suspends the function while it waits for the
-    /// server.
+    /// Like [`begin_invalidation`](Self::begin_invalidation). Does not block the thread while it waits for
+    /// the server.
     #[cfg(feature = "async")]
     pub(crate) async fn begin_invalidation_in_task(
         &self,

@@ -30,7 +30,7 @@ impl Tiers {
         Some(room)
     }
 
-    /// Begins a commit if the last reservation, of `bytes` bytes, filled the buffer beyond one half.
+    /// Begins a commit if the last reservation, of `bytes` bytes, has passed the middle of the buffer.
     fn commit_when_half_full(&self, bytes: u64) {
         // The commit begins at one half, so that the other half can receive writes during the commit. Only
         // the reservation that passes the middle begins it.

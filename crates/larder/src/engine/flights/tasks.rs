@@ -177,7 +177,7 @@ pub(crate) struct TaskWait {
     /// The nodes of the wait graph that this wait blocks. `None` before the first poll.
     waiters: Option<Waiters>,
     process: Process,
-    /// In a forked child, the loader that this task was polling at the fork.
+    /// In a forked child, the loader that this task polls.
     forked_loader: Option<SharedLoader>,
 }
 
@@ -276,7 +276,7 @@ impl TaskWait {
     }
 
     /// Polls a wait that began in the parent of this process. Also polls the loader if this task forked
-    /// inside the loader, or if no task was polling it at the fork.
+    /// inside the loader, or if it can take the loader out of the flight without waiting.
     fn poll_in_child(&mut self, context: &mut Context<'_>) -> Poll<FlightOutcome> {
         if self.forked_loader.is_none()
             && let Some(mut state) = self.flight.state.try_lock()

@@ -47,9 +47,9 @@ pub(crate) trait TypedCalls: std::fmt::Debug + Send + Sync {
 pub enum MemoryLookup<T> {
     /// The key has a live entry, and memory has it.
     Found(T),
-    /// The key has no live entry, in memory or on disk.
+    /// The key has no live entry in any tier.
     Absent,
-    /// Memory does not have the key, but the disk may have it.
+    /// Memory does not have the key, but the disk or the server may have it.
     Unknown,
     /// Memory has the value, but its encoding is longer than the caller's maximum.
     TooLong,

@@ -9,8 +9,8 @@
 //! 3. The thread registers the new version, and removes the entries of the old one from memory.
 //! 4. If (3) fails, the old version stays open, and changes may enter again.
 //!
-//! If (3) came before (2), a change could store an entry after (3). The file has retired the number of such
-//! an entry, or memory would hold a value of another type than its keyspace.
+//! If (3) came before (2), a change could store an entry after (3). Then the file would have an entry of a
+//! retired keyspace, or memory would have a value of another type than its keyspace.
 //!
 //! A change may run the application's code: it decodes a value, and drops values. This code may wait for
 //! the thread that waits in (2), for example because it opens a keyspace of the same name. With an

@@ -1,8 +1,8 @@
 //! Applies changes at the server to memory: the implementation of [`NearTier`].
 //!
 //! The tier calls these functions in the order of the connection's stream, before it delivers any later
-//! answer. So if the answer to a request comes after a push, the token of the request is void, and the answer
-//! is not copied into memory.
+//! answer. So if the answer to a request comes after a push of its key, the token of the request is void, and
+//! the answer is not copied into memory.
 
 use crate::engine::flights::FlightOutcome;
 use crate::engine::remote::push_waits::ParkedFlight;

@@ -1,5 +1,5 @@
-//! The renewals by the sweeper: of fences (steps 2 and 4 of [`super::fences`]), and of the leases of loads
-//! (step 2 of [`super::slot_leases`]).
+//! The sweeper's renewals of fences (steps 2 and 4 of [`super::fences`]), and of the leases of loads (step 2
+//! of [`super::slot_leases`]).
 
 use std::time::Duration;
 

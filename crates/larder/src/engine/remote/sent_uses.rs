@@ -30,7 +30,7 @@ pub(crate) struct SentUses {
 struct UseNotes {
     /// The keys whose uses were sent, and have no answer yet.
     keys: HashSet<RemoteKey, ahash::RandomState>,
-    /// The last time during which no use was sent. Zero after an answer that is no refusal.
+    /// The length of the last pause. Zero after an answer that is no refusal.
     pause: Duration,
     /// No use is sent before this time.
     resumes_at: Duration,
@@ -58,8 +58,8 @@ struct SentUse {
     answer: Mutex<Option<RemoteAnswer<bool>>>,
 }
 
-/// Returns whether the server refuses the use. The loss of a connection is no refusal: there is one for all
-/// uses on their way, and without a connection, a lookup finds no entry to use.
+/// Returns whether the server refuses the use. The loss of a connection is no refusal. Without a connection,
+/// a lookup finds no entry, so no more uses are sent.
 fn is_refused(answer: &RemoteResult<bool>) -> bool {
     matches!(answer, Err(error) if error.kind() != RemoteErrorKind::Unavailable)
 }

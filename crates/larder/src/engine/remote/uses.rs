@@ -12,7 +12,7 @@
 //! 4. The server checks the mark and the life, and extends the life, in one step. If any machine has removed
 //!    or replaced the record since the value of (1) was stored, or if the entry has expired, the request
 //!    changes nothing. Any answer ends the note of (2), also a refusal, and the error of a lost connection.
-//!    So the next use after a request without effect is sent again. After a refusal, all uses wait for a
+//!    So the next use after a request without effect is sent again. After a refusal, no use is sent for a
 //!    time, which doubles up to 5 s while the refusals last. Otherwise each hit would send one more request
 //!    to a server that refuses them for good.
 //! 5. The server pushes the change. The push drops the near copies of all machines. The next lookup of the
@@ -20,9 +20,9 @@
 //!
 //! A hit may find less time left than the server: the coarse clock may be ahead, and the life of a copy is
 //! counted from before its lookup. So the server takes a use also if up to 17/16 of the time to idle is left.
-//! Otherwise it would refuse the first use that is due, and the uses that were not sent meanwhile, because of
-//! (2), would be lost. A hit between (4) and (5) sends one more request, which the server refuses, because
-//! 9/8 are left.
+//! Otherwise it would ignore the first use that is due, and the uses that were not sent meanwhile, because of
+//! (2), would be lost. A hit between (4) and (5) sends one more request, which changes nothing, because 9/8
+//! are left.
 //!
 //! A hit never extends a near copy. If a hit extended its copy at (3), a request that is lost or comes after
 //! the expiry would leave a copy that outlives its entry. An extension after the answer of (4) would be of no
@@ -45,8 +45,8 @@ use crate::remote::tier::RecordUse;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
-/// The server takes a use also if the life that is left exceeds the time to idle by this part of it. The part
-/// is less than the eighth by which a use extends a life, so that only the first of several uses extends it.
+/// The server takes a use also if the remaining life exceeds the time to idle by up to a sixteenth. A use
+/// leaves a life that exceeds it by an eighth, so only the first of several uses extends the life.
 const TOLERANCE: u32 = 16;
 
 impl Tiers {

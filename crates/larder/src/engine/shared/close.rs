@@ -131,7 +131,7 @@ fn join_others(threads: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
     let me = thread::current().id();
     let (mine, others): (Vec<_>, Vec<_>) = threads.into_iter().partition(|thread| thread.thread().id() == me);
     for thread in others {
-        // The result is ignored, because a thread of the cache catches its own panics.
+        // The result is ignored, because the close continues also if a thread has panicked.
         drop(thread.join());
     }
     mine

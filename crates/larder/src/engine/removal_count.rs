@@ -23,7 +23,7 @@ use crate::units::Timestamp;
 const CHUNK: usize = 1024;
 
 struct CountFilter<'a> {
-    /// The keys that the removal has listed in memory. Their entries are already counted.
+    /// The keys that the removal has listed in memory. The commit counts these keys.
     memory_keys: HashSet<&'a [u8]>,
     /// Earlier range removals. An entry that one of them covers is already removed.
     earlier: &'a [RangeTombstone],

@@ -1,9 +1,9 @@
 //! The memory budget: the limit on the weight of all clean entries of the cache.
 //!
 //! Weight is reserved before an entry becomes clean, and released after the entry has left memory. So the
-//! reserved weight never exceeds the capacity, even briefly. All shards share the budget, so a large value
-//! may displace entries of any shard. A dirty value that is larger than the write buffer reserves its excess
-//! here: see [`Reservation`].
+//! weight of the clean entries never exceeds the capacity, even briefly. All shards share the budget, so a
+//! large value may displace entries of any shard. A dirty value that is larger than the write buffer reserves
+//! its excess here: see [`Reservation`].
 
 use crate::sys::sync::{Arc, AtomicU64, Ordering};
 

@@ -82,8 +82,8 @@ impl Memory {
     /// the key's shard.
     ///
     /// The stamp is read before the snapshot is checked. The writer installs a snapshot first, and then
-    /// removes the stamps that the snapshot includes. So if the stamp is missing, either the record includes
-    /// it, or the snapshot is not the current one.
+    /// removes the stamps that the snapshot includes. So if the stamp was already removed, either the record
+    /// includes it, or the snapshot is not the current one.
     pub(super) fn latest_expiry(
         &self,
         key: SlotKey<'_>,

@@ -153,8 +153,8 @@ impl Leases {
         until.is_some_and(|until| !until.is_over())
     }
 
-    /// Begins a cool-down of the key, if the lease is valid. If a change has revoked the lease, the key has
-    /// no stale value.
+    /// Begins a cool-down of the key, if the lease is valid. If a change has revoked the lease, the stale
+    /// value is no longer the key's content.
     pub(crate) fn cool_down(&mut self, key: SlotKey<'_>, id: LeaseId, length: Duration) {
         if self.holds(key, id) {
             self.cool_down_now(key, length);

@@ -20,7 +20,7 @@ pub(crate) enum Lookup {
 }
 
 impl Lookup {
-    /// Takes an unknown key for a key without an entry.
+    /// Converts `Unknown` to `Negative`, for a key that is known to have no entry.
     pub(crate) fn or_negative(self) -> Self {
         if matches!(self, Self::Unknown(_)) { Self::Negative } else { self }
     }

@@ -5,8 +5,8 @@
 //! 1. Take the commands that have arrived, and wait a moment for further commands ([`gather`]). A caller
 //!    changes its shard before it sends its command.
 //! 2. Clear the flag that an entry is dirty, and then drain the dirty keys of the shards. So the drain sees
-//!    every change that a caller of (1) waits for. A thread that makes a key dirty after the drain finds
-//!    the flag clear, and wakes the writer thread.
+//!    every change that a caller of (1) waits for. The first thread that makes a key dirty after the flag was
+//!    cleared sets it again, and wakes the writer thread.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, run steps 3 to 5 in parts, in the order of the keys. The first part
 //!    includes the range removals, the registrations and the sweep. In every part, a put that a range
@@ -14,7 +14,7 @@
 //!    limits of a transaction do not let it evict enough entries for its values, it does not write them. The
 //!    values are then held, the step ends, and the next step begins immediately ([`held`]).
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]). If
-//!    not, the commit has failed. Then install the snapshot that shows the commit.
+//!    not, the commit has failed. Otherwise, install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or
 //!    leaves the shard. Remove the range tombstone of a range removal if no entry of the range is left on
 //!    disk ([`crate::disk::store::range_removals`]). This step comes after (4), because a key that has left

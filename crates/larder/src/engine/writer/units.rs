@@ -30,8 +30,8 @@ use crate::sys::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    /// The last assigned number. Numbers start again before they overflow, because only the units in the
-    /// writer's queue must differ.
+    /// The last assigned number. Before an overflow, the numbers start again. Only the units in the writer's
+    /// queue must differ.
     last: u32,
 }
 
@@ -39,7 +39,7 @@ impl Units {
     /// Divides the changes of a drain into removals and writes, each in the order of the keys. Arranges the
     /// writes by units.
     pub(super) fn arrange(&mut self, mut drained: Vec<Mutation>) -> (Vec<Mutation>, Vec<Mutation>) {
-        // The sort moves the changes within the list, so it needs no second list.
+        // An unstable sort needs no second list. No two changes have the same key.
         drained.sort_unstable_by(|one, next| (*one.key).cmp(&next.key));
         if drained.iter().all(|mutation| mutation.group().is_none()) {
             return drained.into_iter().partition(Mutation::removes);

@@ -132,7 +132,7 @@ impl AbsentKeys {
     }
 
     /// Runs step 5 for a key that memory lacks. Returns whether the filter shows that the file lacks the key,
-    /// too. Then counts the lookup.
+    /// too. If so, counts the lookup.
     pub(crate) fn lack(&self, key: SlotKey<'_>) -> bool {
         let lacks = self.known.load().as_ref().is_some_and(|known| known.lack(key));
         if lacks {

@@ -102,9 +102,9 @@ impl DiskTier {
         self.damaged_records.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a failed read. Returns whether it is the first failure in its snapshot's generation, and none
-    /// in a later generation was counted. Only the first failure is reported to the writer thread, because on
-    /// a failing disk every lookup fails.
+    /// Counts a failed read. Returns whether it is the first failure in its snapshot's generation or a later
+    /// one. Only the first failure is reported to the writer thread, because on a failing disk every lookup
+    /// fails.
     pub(super) fn count_read_fault(&self, snapshot: &StoreSnapshot) -> bool {
         self.read_faults.fetch_add(1, Ordering::Relaxed);
         self.reported_generation.fetch_max(snapshot.generation, Ordering::Relaxed) < snapshot.generation

@@ -56,8 +56,8 @@ impl Tiers {
         // Without a snapshot, it is unknown whether the disk has the key, so the tombstone must be committed.
         let Some(snapshot) = snapshot else { return Ok(RemovedEntry::Dead) };
         match snapshot.get(key.bytes) {
-            // While a range removal is pending, `min_visible_sequence` is not 0. Then only the commit can
-            // decide whether the disk has an entry for the key.
+            // While a range removal that covers the key is pending, `min_visible_sequence` is not 0. Then
+            // only the commit can decide whether the disk has an entry for the key.
             Ok(None) if min_visible_sequence == 0 => {
                 self.memory.cancel_tombstone(key, sequence);
                 Ok(RemovedEntry::Nothing)

@@ -17,9 +17,9 @@
 //!    write or a removal after (2) has revoked the lease and detached the flight. So a refresh never brings
 //!    back an invalidated value, neither by storing a value nor by extending the life of the old value.
 //!
-//! The value of (2) stays the key's content until (4), because every change of the content revokes the
-//! lease. Eviction and expiry do not revoke the lease. So the new value may be stored after the old entry
-//! is gone, which does no harm, because the source has confirmed the new value in (3).
+//! If (4) stores the new value, the value of (2) was the key's content until then, or was evicted or has
+//! expired. Any other change of the content would have revoked the lease. Storing the new value after the old
+//! entry is gone does no harm, because the source has confirmed the new value in (3).
 //!
 //! A refresh may publish nothing, because its value is too large, finds no room, or comes after the
 //! deadline. In this case the next hit must not begin another refresh. So between (3) and (4) refreshes of

@@ -37,7 +37,7 @@ const TOP_BITS: u64 = LOW_BITS << 7;
 const FREE: u8 = 0;
 /// Maximum number of buckets by which a slot is moved back.
 const MAX_MOVED: usize = 3;
-/// What one slot adds to the pass count of a bucket.
+/// The amount that one slot adds to the pass count of a bucket.
 const ONE_PASSED: u64 = 1 << 48;
 /// The largest pass count, and its bits. A count that has reached the maximum no longer changes.
 const MAX_PASSED: u64 = 0x3FF << 48;

@@ -32,9 +32,9 @@
 //!
 //! The writer takes a bounded number of stamps with each commit. If stamps are left, it immediately runs
 //! further steps, which also execute new commands. The writer stops when it has committed the number of
-//! stamps that it found at first. So all stamps are on disk shortly after the first one. On a disk that was
-//! full, only a flush and a close commit stamps, in transactions without deletions. So the failure of these
-//! transactions affects no removal.
+//! stamps that it found at first. So all of these stamps are on disk shortly after the first one. On a disk
+//! that was full, only a flush and a close commit stamps, in transactions without deletions. So the failure
+//! of these transactions affects no removal.
 //!
 //! The list is bounded. While the list is full, a use of a key without a stamp extends the expiry at most
 //! in memory, and is counted as dropped. The entry may then be deleted from disk at its earlier expiry. So
@@ -96,7 +96,7 @@ impl UseStamps {
         if stamps.len() >= MAX_STAMPS / 2 { Stamped::HalfFull } else { Stamped::Added }
     }
 
-    /// Returns the expiry that a stamp gives to the entry of a key, if the entry has this sequence.
+    /// Returns the expiry in the stamp of a key, if the stamp has this sequence.
     pub(crate) fn expiry_of(&self, key: &[u8], sequence: u64) -> Option<Timestamp> {
         if self.is_empty() {
             return None;

@@ -36,7 +36,7 @@ impl Memory {
 
     /// Reserves weight in the budget, evicting entries as needed. The loop terminates, because all weight in
     /// the budget is evictable or soon will be. A thread with reserved weight uses it for an entry or
-    /// releases it, and runs no user code before that. Only one large value exists at a time.
+    /// releases it, and runs no user code before that. Only one large value has room at a time.
     fn reserve_beyond(&self, weight: u64, evicted_values: &mut EvictedValues) -> Reservation {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
@@ -53,17 +53,15 @@ impl Memory {
         reservation
     }
 
-    /// Returns the keys on the dirty lists of all shards, for the writer thread. Adds the values that the
-    /// writer thread must not drop to `evicted_values`.
+    /// Returns the changes of the keys on the dirty lists of all shards, for the writer thread. Adds the
+    /// values that the writer thread must not drop to `evicted_values`.
     pub(crate) fn drain(&self, now: Timestamp, evicted_values: &mut EvictedValues) -> Vec<Mutation> {
         let mut mutations = Vec::new();
         self.drain_into(&mut mutations, now, evicted_values);
         mutations
     }
 
-    /// Like [`drain`](Memory::drain), but adds to a list that every step reuses. A new list for each step
-    /// would be the largest block that is ever freed. glibc's allocator adapts to the size of this block.
-    /// It would keep all smaller blocks in its arenas, and never return the holes between them.
+    /// Like [`drain`](Memory::drain), but adds to a list.
     pub(crate) fn drain_into(
         &self,
         mutations: &mut Vec<Mutation>,

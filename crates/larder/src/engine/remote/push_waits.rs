@@ -7,8 +7,8 @@
 //!
 //! 1. The caller registers its wait, and then sends the request to the server.
 //! 2. If the server answers that the key is busy, the caller *parks* a flight. The flight represents the load
-//!    of the other machine, and ends with that machine's lease at the latest. It is attached to the key, so
-//!    that further callers of this process join it and send no request.
+//!    of the other machine. It ends with that machine's lease at the latest, but lasts for a short time at
+//!    least. It is attached to the key, so that further callers of this process join it and send no request.
 //! 3. If a push of the key came after (1), the flight is not parked, but ends immediately.
 //! 4. For each push, the thread that reads the connection takes the parked flights of the key, releases their
 //!    leases in memory, and lands them without a result. Then the callers look the key up again.

@@ -51,7 +51,8 @@ impl Shard {
     /// range removals that are already pending.
     pub(crate) fn insert_range_tombstone(&mut self, range: &RangeTombstone) -> Vec<RangeTombstone> {
         let earlier = self.ranges.clone();
-        // A sealed shard needs no range tombstone, because none of its lookups reads the disk.
+        // A sealed shard gets no range tombstone. The writer thread accepts no range removal after the
+        // sealing, so it would never remove the tombstone.
         if !self.is_closed {
             self.ranges.push(range.clone());
         }

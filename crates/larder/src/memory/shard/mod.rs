@@ -1,9 +1,10 @@
 //! A shard: the current state of each of its keys, under one lock.
 //!
 //! A key's value or tombstone, its sequence and its leases change together, so no two readers can disagree
-//! about the order of changes (contract 1). Dirty entries are the content of the write buffer. A dirty
-//! entry becomes clean only after the writer has committed it *and* installed the snapshot that shows it
-//! (invariant 2 of `docs/design.md`). The entry's sequence must still be the committed sequence.
+//! about the order of changes (contract 1). Dirty entries are the content of the write buffer. A dirty entry
+//! becomes clean only after the writer has committed it *and* installed the snapshot that shows it (invariant
+//! 2 of `docs/design.md`). The entry's sequence must still be the committed sequence. After the file was
+//! discarded, dirty entries become clean without a commit.
 //!
 //! A shard does no I/O, and drops no value. Its callers pass the time of the cache. Only its table of
 //! leases reads the real clock. Values that leave the shard are added to [`DeferredDrops`].

@@ -82,7 +82,8 @@ impl Follower {
     /// Returns the keyspaces in the file, sorted by name.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if the file can't be read.
+    /// Returns [`Error::Io`] if the file can't be read, and [`Error::Forked`] in a forked child. If another
+    /// file is at the path by now, also returns the same errors as [`open`](Follower::open).
     pub fn keyspaces(&self) -> Result<Vec<KeyspaceInfo>, Error> {
         let (catalog, _) = self.file.view(None)?;
         Ok(of_catalog(&catalog))
@@ -156,7 +157,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     ///
     /// # Errors
     /// Returns [`Error::Io`] if the file can't be read, or if the key's record is damaged or can't be
-    /// decoded. Also returns [`Error::KeyTooLarge`] and [`Error::Forked`].
+    /// decoded. Also returns [`Error::KeyTooLarge`], and the same errors as [`Follower::keyspaces`].
     pub fn get(&self, key: impl EncodeKey<K>) -> Result<Option<V>, Error> {
         let Some(FoundRecord { full, record, header, .. }) = self.find(&key)? else {
             return Ok(None);
@@ -183,8 +184,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// a chunk are from the same commit.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if the file can't be read, or if a record is damaged. Also returns
-    /// [`Error::Forked`].
+    /// Returns [`Error::Io`] if the file can't be read, or if a record is damaged. Also returns the same
+    /// errors as [`Follower::keyspaces`].
     pub fn keys(&self) -> Result<Vec<K>, Error> {
         let mut keys = Vec::new();
         let mut last: Option<Arc<[u8]>> = None;

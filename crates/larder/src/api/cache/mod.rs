@@ -150,8 +150,9 @@ impl Cache {
     /// Opens a keyspace.
     ///
     /// A keyspace with a new version, another format, or keys of another shape begins empty. Lookups no
-    /// longer find the older entries, even after a crash. The sweeper frees their space. If the file does
-    /// not have the keyspace yet, the next commit adds it.
+    /// longer find the older entries, even after a crash. The sweeper frees their space in the file. The
+    /// server of a remote tier keeps them until their lives end. If the file does not have the keyspace
+    /// yet, the next commit adds it.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -189,7 +190,8 @@ impl Cache {
 
     /// Removes every entry of every keyspace from all tiers. The removal is durable when the call returns.
     /// Returns the number of live entries removed. Above 1,000 entries, this number may be too low, as with
-    /// [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix).
+    /// [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix). It may also omit entries of a remote
+    /// tier in the format [`Raw`](crate::Format::Raw).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

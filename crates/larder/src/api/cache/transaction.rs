@@ -60,10 +60,11 @@ impl Cache {
     /// because its values would be lost in a restart.
     ///
     /// In remote keyspaces, the limits are 1,024 keys, 32 MiB of values to store, and 32 MiB of values that
-    /// the transaction has read. Returns [`Error::Remote`] if the server does not answer. If
-    /// [`may_be_applied`](crate::RemoteError::may_be_applied) of its cause is set, the server may have all
-    /// changes of the transaction. It never has a part of them, unless the server lets this program's user
-    /// write only some of the keys. A further use of a memory-only keyspace returns [`Error::NotRemote`].
+    /// the transaction has read. Returns [`Error::Remote`] if the server does not answer, and after 1,000
+    /// lost rounds. If [`may_be_applied`](crate::RemoteError::may_be_applied) of its cause is set, the
+    /// server may have all changes of the transaction. It never has a part of them, unless the server lets
+    /// this program's user write only some of the keys. A further use of a memory-only keyspace returns
+    /// [`Error::NotRemote`].
     ///
     /// # Panics
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from
@@ -78,8 +79,8 @@ impl Cache {
     /// that are only on disk are looked up once more. If commits of other keys repeatedly interfere, the
     /// writer delays one commit until these lookups are done.
     ///
-    /// In remote keyspaces, each call that reads costs one request to the server, and so do all changes
-    /// together. [`Transaction::get_many`] reads all of its keys at once.
+    /// In remote keyspaces, each read of a key costs one request to the server, and all changes together
+    /// cost one. [`Transaction::get_many`] requests all of its keys at once.
     pub fn transaction<R, E: From<Error>>(
         &self,
         mut body: impl FnMut(&mut Transaction<'_>) -> Result<R, E>,

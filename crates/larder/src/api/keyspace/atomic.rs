@@ -234,8 +234,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// Returns the same errors as [`remove`](Keyspace::remove). After [`Error::NotDurable`],
     /// [`ModifyError::applied`] holds the removed value. It is `None` if the entry may be only on disk, and
-    /// the disk tier is off or cannot be read. Nothing is removed then, and lookups find the entry when the
-    /// disk works again.
+    /// the disk tier is off or cannot be read. Nothing is removed then, and lookups may find the entry when
+    /// the disk works again.
     ///
     /// # Cost
     /// Costs one lookup. If there is an entry, also costs one commit, shared with other waiting callers, or
@@ -290,7 +290,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Removes the expiry of a key's live entry, like [`touch_with`](Keyspace::touch_with) with
     /// [`Ttl::Never`]. Returns whether there was a live entry. A
-    /// [`max_age`](crate::KeyspaceDefinition::max_age) still applies.
+    /// [`max_age`](crate::KeyspaceDefinition::max_age) and a
+    /// [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle) still apply.
     ///
     /// # Errors
     /// Returns the same errors as [`insert`](Keyspace::insert).

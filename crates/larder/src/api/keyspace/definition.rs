@@ -174,10 +174,9 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// Sets the name of the schema crate that declares the keyspace, 1 to 255 bytes. The file records the
     /// name, so that tools can find the schema crate that describes the entries.
     ///
-    /// The file keeps the schema name of the definition that created the keyspace. A later definition with
-    /// another schema name uses the same entries, and does not change the recorded name. The recorded name
-    /// changes only if a later definition has another version, key shape or format, and so replaces the
-    /// keyspace.
+    /// The file keeps the schema name of the first definition that has one. A later definition with another
+    /// schema name uses the same entries, and does not change the recorded name. The recorded name changes
+    /// only if a later definition has another version, key shape or format, and so replaces the keyspace.
     #[must_use]
     pub const fn schema(mut self, name: &'static str) -> Self {
         self.schema = Some(name);

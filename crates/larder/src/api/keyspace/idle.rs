@@ -1,8 +1,8 @@
 //! Extends the life of entries that are used, in a keyspace with a time to idle.
 //!
-//! After a use, an entry lives for 9/8 of the time to idle, but not past its hard limit. A hit extends this
-//! life only if less than the time to idle is left. So an entry is extended at most once in each eighth of
-//! the time to idle. It expires between 1 and 9/8 of the time to idle after its last use.
+//! A write gives an entry a life of 9/8 of the time to idle, but not past its hard limit. A hit gives the
+//! entry such a life again, if less than the time to idle is left. So an entry is extended at most once in
+//! each eighth of the time to idle. It expires between 1 and 9/8 of the time to idle after its last use.
 //!
 //! Over a remote tier, only the server extends the life of an entry: see `engine::remote::uses`.
 

@@ -9,8 +9,8 @@ pub enum Durability {
     /// The insert returns when the value is in memory. The value reaches the disk within the flush interval.
     #[default]
     Buffered,
-    /// The insert returns when the value is on disk: after one commit, shared with other waiting callers. In
-    /// a memory-only keyspace, it returns as with `Buffered`.
+    /// The insert returns when the value is on disk: after one commit, shared with other waiting callers.
+    /// In a keyspace that is not in a file, it returns as with `Buffered`.
     Immediate,
 }
 

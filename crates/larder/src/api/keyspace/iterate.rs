@@ -14,9 +14,9 @@
 //! later keys. During an outage of the disk there is no next snapshot. Then the iteration continues with the
 //! keys in memory, and `is_complete` reports that keys may be missing.
 //!
-//! The keys in memory are collected before the first chunk is read. So an entry that is committed or evicted
-//! between these two steps is still in the first source. An entry that is in neither source did not exist
-//! during the whole iteration.
+//! The keys in memory are collected before the first chunk is read. So an entry that is committed or
+//! evicted between these two steps is still in the first source. An entry that is in neither source did not
+//! exist for the whole iteration.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -60,7 +60,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Cost
     /// The call makes one pass over the entries in memory. Each step of the iterator makes one lookup, and
     /// decodes the value if it is only on disk. With a remote tier, the call collects all keys, with one
-    /// request for each page. Later, one request reads the entries of 32 keys, except those that memory has.
+    /// request for each page. Later, the entries of 32 keys are requested at a time, except those that
+    /// memory has.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
         Iter { keys: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }

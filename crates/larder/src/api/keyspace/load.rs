@@ -29,7 +29,7 @@ pub enum Load<V> {
     Unchanged,
     /// The source has no value for the key. If the keyspace has an
     /// [`absent_ttl`](crate::KeyspaceDefinition::absent_ttl), the absence is cached. Otherwise only the
-    /// waiting callers get the absence.
+    /// callers of this load get the absence.
     Absent,
     /// Return the value to all waiting callers, but do not cache it. For one second after the load, callers
     /// of the key do not wait for each other's loads.

@@ -227,8 +227,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Passes an error to the waiting callers, and caches nothing. A caller that expects another error type
-    /// looks the key up again. If the keyspace has a [`grace`](KeyspaceDefinition::grace), the key's
-    /// cool-down begins.
+    /// looks the key up again. If the keyspace has a [`grace`](KeyspaceDefinition::grace) and the lease is
+    /// still valid, the key's cool-down begins.
     pub fn fail<E: Send + Sync + 'static>(self, error: E) {
         self.fail_with(Arc::new(error));
     }
@@ -319,8 +319,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
     }
 
-    /// Returns the keyspace of this lease. Returns `None` if all handles of the cache or the keyspace are
-    /// dropped, and in a forked child.
+    /// Returns the keyspace of this lease. Returns `None` if all handles of the cache are dropped or
+    /// another version has replaced the keyspace, and in a forked child.
     pub(super) fn keyspace(&self) -> Option<Keyspace<K, V>> {
         if !self.process.is_current() {
             return None;

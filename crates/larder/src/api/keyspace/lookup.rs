@@ -23,7 +23,7 @@
 //! | absent: the source has no value | no value (`Waited::Absent`); a caller of `get_or_load`, whose loader always has a value, loads, or waits for another caller of `get_or_load` | finds the absence, if the keyspace has an `absent_ttl`; else loads |
 //! | an error | the error | loads |
 //! | a panic of the loader | one panic is reported to all, as `LoadError::Panicked` | loads |
-//! | an error or a panic, and there is a stale value | the stale value | gets the stale value, until the cool-down ends |
+//! | an error or a panic, and there is a stale value | the stale value; from `wait`, the error or the panic | gets the stale value, until the cool-down ends |
 //! | the lease is dropped, or is past its deadline | one of them loads, the others wait for that load | loads, or waits |
 //! | the holder declines with a value | the value | loads, and for a second no caller waits for another |
 //! | the holder declines without a value | each of them loads | loads, and for a second no caller waits for another |

@@ -75,8 +75,8 @@ use definition::KeyspaceDefinition;
 
 /// A handle to a keyspace. A handle is cheap to clone, and may be shared between threads.
 ///
-/// A lookup never fails: if the cache can't read an entry, the lookup is a miss. An invalidation can fail: it
-/// never returns `Ok` unless it is durable.
+/// A lookup never fails: if the cache can't read an entry, the lookup is a miss. An invalidation can fail.
+/// It returns `Ok` only if it is durable.
 ///
 /// ```
 /// # use larder::{Cache, KeyspaceDefinition};

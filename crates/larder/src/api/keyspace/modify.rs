@@ -272,8 +272,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(outcome)
     }
 
-    /// Requests the commit of the stored value, and waits for it, unless a task waits. `outcome` is the
-    /// outcome of its insert.
+    /// Requests the commit of the stored value, and waits for it, unless a task waits. A value that is not
+    /// saved needs an earlier commit, for which the calling thread always waits. `outcome` is the outcome
+    /// of the insert.
     fn commit_change(
         &self,
         key: SlotKey<'_>,

@@ -71,8 +71,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the live value of a key, from memory, from disk or from a server. The lookup is not counted as
-    /// a hit or a miss. It does not copy the entry into memory, and does not protect the entry from eviction.
+    /// Returns the live value of a key, from memory, from disk or from a server. The lookup is not counted
+    /// as a hit or a miss. It does not copy the entry into memory, and does not protect the entry from
+    /// eviction from memory.
     ///
     /// Use this call to read many entries once. With [`get`](Keyspace::get), these entries would evict more
     /// useful ones.
@@ -235,7 +236,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.note_use_on_disk(key, decoded);
     }
 
-    /// Returns the live value of a full key, without recording a use of the entry.
+    /// Returns the live value of a full key, without recording a use in memory.
     pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
         let key = self.shared.tiers.memory.key(full);
         self.value_of(key, self.shared.tiers.peek_in_memory(key))

@@ -207,7 +207,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.note_records(missed, (records, asked_at), note);
     }
 
-    /// Requests the records of keys from the server. Returns none if there is no answer.
+    /// Requests the records of keys from the server. Returns an empty list if there is no answer.
     async fn records_of(&self, missed: &[MissedKey]) -> Vec<Option<RemoteRecord>> {
         let Some(link) = self.link() else { return Vec::new() };
         let keys = missed.iter().map(|missed| Box::from(&*missed.key)).collect();

@@ -5,8 +5,8 @@
 //!
 //! 1. Raise the fence in memory, then the fence at the server. The token of the server's fence is stored
 //!    before the request is sent. So the fence is lowered even if the answer is lost.
-//! 2. Remove the key. The application changes the source.
-//!    The sweeper renews the fence until the update ends ([`fences`](crate::engine::remote::fences)).
+//! 2. Remove the key. Then the application changes the source. Meanwhile the sweeper renews the fence
+//!    ([`fences`](crate::engine::remote::fences)).
 //! 3. The server removes the key again, and then lowers its fence. If this process was paused for longer than
 //!    the fence lasts, a load may have stored the old value. The second removal removes such a value on all
 //!    machines.
@@ -43,8 +43,14 @@ impl<K: Key, V> Keyspace<K, V> {
     ///
     /// During the update, loads return their values but do not cache them. Explicit inserts are cached. So a
     /// value that was loaded from the old state is never cached, and a crash during the update leaves no
-    /// stale entry behind. With a remote tier, there is one exception: see
-    /// [`try_finish`](Update::try_finish).
+    /// stale entry behind.
+    ///
+    /// With a remote tier, there are three exceptions:
+    ///
+    /// - The end of the update also removes values that were inserted during the update.
+    /// - In the format [`Raw`](crate::Format::Raw), loads of other machines are still cached.
+    /// - If this process is paused for long, an old value may be cached: see
+    ///   [`try_finish`](Update::try_finish).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -170,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_in_task(move |keyspace, wait| keyspace.insert_group(&entries, options, wait)).await
     }
 
-    /// Encodes the keys of a group, and checks the TTL and the keys.
+    /// Encodes the keys of a group. Refuses an invalid TTL, and a key of a running closure.
     fn group_entries<Q, T>(
         &self,
         entries: impl IntoIterator<Item = (Q, T)>,

@@ -124,8 +124,9 @@ impl PinnedKeyspace {
     /// ```
     ///
     /// # Errors
-    /// Returns the same errors as [`remove`](Self::remove). Returns [`Error::NeedsTypes`] if the application
-    /// has not opened the keyspace, and [`Error::InvalidSetting`] for a time more than ten years ahead.
+    /// Returns the same errors as [`remove`](Self::remove) and
+    /// [`Keyspace::expire`](crate::Keyspace::expire). Returns [`Error::NeedsTypes`] if the application has
+    /// not opened the keyspace, and [`Error::InvalidSetting`] for a time more than ten years ahead.
     ///
     /// # Cost
     /// Costs a lookup, and one insert of the entry: the entry is encoded and written again. With a time that

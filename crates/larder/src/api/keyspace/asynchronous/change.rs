@@ -94,9 +94,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// The async form of [`modify`](Keyspace::modify). A worker thread usually calls `change`. The calling
-    /// thread calls `change` if the thread has [`inline_calls`](crate::Cache::inline_calls) or the keyspace
-    /// is memory-only, and the call need not wait for other threads. The change is made even if the future is
-    /// dropped after its first poll.
+    /// thread calls `change` if it has [`inline_calls`](crate::Cache::inline_calls) or the keyspace has
+    /// only the memory tier, and if the call need not wait for other threads. The change is made even if
+    /// the future is dropped after its first poll.
     ///
     /// ```
     /// # use larder::{Cache, Change, KeyspaceDefinition};

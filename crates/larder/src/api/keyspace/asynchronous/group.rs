@@ -124,7 +124,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !found.iter().any(is_unknown) || !self.is_in_file() || !tiers.has_disk() {
             return Round::Found(self.values_of_group(keys, found, Vec::new()));
         }
-        // A filter that was replaced meanwhile lacks the keys that were written after that.
+        // A filter that was replaced meanwhile does not have the keys that were written after its
+        // replacement.
         let known_keys = known_keys.filter(|known| tiers.disk.absent_keys.is_current(known));
         let is_absent: Vec<bool> = keys
             .iter()

@@ -4,16 +4,16 @@
 //!
 //! - The flight owns the loader of [`get_or_load_async`](Keyspace::get_or_load_async)
 //!   ([`crate::engine::flights`]). Any task that polls its wait for the flight also polls the loader. The
-//!   thread that took the lease puts the loader into the flight before any task polls it. So the progress of
-//!   the load never depends on a particular task.
+//!   thread that took the lease puts the loader into the flight, and wakes the waiting tasks. So the
+//!   progress of the load never depends on a particular task.
 //! - The loader of [`get_or_load_local_async`](Keyspace::get_or_load_local_async) may borrow
 //!   ([`super::local_load`]). So only the caller's future polls the loader, and owns the lease. If the future
 //!   is dropped, the lease is released, and one of the waiting tasks or threads loads the key. If the future
 //!   is never polled again, it keeps the lease until the deadline.
 //!
-//! In both forms, a worker thread stores the value if the keyspace is not memory-only, because the insert may
-//! wait for a server or for room in the write buffer. Storing the value ends the flight, even if all tasks
-//! have been dropped.
+//! In both forms, a worker thread stores the value if the keyspace has a lower tier than memory, because
+//! the insert may wait for a server or for room in the write buffer. Storing the value ends the flight,
+//! even if all tasks have been dropped.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -48,10 +48,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The async form of [`get_or_load`](Keyspace::get_or_load). If memory has the value, the first poll
     /// returns it.
     ///
-    /// Tasks and threads that request the same key at the same time run one loader and share its result. Any
-    /// task that waits for the load can poll the loader, not only the task that began the load. So a task
-    /// that is dropped, or never polled again, does not delay other tasks. When no task waits any more, the
-    /// loader is dropped. Threads that still wait then load the key themselves.
+    /// Tasks and threads that request the same key at the same time run one loader and share its result.
+    /// Any task that waits for the load can poll the loader, not only the task that began the load. So a
+    /// task that is dropped, or never polled again, does not delay other tasks. When no task waits any
+    /// more, the loader is dropped. One of the threads that still wait then loads the key.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -24,11 +24,11 @@ enum MemoryAnswer<V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// The async form of [`get`](Keyspace::get). If memory has the value, the first poll returns it.
-    /// Otherwise a worker thread reads the disk, so that the lookup does not block the executor. A thread
-    /// with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself. In a remote tier, the
-    /// first poll sends the request to the server, and a worker thread decodes the answer. Between the two,
-    /// the lookup occupies no thread.
+    /// The async form of [`get`](Keyspace::get). If memory has the value, the first poll returns it. If
+    /// only the disk may have it, a worker thread reads the disk, so that the lookup does not block the
+    /// executor. A thread with [`inline_calls`](crate::Cache::inline_calls) may read the disk itself. In a
+    /// remote tier, the first poll sends the request to the server, and a worker thread decodes the answer.
+    /// Between the two, the lookup occupies no thread.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

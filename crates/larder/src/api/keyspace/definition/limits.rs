@@ -1,5 +1,5 @@
-//! Limits on an entry's life: `max_age` after a write, and `time_to_idle` after a use. Also the way back from
-//! `memory_only`.
+//! Limits on an entry's life: `max_age` after a write, and `time_to_idle` after a use. Also `in_all_tiers`,
+//! which undoes `memory_only`.
 
 use std::time::Duration;
 
@@ -68,9 +68,10 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// again. [`ttl`](crate::Keyspace::ttl) returns the time until the earlier of the two expiries.
     ///
     /// A use does not immediately write to the disk. The writer records uses in bounded batches: with the
-    /// next commit, or at the latest a flush interval after ten seconds, or after a sweep interval if that is
-    /// longer. A flush and the close of the cache also record them. A crash loses the uses that are not
-    /// recorded yet. So after a crash an entry may expire earlier, but never later.
+    /// next commit, or otherwise within ten seconds (or a sweep interval, if it is longer) and a flush
+    /// interval. A flush and the close of the cache also record them. After the disk was full, only these
+    /// two do. A crash loses the uses that are not recorded yet. So after a crash an entry may expire
+    /// earlier, but never later.
     ///
     /// Over a remote tier, a use on any machine extends the life of the entry for all of them, by the clock
     /// of the server. The hit does not wait for the server. A keyspace in the format

@@ -14,7 +14,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Begins the load of a refresh, in the task that first polls the loader. Returns false if the value
-    /// could not be cached: the deadline has passed, or the cache is closed or has no handles any more.
+    /// could not be cached: the deadline has passed, the cache is closed, or [`keyspace`](Self::keyspace)
+    /// returns `None`.
     pub(in crate::api::keyspace) fn begin_in_task(&mut self) -> bool {
         if self.deadline.is_over() {
             return false;

@@ -38,7 +38,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.begin(keyspace);
     }
 
-    /// Returns a guard. Its drop pauses the refreshes of the key, if the key still has `value`.
     pub(in crate::api::keyspace) fn pause_after(&self, value: Arc<V>) -> RefreshPause {
         let length = self.cool_down_length.unwrap_or_default();
         RefreshPause {

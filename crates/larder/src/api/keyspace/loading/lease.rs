@@ -42,8 +42,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Begins the load on the calling thread, which becomes the leader of the flight. Returns false if the
-    /// load is not needed: the deadline has passed, the cache has no handles any more, another caller has
-    /// taken the load over, or a refresh at a remote tier finds nothing to replace.
+    /// load is not needed: the deadline has passed, [`keyspace`](Self::keyspace) returns `None`, another
+    /// caller has taken the load over, or a refresh at a remote tier finds nothing to replace.
     fn begin_here(&mut self) -> bool {
         if self.deadline.is_over() {
             return false;

@@ -16,13 +16,12 @@
 //! A lookup that finds no live value runs the steps of [`super::lookup`]. Without a timeout, the loader runs
 //! on the calling thread. With a timeout, it runs on a thread of the pool ([`crate::engine::load_pool`]):
 //!
-//! 1. The caller takes the lease, with the hard timeout as its deadline, and passes the lease to the pool.
-//!    Other callers of the key wait for the same flight.
-//! 2. The caller waits until the soft timeout, and then reads the stale value. If there is one, the caller
-//!    returns it. The load continues, and its value is cached.
-//! 3. Otherwise the caller waits until the hard timeout, and then returns what the key has by then: a live
-//!    value, an absence, or a stale value. If it has none of them, the caller returns an error. The lease is
-//!    no longer valid at that point.
+//! 1. The caller takes the lease, and passes it to the pool. The lease ends at the hard timeout, or without
+//!    one at the cache's `lease_timeout`. Other callers of the key wait for the same flight.
+//! 2. If the policy has a soft timeout, the caller waits until it has passed, and then reads the stale
+//!    value. If there is one, the caller returns it. The load continues, and its value is cached.
+//! 3. Otherwise the caller waits until the hard timeout. If the key then has a live value, an absence or a
+//!    stale value, the caller returns it, and otherwise an error.
 //!
 //! If the pool is full, and the policy has a soft timeout, the caller immediately gets the stale value, if
 //! there is one. Otherwise the caller waits for a place in the pool until the hard timeout. If there is no
@@ -215,10 +214,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// succeeded.
     ///
     /// Returns false if the pool is full, and counts this in
-    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false if a recent refresh
-    /// of the key published nothing, if a recent load failed or was declined, or if an update of the key is
-    /// in progress. If memory has the value, the call does not count as a use of it, so it does not extend
-    /// the life of the entry.
+    /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false, for example, if
+    /// a recent refresh of the key published nothing, if a recent load failed or was declined, or if an
+    /// update of the key is in progress. If memory has the value, the call does not count as a use of it,
+    /// so it does not extend the life of the entry.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -234,7 +233,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`].
+    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`], and [`Error::Encode`] for a
+    /// key that does not decode from its own bytes.
     ///
     /// # Cost
     /// If memory has no value, the call looks the key up on disk or at the server.

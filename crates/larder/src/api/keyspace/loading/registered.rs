@@ -61,8 +61,7 @@ impl<L> RegisteredLoader<L> {
         self.policy.hard().unwrap_or(shared.settings.lease_timeout)
     }
 
-    /// Returns whether a refresh is due, according to the policy, for a live value with these extras. The age
-    /// of a value without extras counts from the registration of the loader.
+    /// Returns whether a refresh is due, according to the policy, for a live value with these extras.
     pub(super) fn is_due<K: Key, V>(
         &self,
         keyspace: &Keyspace<K, V>,

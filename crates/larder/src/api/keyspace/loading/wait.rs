@@ -86,8 +86,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
                 return Ok(loaded);
             }
             counts = false;
-            // After the soft timeout, a caller without a hard timeout must not wait for queued loads, because
-            // that wait would have no limit.
+            // After the soft timeout, a caller without a hard timeout must not wait for queued loads,
+            // because that wait could have no limit.
             uses_pool &= registered.policy.hard().is_some() || !limits.soft.is_some_and(Deadline::is_over);
         }
     }

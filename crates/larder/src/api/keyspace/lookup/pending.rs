@@ -41,7 +41,7 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
         self.outcome(max)
     }
 
-    /// Like [`wait`](PendingLoad::wait), but waits at most for `timeout`.
+    /// Like [`wait`](PendingLoad::wait), but `timeout` replaces the cache's `load_timeout`.
     ///
     /// # Errors
     /// Returns the same errors as [`wait`](PendingLoad::wait).
@@ -135,7 +135,7 @@ impl<V> PendingLoad<V> {
         self.process.is_current().then(|| TaskWait::joining(self.flight, max))
     }
 
-    /// Returns how long a caller without its own timeout waits.
+    /// Returns the maximum wait of a caller without its own timeout.
     pub(in crate::api::keyspace) fn load_timeout(&self) -> Option<Duration> {
         self.load_timeout
     }

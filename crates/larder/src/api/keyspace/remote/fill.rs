@@ -30,9 +30,9 @@ fn is_unleased(token: &LeaseToken) -> bool {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
-    /// Stores a loaded value, or an absence, with the server's lease. Returns whether the server has stored
-    /// it. The caller must have set the outcome of the flight. If the server answers that the lease is no
-    /// longer valid, the outcome is not shared.
+    /// Stores a loaded value, or an absence, at the server. Returns whether the server has stored it. The
+    /// caller must have set the outcome of the flight. If the server answers that the lease is no longer
+    /// valid, the outcome is not shared.
     pub(in crate::api::keyspace) fn fill_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,
@@ -51,8 +51,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             self.give_back(keyspace, key);
             return Ok(false);
         }
-        // A user's `Serialize` or weigher may panic here. Then the lease still has its token, and its `Drop`
-        // releases the lease at the server. `sharing` is still `Never`.
+        // A user's `Serialize` or weigher may panic here. Then the lease still has its token, and its
+        // `Drop` releases the lease at the server. Except in the raw format, `sharing` is still `Never`.
         let now = keyspace.now();
         let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
         let outgoing = if expires_at > now {
@@ -102,9 +102,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// 1. Check that the local lease is still valid: this process has not changed the key since the lease was
     ///    taken.
     /// 2. Send the value. The server stores it if the key has no value.
-    /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
-    ///    making one. Then remove the value, if it is still there. A change that begins after (3) reaches the
-    ///    server after the store of (2).
+    /// 3. If the local lease is no longer valid, this process may have made a change between (1) and (2),
+    ///    or may be making one. Then remove the value, if it is still there. A change that begins after (3)
+    ///    reaches the server after the store of (2).
     ///
     /// Without (3), a removal between (1) and (2) would be undone. A removal by another machine before (2) is
     /// not detected: it leaves the slot without a value, as at the beginning of the load. So the waiting

@@ -146,8 +146,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     ///
     /// 1. The caller checks that the local lease is still valid.
     /// 2. Send the value.
-    /// 3. If the local lease is no longer valid, this process has made a change between (1) and (2), or is
-    ///    making one. Then remove the value, if it is still there.
+    /// 3. If the local lease is no longer valid, this process may have made a change between (1) and (2),
+    ///    or may be making one. Then remove the value, if it is still there.
     /// 4. Drop the near copy of the previous value. Dropping it also voids the local lease, so this step
     ///    comes after (3).
     fn replace_plain(

@@ -1,7 +1,7 @@
 //! The keys of a keyspace at the server, and their entries.
 //!
-//! A walk reads the entries of several keys with one request, before it yields them. The entries may change
-//! meanwhile. So an entry that was read ahead is treated like a near copy:
+//! A walk reads the entries of several keys with one call of the tier, before it yields them. The entries
+//! may change meanwhile. So an entry that was read ahead is treated like a near copy:
 //!
 //! 1. Take the epoch token of each key, then ask the server for the entries.
 //! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token is still
@@ -28,7 +28,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
-/// Maximum number of keys whose entries a walk reads with one request.
+/// Maximum number of keys whose entries a walk requests at a time.
 const READ_AHEAD: usize = 32;
 
 /// Maximum duration of a walk over the keys of a keyspace.

@@ -63,8 +63,8 @@ impl Transaction<'_> {
     /// Returns the same errors as [`get`](Transaction::get).
     ///
     /// # Cost
-    /// Costs the same as [`get`](Transaction::get), for each key. In a remote keyspace, one request reads all
-    /// keys.
+    /// Costs the same as [`get`](Transaction::get), for each key. In a remote keyspace, all keys are
+    /// requested from the server at once.
     pub fn get_many<K, V, Q>(
         &mut self,
         keyspace: &Keyspace<K, V>,

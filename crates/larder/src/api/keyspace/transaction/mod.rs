@@ -119,7 +119,7 @@ struct TransactionKey {
     keyspace: Option<Arc<OpenKeyspace>>,
     read: Option<KeyRead>,
     change: Option<KeyChange>,
-    /// What the slot of a remote key must have when the changes are made.
+    /// The conditions that the slot of a remote key must meet when the changes are made.
     conditions: Vec<CommitCondition>,
     /// The counter for the lookup of the key, if there was a lookup.
     answered: Option<Count>,

@@ -269,7 +269,7 @@ impl TransactionKey {
     }
 }
 
-/// Reads the records of the keys, with one request.
+/// Reads the records of the keys, with one call of the tier.
 fn read(link: &RemoteLink, mut keys: Vec<RemoteKey>) -> Result<Vec<Option<RemoteRecord>>, Error> {
     let records = match (keys.len(), keys.pop()) {
         (1, Some(key)) => link.ask(|tier, reply| tier.get(key, reply)).map(|record| vec![record]),

@@ -22,9 +22,9 @@
 //! format has no marks, and equal bytes in it do not mean an unchanged slot. So a watch in this format is
 //! refused.
 //!
-//! While the disk tier is off, it is unknown whether a key is missing. A watch that is taken during this
-//! time holds only while the disk tier stays off, because an entry on disk may later be found, and
-//! disappear again.
+//! While the disk tier is off, it is unknown whether a key that memory lacks is missing. A watch of such a
+//! key that is taken during this time holds only while the disk tier stays off, because an entry on disk
+//! may later be found, and disappear again.
 
 use std::time::Duration;
 

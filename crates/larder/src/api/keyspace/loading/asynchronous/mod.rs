@@ -4,7 +4,7 @@
 //! If a key has no live value, the flight owns the loader, and the tasks that wait for the load poll the
 //! loader ([`crate::engine::flights`]). There is no queue.
 //!
-//! - Without a soft timeout, the load ends when no task waits any more.
+//! - Without a soft timeout, the load is dropped when no task waits for it any more.
 //! - With a soft timeout, a background task of the application's runtime also polls the loader
 //!   ([`crate::engine::load_tasks`]). If the maximum number of background tasks is running, the caller
 //!   immediately gets the stale value. If there is no stale value, the load continues without a background
@@ -103,8 +103,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// ```
     ///
     /// Any waiting task may poll the loader: see [`get_or_load_async`](Keyspace::get_or_load_async). A load
-    /// that no caller waits for is dropped at its deadline, because its value would not be cached after that.
-    /// The deadline is the [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
+    /// that continues without a waiting caller is dropped at its deadline, because its value would not be
+    /// cached after that. The deadline is the [`hard_timeout`](LoadPolicy::hard_timeout), or the cache's
     /// [`lease_timeout`](crate::CacheBuilder::lease_timeout).
     ///
     /// # Errors
@@ -223,8 +223,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// ```
     ///
     /// # Errors
-    /// Returns [`Error::KeyTooLarge`], [`Error::Closed`] or [`Error::Forked`]. Returns
-    /// [`Error::InvalidSetting`] in a cache without a [`spawner`](crate::CacheBuilder::spawner).
+    /// Returns the same errors as [`LoadingKeyspace::refresh`](crate::LoadingKeyspace::refresh). Also
+    /// returns [`Error::InvalidSetting`] in a cache without a [`spawner`](crate::CacheBuilder::spawner).
     ///
     /// # Cost
     /// Costs the same as the beginning of a refresh in [`get_async`](Self::get_async). Without a value in

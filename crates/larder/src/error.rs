@@ -92,8 +92,8 @@ pub enum Error {
         path: PathBuf,
         /// The id of the process that has the file open, if it is known.
         pid: Option<u32>,
-        /// Whether that process has ended. If it has, one of its forked children still has the file open: see
-        /// [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
+        /// Whether that process has ended. If it has, one of its forked children probably still has the file
+        /// open: see [`Cache::abandon_in_child`](crate::Cache::abandon_in_child).
         has_ended: bool,
         /// Whether the process is in another PID namespace, such as a container's. The process id is valid
         /// only in that namespace.

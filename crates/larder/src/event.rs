@@ -42,8 +42,8 @@ pub enum Event {
         kept_entries: bool,
     },
     /// `<path>.lock` was removed or replaced while the cache had it locked. Either this cache has locked it
-    /// again, or another process has the lock. In the second case the cache continues to use the cache file.
-    /// But the cache does not move, reopen or replace the cache file until it has the lock again.
+    /// again, or another process has the lock. In the second case the cache continues to use the cache file,
+    /// but does not move, reopen or replace it until the cache has the lock again.
     LockLost {
         /// What happened to the lock file.
         cause: String,

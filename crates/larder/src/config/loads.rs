@@ -12,7 +12,7 @@ impl CacheBuilder {
     /// [`LoadError::Timeout`](crate::LoadError::Timeout). The loader itself is not stopped, so also limit the
     /// time of its queries.
     ///
-    /// A loader may join a thread that requests the loader's own key. Only this limit and
+    /// A loader may wait for another thread that requests the loader's own key. Only this limit and
     /// [`lease_timeout`](CacheBuilder::lease_timeout) end that deadlock. (A loader that requests its own key
     /// directly, or through other loads, gets an error immediately.)
     ///

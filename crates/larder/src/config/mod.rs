@@ -193,10 +193,11 @@ impl CacheBuilder {
     /// Sets the maximum weight of the entries in memory, in bytes: 64 KiB to 16 TiB. Default 64 MiB.
     ///
     /// The weight of an entry is the length of its encoded key, the weight of its value, and
-    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, the weight of a value is the size of its
-    /// type plus the length of its encoding. If the type has no destructor, the weight is the larger of the
-    /// two. The limit applies to the whole cache, so one value may use all of it. Entries that are not
-    /// committed yet count against the write buffer instead.
+    /// [`ENTRY_OVERHEAD`](crate::ENTRY_OVERHEAD). Without a weigher, the weight of a value is the size of
+    /// its type plus the length of its encoding. If the type has no destructor, the weight is the larger of
+    /// the two. In a keyspace with a [`time_to_idle`](crate::KeyspaceDefinition::time_to_idle) or with
+    /// refreshes, an entry weighs 72 bytes more. The limit applies to the whole cache, so one value may use
+    /// all of it. Entries that are not committed yet count against the write buffer instead.
     pub fn memory_capacity(mut self, bytes: impl Into<ByteSize>) -> Self {
         self.memory_capacity = bytes.into();
         self

@@ -33,16 +33,16 @@ use crate::sys::sync::Arc;
 pub enum LoadError<E> {
     /// The loader failed with this error.
     Loader(Arc<E>),
-    /// The loader panicked. A synchronous call returns this error if it waited for the loader of another
-    /// caller. Every async call of the load returns it.
+    /// The loader panicked. A synchronous call returns this error if the loader ran for another caller, or
+    /// on a thread of the cache. Every async call of the load returns it.
     Panicked,
     /// Waiting would never end. The caller is inside the loader of the key, or that loader waits for a load
     /// of the caller. Other loads may be part of this cycle, and the keys may belong to several caches.
     Cycle,
     /// The load took longer than the maximum wait of this caller. After the
     /// [`load_timeout`](crate::CacheBuilder::load_timeout), the load of another caller continues, and its
-    /// value may still be cached. After the [`hard_timeout`](crate::LoadPolicy::hard_timeout), its value will
-    /// not be cached.
+    /// value may still be cached. After the [`hard_timeout`](crate::LoadPolicy::hard_timeout), the value of
+    /// a load by the registered loader will not be cached.
     Timeout {
         /// The maximum wait of this caller, which has passed.
         waited: Duration,

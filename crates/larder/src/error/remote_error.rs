@@ -1,8 +1,8 @@
-//! The reasons why a remote tier gives no answer.
+//! The reasons why a request to a remote tier fails.
 
 use std::fmt;
 
-/// The reason why a request to the remote tier has no answer.
+/// The reason why a request to the remote tier failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteError {
     kind: RemoteErrorKind,

@@ -118,8 +118,8 @@ pub struct Latencies {
 #[serde(default)]
 #[non_exhaustive]
 pub struct LatencyBucket {
-    /// The bound. All durations in the bucket are shorter, but the last bucket also has all durations of
-    /// more than 38 hours.
+    /// The bound. All durations in the bucket are shorter. Only the bucket with the largest possible bound,
+    /// 38 hours, also has all longer durations.
     #[serde(with = "super::seconds")]
     pub up_to: Duration,
     /// The number of durations in the bucket.

@@ -93,8 +93,9 @@ pub struct Stats {
     /// had no entry. [`Cache::clear`](crate::Cache::clear) counts once for each open keyspace. Removals
     /// through the control socket are not included.
     pub invalidations: u64,
-    /// Size of the values that are acknowledged and not yet committed, with their encodings. It exceeds
-    /// `write_buffer` only while a single value is larger than the write buffer.
+    /// Size of the values that are acknowledged and not yet committed, with their encodings and 320 bytes of
+    /// bookkeeping per value. It exceeds `write_buffer` only while a single value is larger than the write
+    /// buffer.
     pub unsaved_bytes: ByteSize,
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
     pub write_buffer: ByteSize,
@@ -103,8 +104,8 @@ pub struct Stats {
     pub keyspaces: Vec<KeyspaceStats>,
     /// Counts since the file was created, including the counts above. `None` in a cache without a file.
     pub lifetime: Option<CumulativeStats>,
-    /// The counts of about the last minute, and of the last ten minutes once the cache has been open that
-    /// long. The shorter period comes first. Empty in a cache without a file.
+    /// The counts of about the last minute, at first of a shorter period, and of the last ten minutes once
+    /// the cache has been open that long. The shorter period comes first. Empty in a cache without a file.
     pub recent: Vec<Recent>,
 }
 
@@ -123,7 +124,8 @@ pub struct MemoryStats {
     /// included: see `unsaved_weight`.
     pub weight: ByteSize,
     /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. The size of
-    /// the write buffer is the limit of this weight. [`Stats::unsaved_bytes`] also includes the encodings.
+    /// the write buffer is the limit of this weight. [`Stats::unsaved_bytes`] also includes the encodings
+    /// and the bookkeeping.
     pub unsaved_weight: ByteSize,
     /// Maximum weight of clean entries.
     pub capacity: ByteSize,
@@ -161,7 +163,7 @@ pub struct DiskStats {
     /// Committed entries. These include expired entries that are not swept yet, keys that are known to be
     /// absent, and entries that a pending large removal still has to delete.
     pub entries: u64,
-    /// Size of these entries in the file.
+    /// The disk space charged for these entries and for the entries of retired keyspaces.
     pub bytes: ByteSize,
     /// Removals of many keys that are already visible, but whose entries are still being deleted.
     pub pending_removals: u64,
@@ -195,8 +197,8 @@ pub struct DiskStats {
     /// Lookups that a filter in memory answered without a read of the file, because the file lacks the key.
     pub filtered: u64,
     /// Reads of the file that found no record. The filter mistakes a few in a hundred missing keys for keys
-    /// that the file has. For keyspaces that the file already had when it was opened, it has an answer only
-    /// after many such reads.
+    /// that the file has. At first it does not know the keyspaces that the file already had when it was
+    /// opened. After many such reads, the cache builds a filter of all keys.
     pub unfound: u64,
     /// Size of the filter in memory. It is not a part of [`MemoryStats::weight`].
     pub filter_bytes: ByteSize,
@@ -220,7 +222,8 @@ pub struct DiskStats {
     pub discards: u64,
     /// How often the disk tier came back.
     pub recoveries: u64,
-    /// How often the file was found damaged and was moved aside, when it was opened or in use.
+    /// How often the file was found damaged, when it was opened or in use. A damaged file is moved aside if
+    /// possible.
     pub quarantines: u64,
     /// How long the disk tier was off, summed over all outages.
     #[serde(with = "seconds")]
@@ -315,7 +318,7 @@ pub struct KeyspaceStats {
     pub memory_expirations: u64,
     /// Entries on disk, including keys that are known to be absent.
     pub disk_entries: u64,
-    /// Size of these entries in the file.
+    /// The disk space charged for these entries.
     pub disk_bytes: ByteSize,
     /// Entries evicted from disk for room.
     pub disk_evictions: u64,

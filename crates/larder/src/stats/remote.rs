@@ -12,11 +12,11 @@ pub struct RemoteStats {
     /// Lookups answered by the server. [`KeyspaceStats::disk_hits`](crate::KeyspaceStats::disk_hits) has the
     /// count of each keyspace.
     pub hits: u64,
-    /// Requests of lookups, loads and iterations that the server did not answer. A lookup without an answer
-    /// was a miss.
+    /// Requests of lookups, loads and iterations that failed, because the server did not answer or refused
+    /// the request. Such a lookup was a miss.
     pub failures: u64,
     /// Uses of entries with a time to idle that were not sent to the server, because 4,096 others were on
-    /// their way, or because the server had refused another one. Such an entry may expire
-    /// earlier, unless it is used again.
+    /// their way, or during the pause after the server had refused a use. Such an entry may expire earlier,
+    /// unless it is used again.
     pub unsent_uses: u64,
 }

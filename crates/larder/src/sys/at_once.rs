@@ -1,12 +1,12 @@
-//! One form of the requests to a server, for threads and for tasks.
+//! Runs the same requests to a server on a thread that may block, and in a task that must not.
 //!
 //! A protocol that waits for a server is an async function, so the order of its steps is written once. There
 //! are two ways to run it:
 //!
 //! - A thread calls [`at_once`]. Each wait in the function then blocks the thread, so the first poll
 //!   completes the function.
-//! - A worker thread polls it inside [`suspending`] ([`crate::sys::offload::worker_task`]). Then a wait
-//!   suspends the function, and the worker is free for other jobs.
+//! - A task polls it inside [`suspending`] ([`crate::sys::offload::worker_task`]). Then a wait suspends the
+//!   function, and the thread is free for other work.
 //!
 //! A wait asks [`may_suspend`] which of the two applies. Code of a user that runs inside such a function,
 //! such as a `Deserialize`, may call the cache. That call uses `at_once` again, and blocks its thread.

@@ -11,9 +11,9 @@
 //! 1. Each lookup on disk measures how long its reads of the file take. Most lookups read pages that the
 //!    store has in memory, so their time is zero.
 //! 2. The thread computes a moving mean of these times. Each lookup contributes a fraction of `1 / SHARE`.
-//!    While the mean is above [`MAX_MEAN`], a worker is quicker, and the thread can serve its other
-//!    clients. If the mean is zero, one read of up to [`MAX_MEAN`] times [`SHARE`] (6.4 ms) does not exceed
-//!    this limit, because the system may have run another thread during the read.
+//!    While the mean is above [`MAX_MEAN`], a worker is quicker, and the thread can serve its other clients.
+//!    If the mean is zero, one read of up to [`MAX_MEAN`] times [`SHARE`] (6.4 ms) stays within this limit:
+//!    the system may have run another thread during the read.
 //! 3. When the mean exceeds the limit, workers make the lookups, for at least [`MIN_PAUSE`] and for at least
 //!    [`PAUSE_FACTOR`] times the read time of the last lookup, but at most [`MAX_PAUSE`]. Afterwards, workers
 //!    continue until one of their lookups reads for less than [`MAX_OF_WORKER`]. So a disk that does not
@@ -93,7 +93,7 @@ struct ThreadCalls {
     clock: Arc<dyn Clock>,
     /// The moving mean of step 2, in nanoseconds.
     mean: Cell<u64>,
-    /// How long the current lookup has read so far, or `None` if no lookup is running.
+    /// How long the current lookup has read so far. `None` outside of a lookup, and during a read.
     reading: Cell<Option<Duration>>,
     /// The earliest time at which workers may stop making the lookups. `None` while this thread makes them.
     paused_until: Cell<Option<Duration>>,

@@ -88,8 +88,7 @@ impl OwnerLock {
                 volume.open_lock(&lock_path).map_err(|error| io_error("open", &lock_path, error))?; // 1
             // 2.
             while !file.try_lock().map_err(|error| io_error("lock", &lock_path, error))? {
-                // The time of a manual clock may not advance, so the lengths of the pauses are added as
-                // well.
+                // The time of a manual clock may not advance, so the sum of the pauses also counts.
                 if waited.max(clock.monotonic().saturating_sub(start)) >= timeout {
                     return Err(read_owner(&mut *file).in_use(path));
                 }
@@ -196,7 +195,7 @@ const NO_LOCK: &str = "it has the name of a larder lock file, but is not one";
 
 /// Returns the process that holds the lock. An owner writes its id just after it has taken the lock. Until
 /// then the lock file may name an earlier owner that was killed. If the file names an ended process even
-/// after a tenth of a second, a fork of that process holds the lock.
+/// after a tenth of a second, a fork of that process probably holds the lock.
 fn read_owner(file: &mut dyn LockFile) -> Owner {
     let mut owner = Owner::default();
     for _ in 0..OWNER_POLLS {

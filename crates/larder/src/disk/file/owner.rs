@@ -25,8 +25,8 @@ const MAX_LOCKS: u64 = 4 << 20;
 pub(crate) struct Owner {
     /// The owner's process id, or `None` if the lock file names no process.
     pub(crate) pid: Option<u32>,
-    /// Whether no process with this id runs. If the file is still locked, a fork of the owner holds the
-    /// lock.
+    /// Whether no process with this id runs. If the file is still locked, a fork of the owner probably holds
+    /// the lock.
     pub(crate) has_ended: bool,
     /// Whether the id belongs to another PID namespace, such as a container's. Then the id does not identify
     /// a process in this namespace.

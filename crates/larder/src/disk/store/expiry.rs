@@ -82,7 +82,7 @@ pub(super) fn is_rounded(row: &[u8]) -> bool {
 }
 
 /// Returns the end of the due rows of a class. The end is greater than every row with the time `now`, even
-/// for the largest time.
+/// for the largest time. Before the end of time, no row of the class [`NEVER`] is due.
 pub(crate) fn end_of_due(class: u8, now: Timestamp) -> Vec<u8> {
     if class == NEVER && !now.is_never() {
         return vec![class];

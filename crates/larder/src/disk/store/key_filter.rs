@@ -1,5 +1,5 @@
-//! A filter of keys: a set of hashes that may also contain hashes which were never inserted, but never lacks
-//! one that was.
+//! A filter of keys: a set of their hashes. It contains every hash that was inserted, and wrongly contains a
+//! few others.
 //!
 //! The filter is a blocked Bloom filter. A key sets [`BITS_PER_KEY`] bits of one word, so a lookup reads one
 //! cache line, and an insert is one atomic operation. (F. Putze, P. Sanders, J. Singler: "Cache-, Hash- and
@@ -13,14 +13,15 @@
 //! together is bounded. When the bound is reached, the last layer takes all further keys. Then it contains
 //! more and more hashes wrongly, so the filter is of less use, but it still lacks none.
 //!
-//! All operations on words are relaxed. A reader that must see a key has taken a lock that the thread which
-//! inserted the key, or found it inserted, has released since.
+//! All operations on words are relaxed. Before a reader must see a key, the thread that inserted the key, or
+//! found it inserted, has released a lock, and the reader has then taken that lock.
 
 use std::sync::OnceLock;
 
 use crate::sys::sync::{AtomicU64, Ordering, StatisticU64};
 
-/// The place of a bit in its word takes 6 bits of the hash, and the place of the word takes 32 other bits.
+/// Number of bits that a key sets. The place of each bit in its word takes 6 bits of the hash, and the place
+/// of the word takes 32 other bits.
 const BITS_PER_KEY: u32 = 5;
 /// Number of keys for each word of a layer. A word has 64 bits.
 const KEYS_PER_WORD: u64 = 4;
@@ -127,8 +128,9 @@ impl Layer {
     }
 }
 
-/// A hash after one more mixing step. The shards, their indices and the table of uses take the bits of the
-/// plain hash, so its bits are not independent of a key's place there.
+/// A hash after one more mixing step. The bits of the plain hash already select a key's shard, its place in
+/// the index, and its bit in the table of uses. So the keys of one such place have many of these bits in
+/// common.
 #[derive(Debug, Clone, Copy)]
 struct Mixed(u64);
 

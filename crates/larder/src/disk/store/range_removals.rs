@@ -14,7 +14,7 @@
 //! 4. Between the steps for which callers wait, the writer deletes the next part of the first range: up to
 //!    [`RANGE_ROWS`](crate::config::ranges::RANGE_ROWS) rows, for up to [`PART_TIME`]. Each part is a
 //!    separate transaction, and its snapshot is installed. So a part delays a caller's commit only briefly.
-//!    A transaction that must evict first deletes further parts, so that removed entries do not displace
+//!    Before a transaction evicts entries, it deletes further parts, so that removed entries do not displace
 //!    live entries.
 //! 5. The last part also deletes the row of the range, in the same transaction. If the row were deleted
 //!    earlier, a crash in between would bring the remaining entries back.

@@ -1,6 +1,6 @@
 //! Checks redb's own tables of a file before redb commits to it.
 //!
-//! redb lists the pages that a commit has freed in its own tables, the system tree. Each later commit
+//! In its own tables, the system tree, redb lists the pages that each commit has freed. Each later commit
 //! removes rows from these tables. The iterator that removes these rows (redb 4.6,
 //! `WriteTransaction::extract_freed_pages`) panics on a damaged row, and its destructor reads the row again.
 //! The second panic occurs during the first, and so aborts the process. Code outside redb cannot catch this.

@@ -20,8 +20,8 @@ use super::capped::CappedBytes;
 use crate::format::codec::error::CodecError;
 
 /// Sets none of bincode's limits. bincode's limit counts an integer at its full width even if the encoding
-/// is shorter. So bincode would refuse to decode sequences that it has encoded. Instead, every length is
-/// checked against the remaining bytes before it is used.
+/// is shorter. So bincode would refuse to decode sequences that it has encoded. Instead, the session limits
+/// the elements of sequences and maps, and a string is taken from the remaining bytes before it is copied.
 pub(super) const ENCODING: Configuration = bincode::config::standard();
 
 /// Keeps only the text of an error that the value's type reported. bincode would print such an error in its

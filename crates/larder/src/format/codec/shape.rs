@@ -12,7 +12,7 @@
 //!   compared with the names in the serialization of the decoded value. So adding an alias does not change
 //!   the fingerprint.
 //!
-//! The fingerprint ignores whether a part is a newtype, and whether a group of parts is a tuple or a struct.
+//! The kinds do not show whether a part is a newtype, or whether a group of parts is a tuple or a struct.
 //! `Serialize` and `Deserialize` may differ in both respects without harm.
 //!
 //! The numbers below are part of the file format. A test pins fingerprints, because a changed fingerprint
@@ -244,7 +244,7 @@ pub(super) fn halves(fingerprint: u64) -> (u32, u32) {
 struct Names {
     sum: u64,
     few: SmallVec<[u64; 12]>,
-    /// Allocated when `few` is full, so that a session that records nothing draws no random seed.
+    /// Allocated when `few` is full, because an empty `HashSet` would already take a random seed.
     many: Option<HashSet<u64>>,
 }
 

@@ -149,7 +149,7 @@ impl<'a> KeyReader<'a> {
     /// Reads a text part.
     ///
     /// # Errors
-    /// Returns an error if the part has no end mark, or is not UTF-8.
+    /// Returns an error if the part has no end mark, has an unknown escape, or is not UTF-8.
     #[inline]
     pub fn text(&mut self) -> Result<String, KeyError> {
         String::from_utf8(self.bytes()?).map_err(|error| KeyError::new(format!("text part: {error}")))

@@ -216,8 +216,7 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('"') && !text.starts_with("0x") && !text.contains(is_special)
 }
 
-/// Splits the first word of a tuple from the rest. The word ends at a comma, a parenthesis, a quote or white
-/// space.
+/// Splits the first word from the rest. The word ends at a comma, a parenthesis, a quote or white space.
 fn read_word(text: &str) -> (&str, &str) {
     let end = text.find(|letter: char| matches!(letter, ',' | '(' | ')' | '"') || letter.is_whitespace());
     text.split_at(end.unwrap_or(text.len()))

@@ -10,7 +10,8 @@ pub(crate) enum Damage {
     /// The record has a format, kind or flag that this version does not know, or a payload that its kind
     /// does not allow.
     Unknown,
-    /// The extension is not a list of fields in order, or lacks a field that the flags require.
+    /// The extension is not a list of fields in order, has an invalid field, or lacks a field that the flags
+    /// require.
     Extension,
 }
 

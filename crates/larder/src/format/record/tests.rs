@@ -184,7 +184,7 @@ fn what_this_version_does_not_know_is_refused() {
 
 fn extensions() -> impl Strategy<Value = (PayloadCompression, Extension)> {
     let compressions = vec![PayloadCompression::None, PayloadCompression::Lz4, PayloadCompression::Zstd];
-    // At most 1,000, because the header below was written at 1,000 ms.
+    // At most 1,000, because `header` was written at 1,000 ms.
     let since_row = proptest::option::of(0_u32..=1_000);
     let extras = (any::<Option<u32>>(), any::<Option<u64>>(), since_row);
     let parts = (proptest::sample::select(compressions), any::<Option<u64>>(), any::<Option<u32>>(), extras);

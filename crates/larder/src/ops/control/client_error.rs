@@ -29,7 +29,7 @@ pub enum ClientError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A process accepted the connection, but did not identify itself in time.
+    /// The connection succeeded, but no process identified itself in time.
     #[error("connected to {}, and no answer came within {waited:?}: its process may be stopped, or have ended, with one that it forked holding the socket (`larder info` of the cache file tells), or be busy with a long verification or removal: then ask again; or it is the socket of another program", path.display())]
     Silent {
         /// The path of the socket.

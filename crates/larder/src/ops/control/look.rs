@@ -142,7 +142,8 @@ fn too_long(len: usize) -> String {
 
 type RecordParts<'a> = (record::Header, Extension, &'a [u8]);
 
-/// Returns the reason why the record that a lookup finds on disk does not decode, or `None` if it decodes.
+/// Returns the reason why the record that a lookup finds on disk does not decode. Returns `None` if it
+/// decodes, if a lookup finds no value there, or if the keyspace is not open.
 fn undecodable(target: &Target, status: &KeyStatus, payload: Option<RecordParts<'_>>) -> Option<String> {
     if status.found_in != Some(FoundIn::Disk) || status.state != EntryState::Live {
         return None;

@@ -41,8 +41,8 @@ pub struct Operation {
     pub operation: String,
     /// The name of the keyspace. `None` if the keyspace has been closed since the operation.
     pub keyspace: Option<String>,
-    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the key is a prefix, or
-    /// if the keyspace has been closed since the operation.
+    /// The key as text, in the shape of its keyspace's keys. Equal to `key_bytes` if the key is a prefix, if
+    /// the shape is unknown, or if the keyspace has been closed since the operation.
     pub key: String,
     /// The key's encoded bytes, as `0x` and hexadecimal digits.
     pub key_bytes: String,
@@ -58,8 +58,8 @@ pub struct MonitorEnd {
     pub ended: String,
     /// Number of operations shown.
     pub shown: u64,
-    /// Number of sampled operations that were not shown, because the client read too slowly or the stream
-    /// ended before.
+    /// Number of sampled operations that were not shown, because the client read too slowly, because two
+    /// threads sampled at the same moment, or because the stream ended before.
     pub missed: u64,
 }
 
@@ -69,7 +69,8 @@ pub struct MonitorEnd {
 pub enum Monitored {
     /// An operation.
     Operation(Operation),
-    /// Number of sampled operations before this point that are not shown because the client read too slowly.
+    /// Number of sampled operations before this point that are not shown, because the client read too
+    /// slowly, or because two threads sampled at the same moment.
     Missed(u64),
     /// The stream has ended. No item follows.
     End(MonitorEnd),

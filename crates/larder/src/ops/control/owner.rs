@@ -19,7 +19,7 @@ use crate::ops::inspect::file_info::{FileInfo, FileState};
 
 impl Client {
     /// Connects to the owner of a file, through the control socket that the lock file names. Returns `None`
-    /// if no process owns the file, or if its owner has no socket.
+    /// if no process owns the file, if its owner has ended, or if its owner has no socket.
     ///
     /// The process that answers must have the owner's process id and the same file open. So a stale or forged
     /// path in the lock file does not lead to another cache.

@@ -14,8 +14,8 @@ pub enum FileState {
     Owned {
         /// The process id of the owner, if it is known.
         pid: Option<u32>,
-        /// Whether the owner has ended. If so, a fork of the owner still has the file open. Always false if
-        /// the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
+        /// Whether the owner has ended. If so, a fork of the owner probably still has the file open. Always
+        /// false if the process is in another PID namespace ([`FileInfo::owner_is_elsewhere`]).
         has_ended: bool,
     },
     /// No process owns the file. Its last owner closed it.

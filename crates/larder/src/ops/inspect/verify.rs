@@ -82,8 +82,8 @@ pub struct UnreadableRecord {
     pub cause: String,
 }
 
-/// A keyspace whose number of entries differs from the number in its row of the catalog. The disk tier relies
-/// on the row when it chooses entries to evict.
+/// A keyspace whose number of entries differs from the number in its row of the catalog. The disk tier
+/// relies on the row when it decides how much to evict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Miscounted {

@@ -69,8 +69,8 @@ impl Publisher {
     /// Publishes the current statistics of the cache.
     ///
     /// # Cost
-    /// Costs the same as [`Cache::stats`]. In addition, the recorder takes about 20 values, and about 25 for
-    /// each keyspace.
+    /// Costs the same as [`Cache::stats`]. In addition, the recorder takes about 25 values, and about 25
+    /// more for each keyspace.
     pub fn publish(&mut self) {
         let stats = self.cache.stats();
         self.publish_stats(&stats);

@@ -13,8 +13,8 @@
 //! Reading two clocks takes 45 ns, a large part of a hit. So a cheaper reading uses a coarse clock, which
 //! changes only at each tick of the kernel. The result is [`TimeBounds`]: the time is between the two
 //! bounds. If an entry expires after both bounds, the lookup does not need the exact time. Any other lookup
-//! reads the exact time. With the coarse clock, the wall clock is read once per tick. So a jump forward is
-//! noticed up to one tick late.
+//! reads the exact time. Lookups that use the coarse clock read the wall clock once per tick. So they notice
+//! a jump forward up to one tick late.
 //!
 //! The upper bound is constant during a tick. So it is computed once per tick and stored as the *limit*. A
 //! hit reads the coarse clock, compares two integers, and loads the limit. The order of steps:

@@ -3,7 +3,8 @@
 //! Such a function is an async function of the library, and no code of a user can make it wait for anything
 //! but an answer ([`crate::sys::at_once`]). Any number of them may wait at the same time.
 //!
-//! 1. A worker polls the function. If it waits, the worker puts it back into its task.
+//! 1. A worker polls the function. [`begin_here`] makes the first poll on the calling thread. If the
+//!    function waits, the polling thread puts it back into its task.
 //! 2. The thread that has the answer wakes the task. This adds a job to the queue of the workers, which polls
 //!    the function again. The waking thread runs no other code: it may be the only thread that reads from the
 //!    server, so it must not wait for one.
@@ -163,7 +164,7 @@ fn answering<T: Send + 'static>(
 /// code that the calling thread must not run.
 ///
 /// # Panics
-/// Panics if the function panics.
+/// Panics if the function panics, or if the process has forked since the first poll.
 pub(crate) async fn begin_here<T: Send + 'static>(function: impl Future<Output = T> + Send + 'static) -> T {
     if is_worker() {
         return at_once(function);
@@ -188,7 +189,7 @@ pub(crate) async fn begin_here<T: Send + 'static>(function: impl Future<Output =
 /// is dropped after its first poll.
 ///
 /// # Panics
-/// Panics if the function panics.
+/// Panics if the function panics, or if the process has forked since the first poll.
 pub(crate) async fn run_to_end<T: Send + 'static>(function: impl Future<Output = T> + Send + 'static) -> T {
     if is_worker() {
         return at_once(function);

@@ -42,7 +42,8 @@ impl Volume for OsVolume {
     }
 
     fn open_lock(&self, path: &Path) -> io::Result<Box<dyn LockFile>> {
-        // `create_new` fails if another process creates the file at the same moment, so `is_new` is exact.
+        // `create_new` fails if another process creates the file at the same moment. So `is_new` is never
+        // true for a file that another process has created.
         let made = open_with(path, OpenOptions::create_new);
         let (file, is_new) = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (open(path, true)?, false),

@@ -11,7 +11,7 @@
 //!    Everything else is kept byte for byte, including rows and tables that this version does not know.
 //! 3. The copy is compacted and closed. Then it is durable, and marked as closed cleanly.
 //! 4. The file is closed.
-//! 5. If the copy is no longer than the file, it is atomically renamed over the file. Otherwise it is
+//! 5. If the copy is not longer than the file, it is atomically renamed over the file. Otherwise it is
 //!    removed. A copy that changes the size of the regions replaces the file even if the copy is longer.
 //! 6. The directory is synced before anything is committed to the file at the path. Otherwise a crash could
 //!    bring the old file back and undo a removal in that commit.

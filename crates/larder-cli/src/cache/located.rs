@@ -7,15 +7,15 @@
 //! 2. Without an argument, the command uses the URL in the environment variable `LARDER_URL`, and names the
 //!    cache on standard error. If a command has two arguments, such as `larder get FILE KEY`, a single word
 //!    is the second argument.
-//! 3. A URL names a file, a control socket, or both. `stats`, `top`, `hot`, `slow`, `monitor` and `flush`
-//!    use the socket if a process answers there. If a process answers there, `remove`, `remove-prefix` and
-//!    `clear` use both the file and the socket. All other commands, and commands with `--file-only`, use the
-//!    file. If the URL names no file, the command uses the socket.
+//! 3. A URL may name a file, a control socket, or both. A URL that names neither is refused. `stats`, `top`,
+//!    `hot`, `slow`, `monitor` and `flush` use the socket if a process answers there. If a process answers
+//!    there, `remove`, `remove-prefix` and `clear` use both the file and the socket. All other commands, and
+//!    commands with `--file-only`, use the file. If the URL names no file, the command uses the socket.
 //!
 //! `check`, `doctor` and `serve` read the URL themselves.
 //!
-//! If the single word names a cache, as in `larder remove shop.larder`, it is refused. Otherwise the command
-//! would look for the key `shop.larder` in the cache of `LARDER_URL`.
+//! If the single word would be a key or a prefix but names a cache, as in `larder remove shop.larder`, it is
+//! refused. Otherwise the command would look for the key `shop.larder` in the cache of `LARDER_URL`.
 
 use std::env;
 use std::ffi::OsStr;
@@ -117,8 +117,8 @@ pub(super) struct CacheWords<'a> {
 /// Replaces the cache argument of a command with the path of a file or a socket.
 ///
 /// # Errors
-/// If a path is empty, a URL is invalid, or no cache was given and `LARDER_URL` names none, prints the
-/// failure and returns its exit code.
+/// If no cache can be chosen, for example because a path is empty or a URL is invalid, prints the failure and
+/// returns its exit code.
 pub(crate) fn locate(command: &mut Command) -> Result<(), ExitCode> {
     if let Some(json) = names_an_empty_path(command) {
         return Err(report(json, Err(empty())));
@@ -140,8 +140,8 @@ pub(crate) fn is_of_an_empty_path(error: &clap::Error) -> bool {
         && matches!(value, Some(ContextValue::String(value)) if value.is_empty())
 }
 
-/// Returns `None` unless the cache was given as an empty word. Otherwise returns whether the command prints
-/// JSON.
+/// Returns `None` unless the cache, or the only word of the command, is empty. Otherwise returns whether the
+/// command prints JSON.
 ///
 /// `larder info "$FILE"` has an empty word if FILE is not set. clap itself refuses other empty paths. A key
 /// may be empty, unless it is the only word.

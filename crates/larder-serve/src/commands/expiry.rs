@@ -37,7 +37,8 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
     "ttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in seconds of a key.";
 };
 
-/// Maximum distance of an expiry from now, in milliseconds. It is a minute below the maximum of the cache.
+/// Maximum distance of an absolute expiry from now, in milliseconds. It is a minute below the maximum of the
+/// cache.
 const MAX_AHEAD_MS: i64 = MAX_TTL.as_secs().cast_signed() * 1000 - 60_000;
 
 /// The unit of an expiry, and whether it counts from now or from the Unix epoch.
@@ -50,7 +51,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// Converts a number of this unit to milliseconds. Returns `None` if the result is too large.
+    /// Converts a number of this unit to milliseconds. Returns `None` if the result overflows.
     fn millis(self, number: i64) -> Option<i64> {
         match self {
             Self::Seconds | Self::UnixSeconds => number.checked_mul(1000),

@@ -42,7 +42,7 @@ const NO_LONGER_LIFE: &str = "the entry would live longer than the application l
 /// about as long as a turn of a connection.
 const MAX_INLINE: usize = 64 << 10;
 
-/// Number of bytes as which a lookup counts, in addition to its key and its value.
+/// Number of bytes that each lookup counts, in addition to its key and its value.
 const LOOKUP_COST: usize = 256;
 
 /// A command without its arguments. Each stage runs it.

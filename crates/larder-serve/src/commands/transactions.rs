@@ -193,9 +193,9 @@ async fn run_steps(
     Ok((replies, Some(commit)))
 }
 
-/// Runs `WAIT numreplicas timeout`. Replies 1 when all earlier writes are on disk, because the file counts
-/// as one replica. Replies 0 if the commit fails, or takes longer than the timeout in milliseconds. Without
-/// a file, replies 1 immediately.
+/// Runs `WAIT numreplicas timeout`. Replies 1 when all earlier writes are on disk, because the file counts as
+/// one replica. Replies 0 if the commit fails, or takes longer than the timeout in milliseconds. The timeout
+/// 0 means no timeout. Without a file, replies 1 immediately.
 async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Some(_) = integer(args.get(1)) else { return out.reply().error(errors::NOT_AN_INTEGER) };
     let Some(timeout) = integer(args.get(2)) else {

@@ -249,7 +249,7 @@ impl Session {
         if self.is_authenticated { &self.served.limits } else { &RequestLimits::UNAUTHENTICATED }
     }
 
-    /// Returns the limits for replies. They are low until the peer has authenticated.
+    /// Returns the limits for replies. Until the peer has authenticated, `pause` is low.
     pub(crate) fn output_limits(&self) -> OutputLimits {
         let mut limits = self.served.output_limits;
         limits.pause = limits.pause.min(limits.max);

@@ -34,8 +34,8 @@ pub(crate) type PendingReply = Pin<Box<dyn Future<Output = LateReply> + Send>>;
 /// Limits on the unsent replies of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputLimits {
-    /// The connection accepts no request while it has more unsent bytes than this. Default 1 MiB. Values
-    /// above `max` have no effect.
+    /// The connection accepts no request while it has more unsent bytes than this. Default 1 MiB. A value
+    /// above `max` counts as `max`.
     pub pause: usize,
     /// The server closes a connection with more unsent bytes than this. A request or transaction on several
     /// keys returns an error if its replies or values exceed this limit. Default 256 MiB.

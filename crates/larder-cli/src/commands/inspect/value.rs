@@ -1,9 +1,9 @@
 //! Shows values whose type is not known.
 //!
-//! A self-describing value is printed as JSON, and a text as it is. Any other value is shown as its bytes.
-//! Bincode (version 2, standard configuration) writes a text as its length and its bytes, and the fields of a
-//! struct one after another. So texts at the beginning of a bincode value can be shown without its type; the
-//! rest cannot be read.
+//! A self-describing value is printed as JSON, and a text without control characters as it is. Any other
+//! value is shown as its bytes. Bincode (version 2, standard configuration) writes a text as its length and
+//! its bytes, and the fields of a struct one after another. So texts at the beginning of a bincode value can
+//! be shown without its type; the rest cannot be read.
 //!
 //! The values of a cache may come from untrusted sources, so control characters are escaped before they reach
 //! a terminal.

@@ -24,7 +24,7 @@ use tokio::task::{JoinHandle, yield_now};
 const ALLOWED: Duration = Duration::from_micros(500);
 const MEASURED: Duration = Duration::from_secs(2);
 const QUICK_MEASURED: Duration = Duration::from_millis(300);
-/// Number of entries on disk. Memory has room for a few of them.
+/// Number of entries on disk. For disk hits, memory has room for a few of them.
 const ENTRIES: usize = 50_000;
 /// Number of tasks that call the cache.
 const TASKS: usize = 8;

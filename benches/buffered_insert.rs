@@ -192,8 +192,8 @@ fn commits(larder: &Larder) -> u64 {
     larder.cache.stats().disk.map_or(0, |disk| disk.commits)
 }
 
-/// Returns `count` different keys from all parts of the file, each with a page. Each value of `turn` gives
-/// other keys.
+/// Returns `count` different keys from all parts of the file, each with a page. Successive values of `turn`
+/// give different keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<(String, Page)> {
     let number = |place: usize| (turn * count + place) * 7919 % entries;
     (0..count).map(|place| (key(number(place)), page(number(place) + turn))).collect()

@@ -124,7 +124,8 @@ fn removals(peer: &dyn Remover, threads: usize, keys: &[String]) -> Duration {
     elapsed
 }
 
-/// Returns `count` different keys from all parts of the file. Each value of `turn` gives other keys.
+/// Returns `count` different keys from all parts of the file. Successive values of `turn` give different
+/// keys.
 fn scattered(entries: usize, turn: usize, count: usize) -> Vec<String> {
     (0..count).map(|place| key((turn * count + place) * 7919 % entries)).collect()
 }

@@ -1,9 +1,9 @@
 //! Measures the operations on one keyspace while there are many others. The other keyspaces must not slow any
 //! operation down.
 //!
-//! Each figure is in microseconds. For repeated operations, it is a median. The last column is the largest
-//! ratio to the time with a single keyspace. `TMPDIR=/dev/shm` measures larder and its store without a
-//! disk, so that no commit waits for a device and any growth is visible. With many keyspaces, each request
+//! Each figure is in microseconds. If calls are timed one by one, it is their median. The last column is the
+//! largest ratio to the time with a single keyspace. `TMPDIR=/dev/shm` measures larder and its store without
+//! a disk, so that no commit waits for a device and any growth is visible. With many keyspaces, each request
 //! uses another keyspace, so it finds less data in the processor's caches.
 
 #![forbid(unsafe_code)]
@@ -81,7 +81,7 @@ fn measure(count: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     rows.push(("the first opened then", median(1, |_| drop(cache.keyspace(first)))));
     let open = |at: usize| drop(definitions.get(at).map(|definition| cache.keyspace(*definition)));
     rows.push(("one opened that the file has", median(count.min(MORE), open)));
-    // This operation is last, because the operations above must run with exactly `count` keyspaces.
+    // This operation is last, because it adds keyspaces.
     rows.push(("one more opened", median(MORE, |at| drop(cache.keyspace(numbered(count + at))))));
     Ok(rows)
 }

@@ -117,7 +117,7 @@ impl Cleared {
 }
 
 fn contest(pace: &Pace, setting: &str, cleared: &Cleared, operation: &Operation<'_>) {
-    // The run without a clear makes as many calls as the last run with a clear.
+    // The run without a clear makes at least as many calls as the last run with a clear.
     let asked = Cell::new(MIN_OPERATIONS);
     let mut contest = Contest::new(ROW, TITLE, setting, Unit::NanosPerOperation);
     contest.contestant("larder", TERMS, || {

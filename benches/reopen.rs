@@ -1,7 +1,8 @@
 //! Measures the time from opening a file with many entries until the first lookup returns. Before that, the
 //! file was closed, or the process that had it open was killed.
 //!
-//! For the second case, a larder process that writes to the file is killed. redb opens a copy of that file.
+//! For the second case, a larder process that writes to the file is killed. redb opens a copy of the file,
+//! whose writer was killed in the same way.
 
 #![forbid(unsafe_code)]
 

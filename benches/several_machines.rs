@@ -72,7 +72,7 @@ fn near_hits(pace: &Pace, server: &RespServer) -> Result<(), Failed> {
         for key in &requests {
             pages.get_or_load(key, || Ok::<_, larder::Error>(Page::of(0)))?;
         }
-        // A process keeps what it has read, and not what it has stored.
+        // Memory keeps an entry that this process has read, but not one that it has only stored.
         for key in &requests {
             drop(pages.get(key));
         }

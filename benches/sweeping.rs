@@ -2,8 +2,8 @@
 //!
 //! Entries with a short TTL are stored among long-lived entries. The clock then jumps, so that all
 //! short-lived entries have expired. The measured time begins with the jump, and ends when these entries are
-//! deleted from memory and disk. Memory has room for about a tenth of the long-lived entries, so most lookups
-//! read the disk.
+//! deleted from the disk. Memory has room for about a tenth of the long-lived entries, so most lookups of all
+//! keys read the disk.
 //!
 //! Lookups are timed in two ways: while the sweeper deletes the entries by itself, and while a caller of
 //! `Cache::sweep` waits for their deletion. The sweeper pauses between its transactions, unless a caller
@@ -37,7 +37,7 @@ const TERMS: &str = "deletions committed (two-phase, quick repair)";
 const HOT: usize = 1_000;
 /// Number of lookups before the first timed lookup.
 const WARM_UP: usize = 1 << 16;
-/// Maximum number of lookups in a run without a sweep. A run with a sweep makes many more, because the
+/// Maximum number of lookups in a run without a sweep. A run with a sweep can make many more, because the
 /// sweeper pauses for most of the time.
 const MAX_UNDISTURBED: usize = 2_000_000;
 
@@ -58,8 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let small = SweptCache::new(&dir.path().join("small"), 10_000)?;
         proportional(&pace, &each, &large, &small, most);
     }
-    // Memory has room for a tenth of the live entries, so a stream over half of them rarely repeats a key
-    // that is still in memory.
+    // Memory has room for a tenth of the live entries, so few lookups of all keys find their entry in memory.
     let ways = [(live, live / 2, By::Sweeper), (HOT, 1 << 16, By::Sweeper), (live, live / 2, By::Caller)];
     for (setting, (keys, asked, by)) in meanwhile.iter().zip(ways) {
         if pace.wants(ROW, setting) {
@@ -146,7 +145,7 @@ impl SweptCache {
     fn store(&self, count: usize) {
         let options = InsertOptions::new().ttl(SHORT);
         for number in 0..count {
-            // This key sorts between keys of long-lived entries.
+            // With a million long-lived entries, this key sorts between theirs.
             let key = format!("{}~", key(number * 7919 % 1_000_000));
             self.pages
                 .insert_with(key.as_str(), page_of(number, TEXT_LEN), options)

@@ -105,9 +105,9 @@ impl Field {
         own.into_iter().chain(sockets.map(|redis| redis as &dyn Peer))
     }
 
-    /// Reads every key once, and then fills each memory tier with the most requested keys. Every peer gets
-    /// the same requests. Without the first reads, the page cache of larder, which has opened its file again,
-    /// would be empty, but not the page cache of a peer that has just written its file.
+    /// Reads every key once, and then fills each memory tier with the most requested keys. Every peer except
+    /// Redis gets these requests. Without the first reads, the page cache of larder, which has opened its
+    /// file again, would be empty, but not the page cache of a peer that has just written its file.
     fn warm_up(&self, entries: usize) {
         for peer in self.all().filter(|peer| !peer.name().starts_with("redis")) {
             let mut session = peer.session();

@@ -161,7 +161,7 @@ impl<'a> Contest<'a> {
     /// Runs the contest, prints the outcome, and saves it as JSON.
     ///
     /// # Panics
-    /// Panics if a figure is not a number, or if the outcome can't be written.
+    /// Panics if a figure is not finite, or if the outcome can't be written.
     #[expect(clippy::must_use_candidate, reason = "the outcome is printed and saved already")]
     pub fn run(mut self, pace: &Pace) -> Outcome {
         println!("\n{} ({}): {}", self.title, self.row, self.setting);

@@ -1,6 +1,6 @@
 //! The pages that the disk benches store and look up.
 //!
-//! A page is half a kilobyte of random text, which can't be compressed. Repetitive text would favour a peer
+//! A page is half a kilobyte of random text, which hardly compresses. Repetitive text would favour a peer
 //! that compresses.
 
 use std::path::Path;

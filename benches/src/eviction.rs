@@ -2,8 +2,9 @@
 //! eviction from disk on request traces. The keys have different lifetimes.
 //!
 //! In this model, memory is an LRU list, all entries weigh the same, and a write is on disk immediately. A
-//! request looks in memory and then on disk. A miss writes the entry to both tiers, and an expired entry is
-//! a miss. An eviction from disk spares entries that are in memory, but passes over at most 4,096 rows.
+//! request looks in memory and then on disk. A miss writes the entry to both tiers, and an expired entry is a
+//! miss. An eviction from disk spares entries that are in memory if it can, and passes over at most 4,096
+//! rows.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,7 +15,8 @@ pub enum Order {
     Expiry,
     /// Evicts the entry that was written first.
     Write,
-    /// Evicts the entry whose last read from disk is oldest. This order would need a write for each read.
+    /// Evicts the entry that was read from disk or written longest ago. This order would need a write for
+    /// each read.
     Use,
     /// Evicts in the order of writing, with a hand that moves over the entries. The hand spares an entry that
     /// was read from disk since its last pass.

@@ -233,8 +233,8 @@ pub struct Done {
     pub longest: f64,
 }
 
-/// Does the work of a plan, if this process is the child of a bench. Returns `false` if this process is not a
-/// child.
+/// If this process is the child of a bench, does the work of its plan. Returns `false` if this process is not
+/// a child.
 ///
 /// # Errors
 /// Fails if the server does not answer.

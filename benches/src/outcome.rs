@@ -27,7 +27,7 @@ pub struct Outcome {
     pub title: String,
     /// The setting, in words.
     pub setting: String,
-    /// Position on the line chart, such as the number of entries, in a row that shows growth.
+    /// In a row that shows growth: the position on the line chart, such as the number of entries.
     pub at: Option<f64>,
     /// Unit of the samples.
     pub unit: Unit,
@@ -242,8 +242,8 @@ pub(crate) mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Returns an outcome of two contestants. Their samples differ tenfold between rounds, but always have
-    /// the same ratio.
+    /// Returns an outcome of two contestants. Their samples differ up to tenfold between rounds, but always
+    /// have the same ratio.
     pub(crate) fn sample() -> Outcome {
         let contestant = |name: &str, samples: &[f64]| Contestant {
             name: name.to_owned(),

@@ -1,6 +1,7 @@
 //! The peers of larder's disk tier, behind two traits. The module of each peer says how the peer is set up.
 //!
-//! The durability of writes differs between peers, so every table shows [`Peer::terms`] beside the figure.
+//! The durability of writes differs between peers, so the tables of the report show [`Peer::terms`] beside
+//! the figures.
 
 pub mod cached_redb;
 pub mod fjall;
@@ -38,7 +39,8 @@ pub trait Peer: Sync {
 
 /// One thread's use of a [`Peer`].
 pub trait Session {
-    /// Looks up a page: copies, decodes and drops it. Returns whether the page was found.
+    /// Looks up a page, and drops it. A page that is not in memory is decoded first. Returns whether the page
+    /// was found.
     fn get(&mut self, key: &str) -> bool;
 
     /// Stores a page. Returns when the peer has acknowledged it.

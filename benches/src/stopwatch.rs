@@ -63,7 +63,8 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
 }
 
 /// Starts `threads` threads together. Returns the time from the start of the first thread to the end of the
-/// last one. Each thread calls `work` with its index. A single thread runs on the caller's thread.
+/// last one. Each thread calls `work` with its index. For at most one thread, the work runs on the thread of
+/// the caller.
 ///
 /// # Panics
 /// Panics if the work panics.

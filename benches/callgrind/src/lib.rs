@@ -23,7 +23,7 @@ pub fn valgrind() -> Result<(), String> {
 /// including everything that these functions call.
 ///
 /// # Errors
-/// Returns valgrind's output if it counted no instructions.
+/// Returns the reason if no instructions were counted.
 pub fn instructions(program: &Path, arguments: &[&str], counted: &str) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

@@ -1,7 +1,7 @@
 //! Contestants whose keys are integers or pairs of texts.
 //!
-//! Only peers that can look up such a key without an allocation take part. For pairs, these are `quick_cache`
-//! and moka. The others would have to build two strings per lookup.
+//! Only peers that can look up such a key without an allocation take part: `quick_cache` and moka, and for
+//! integers also `cached`, which would have to build two strings to look up a pair.
 
 use std::hash::Hash;
 use std::hint::black_box;

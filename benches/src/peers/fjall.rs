@@ -76,7 +76,7 @@ impl Session for &Fjall {
     }
 }
 
-/// Returns the encoded page. All peers that store bytes use this function.
+/// Returns the encoded page. The peers that store nothing but an encoded page use this function.
 pub(crate) fn encode(page: &Page) -> Vec<u8> {
     bincode::serde::encode_to_vec(page, bincode::config::standard()).expect("a page can be encoded")
 }

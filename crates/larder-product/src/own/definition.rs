@@ -89,10 +89,10 @@ impl Dependency {
 /// Register it with [`Families::with_own`](crate::Families::with_own), and get its keyspace from
 /// [`ProductCache::family`](crate::ProductCache::family). Every invalidation of the shop then also removes
 /// the family's stale entries, in the same commit. [`ProductCache::plan`](crate::ProductCache::plan) lists
-/// them, and `LARDER_FAMILIES` can set the family's TTL. If the keys of the family begin with the code of the
-/// shop that its dependencies are about, declare
+/// them, and `LARDER_FAMILIES` can set the family's TTL. If each key begins with the code that makes its
+/// entry stale, such as the product code, and has further parts, declare
 /// [`range_parts(1)`](larder::KeyspaceDefinition::range_parts) for a cache over Redis. Otherwise each
-/// invalidation walks over all keys of the database.
+/// invalidation of such a code walks over all keys of the database.
 ///
 /// # Examples
 /// Price tags in several languages. A tag is stale when its product changes:

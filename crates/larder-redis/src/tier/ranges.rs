@@ -9,12 +9,13 @@
 //!   range has no generation, and every slot of it counts as empty.
 //! - Its *signal*, which exists only within the script that removes the range.
 //!
-//! 1. A lookup, and each other script that uses a slot, reads the slot and both generations in one step. A
-//!    generation that was read by a later request could be newer than the lease that gets it.
+//! 1. A lookup, and each other script that needs a valid slot, reads the slot and both generations in one
+//!    step. A generation that was read by a later request could be newer than the lease that gets it.
 //! 2. A lookup that returns a record also reads the signal. With per-key tracking, the server then pushes the
 //!    next change of the signal to this client.
-//! 3. A script that stores something makes a missing generation anew. The new generation is random and not a
-//!    counter: a counter that was evicted would start again, and make earlier records valid.
+//! 3. A script that stores a lease, a value or a watch mark makes a missing generation anew. Only a fill does
+//!    not. The new generation is random and not a counter: a counter that was evicted would start again, and
+//!    make earlier records valid.
 //! 4. A fill compares the generation in the lease with that of the range. So a load that began before a
 //!    removal of the range stores nothing.
 //! 5. A removal removes the generation, then sets and removes the signal, in one step. The client that gets
@@ -22,9 +23,9 @@
 //!
 //! If the signal were not read in the step of (1), a removal between the two steps would not be pushed to
 //! this client. The pushes of the generation itself are ignored. Each first load in a range makes a
-//! generation, and so does each first load after it has ended. If these were pushed to all near caches, each
-//! of them would walk over its whole memory. An evicted generation makes the records of the range missing at
-//! the server, but no near copy wrong: the next removal still sends its signal.
+//! generation, and so does each first load after it has ended. If these pushes were not ignored, each of them
+//! would make every near cache walk over its whole memory. An evicted generation makes the records of the
+//! range missing at the server, but no near copy wrong: the next removal still sends its signal.
 //!
 //! A generation lives for at least two days, and for at least as long as each record of its range. A script
 //! that stores a record, or makes its life longer, also makes the life of the generation longer.

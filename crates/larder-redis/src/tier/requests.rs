@@ -113,7 +113,7 @@ impl SlotKeys {
     }
 }
 
-/// Returns random bytes for a generation of a keyspace, and for one of a range.
+/// Returns random bytes for the generation of a keyspace, and with `has_range`, also for that of a range.
 pub(super) fn new_generation(has_range: bool) -> Vec<u8> {
     let mut bytes = random::bytes::<{ 2 * scripts::GENERATION_LEN }>().to_vec();
     if !has_range {

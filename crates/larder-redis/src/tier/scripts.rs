@@ -32,8 +32,10 @@
 //! the script. The cost of a script therefore grows with the square of its keys. So a script has at most
 //! [`MAX_KEYS`](super::requests::MAX_KEYS) slots, and reads each generation once.
 //!
-//! The keys of the slot scripts are 1 the slot, 2 the generation, and 3 the fences. The fences of a key are a
-//! sorted set of tokens, whose scores are deadlines on the server's clock.
+//! The keys of the slot scripts are 1 the slot, 2 the generation, and 3 the fences. If the slot belongs to a
+//! [range](super::ranges), the last argument is the key of the range's generation, and `GET` and
+//! `LEASE_OR_GET` also have the signal of the range as their last key. The fences of a key are a sorted set
+//! of tokens, whose scores are deadlines on the server's clock.
 
 use crate::connection::request::Script;
 
@@ -91,8 +93,9 @@ return {v, redis.call('PTTL', KEYS[1]), h == 25 and now() or nil}"
 ));
 
 /// Does the same as `GET`, for pairs of a slot and its generation. A pair of two equal keys is a plain slot.
-/// The result ends before the slot that would make it too large, but always includes the first slot. The
-/// caller then requests the rest.
+/// If one of the slots belongs to a range, then each pair is followed by the signal of its range, and there
+/// is one argument per slot: the generation of its range, or an empty text. The result ends before the slot
+/// that would make it too large, but always includes the first slot. The caller then requests the rest.
 pub(super) static GET_MANY: Script = Script::new(heading!(
     "local found, generations, sum, step = {}, {}, 0, #ARGV > 0 and 3 or 2
 for i = 1, #KEYS, step do

@@ -215,8 +215,9 @@ impl RedisTier {
         }
     }
 
-    /// Removes the range that consists of all keys with a prefix: step 5. If there is no such range, or if
-    /// the name of the data is not known, returns the sender. A walk then removes the keys.
+    /// Removes the range that consists of all keys with a prefix, as in step 5 of [`ranges`](super::ranges).
+    /// If there is no such range, or if the name of the data is not known, returns the sender. A walk then
+    /// removes the keys.
     pub(super) fn end_range(&self, prefix: &[u8], sender: Sender<u64>) -> Result<(), Sender<u64>> {
         let directory = self.state.directory.read();
         let keys = range_to_end(&directory, prefix);

@@ -18,10 +18,11 @@ use crate::connection::request::Script;
 /// has a random number, so no two records have the same header. The length of the record is compared, too.
 pub(in crate::tier) const COMPARED_LEN: usize = 48;
 
-/// Makes a transaction. Arguments: a new generation for keyspaces that have none, the number of conditions,
-/// the conditions, and the changes. Returns whether the conditions hold.
+/// Makes a transaction. Arguments: random bytes for missing generations, the number of conditions, the
+/// conditions, and the changes. Returns whether the conditions hold.
 ///
-/// A condition is the slot, the generation, the kind, the length, and the bytes. A plain slot is given twice.
+/// A condition is the slot, the generation of its keyspace, that of its range or an empty text, the kind, the
+/// length, and the bytes. A plain slot is given twice.
 ///
 /// - `absent`: the slot has no record.
 /// - `same`: the slot has a record with this length and these first bytes. A plain slot has all of the bytes.
@@ -31,10 +32,10 @@ pub(in crate::tier) const COMPARED_LEN: usize = 48;
 /// - `watched-live`: the same, and the record is a live value.
 /// - `unknown`: never holds.
 ///
-/// A change is the slot, the generation, the time to live in ms or 0 or `keep` or `remove`, the record
-/// without its header, and the last two arguments of [`SET`](super::SET), which are empty for a record
-/// whose life its uses do not extend. The removals come first, so that a transaction with a removal also
-/// works when the server's memory is full.
+/// A change is the slot, the two generations as in a condition, the time to live in ms or 0 or `keep` or
+/// `remove`, the record without its header, and the last two arguments of [`SET`](super::SET), which are
+/// empty for a record whose life its uses do not extend. The removals come first, so that a transaction with
+/// a removal also works when the server's memory is full.
 pub(in crate::tier) static COMMIT: Script = Script::new(concat!(
     counting!(""),
     storing!(),

@@ -26,8 +26,9 @@ end
     };
 }
 
-/// Removes slots, including slots with a lease. The keys are pairs of a slot and its generation. Returns the
-/// number of live values in the slots. Does not remove the fences.
+/// Removes slots, including slots with a lease. The keys are pairs of a slot and its generation, and a plain
+/// slot is given twice. If one of the slots belongs to a range, there is one argument per slot, as in
+/// `GET_MANY`. Returns the number of live values in the slots. Does not remove the fences.
 pub(in crate::tier) static REMOVE: Script = Script::new(counting!(
     "local live, generations = 0, {}
 for i = 1, #KEYS, 2 do

@@ -140,7 +140,8 @@ fn a_stalled_disk_and_a_full_write_buffer_block_no_executor() {
         let (place, disk) = (Place::new(), StallingDisk::new());
         let cache = place.builder().write_buffer(64 << 10).stalling_disk(&disk).open().unwrap();
         let blobs = cache.keyspace(BLOBS).unwrap();
-        // Stalls the disk during a commit, and fills the buffer, so that `LARGE` bytes do not fit.
+        // Stalls the disk during a commit, so that an entry stays in the buffer and `LARGE` bytes do not
+        // fit.
         let stall = || {
             cache.flush().unwrap();
             disk.stall();

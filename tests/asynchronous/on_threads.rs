@@ -24,7 +24,7 @@ use crate::support::{HOUR, Place, VERSIONS, watch_this_test};
 /// Maximum number of workers of a process.
 const MAX_WORKERS: usize = 16;
 
-/// Opens a cache whose disk fails immediately. Its event listener then runs on the sweeper thread.
+/// Opens a cache, and then makes its disk fail. The listener runs on the sweeper thread.
 fn failing(listener: impl Fn(&Event) + Send + Sync + 'static) -> (Cache, Keyspace<u64, u64>) {
     let volume = SimulatedVolume::new();
     let cache = Cache::builder()

@@ -212,7 +212,7 @@ fn a_load_that_finds_no_place_is_answered_or_driven_by_its_callers() {
     assert_eq!(value(&fares), 100);
     runtime.finish();
     clock.advance(TTL);
-    // The load of key 2 takes the only task, so key 1 can get no task for its refresh.
+    // The load of key 2 takes the only task, so the load of key 1 gets no task.
     let mut other = HandPolled::new(fares.get_async(2));
     assert!(other.poll().is_pending());
     assert_eq!(runtime.tasks(), 1);
@@ -241,7 +241,7 @@ fn refreshes_beyond_the_bound_are_refused_and_a_hung_one_frees_its_place() {
     assert_eq!(runtime.poll(), 2);
     let is_refused = !refresh(3) && !refresh(5);
     let stats = fares.keyspace().stats();
-    // On a slow machine, the two loads may already have timed out, and then no refresh is refused.
+    // On a slow machine, the two loads may already have timed out, and then a refresh may begin.
     if is_refused {
         assert_eq!((stats.refreshes, stats.refreshes_refused), (2, 2));
     }

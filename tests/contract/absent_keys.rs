@@ -20,7 +20,8 @@ fn open(place: &SimulatedPlace) -> Cache {
     place.builder().shards(1).memory_capacity(small).weigher(|_| 30 << 10).open().unwrap()
 }
 
-/// Reads of the file that found nothing, and lookups that the filter has answered.
+/// Returns the number of reads of the file that found nothing, and the number of lookups that the filter has
+/// answered.
 fn reads(cache: &Cache) -> (u64, u64) {
     let disk = disk_of(cache);
     (disk.unfound, disk.filtered)
@@ -173,7 +174,6 @@ impl Run {
                 numbers.insert(&0, 0).unwrap();
                 assert!(cache.flush().is_err());
                 self.numbers.insert(0, 0);
-                // The clock advances here.
                 self.place.retry(cache);
                 assert_eq!(state_of(cache), DiskState::On);
             }
@@ -183,7 +183,8 @@ impl Run {
                 self.place.disk.heal();
                 self.place.retry(cache);
                 assert_eq!(state_of(cache), DiskState::On);
-                // The entries of the discarded file are lost. Those in memory may be in no file.
+                // The entries of the discarded file are lost, but memory may still have some of them. So the
+                // test removes all entries.
                 _ = (numbers.clear().unwrap(), pairs.clear().unwrap());
                 self.numbers.clear();
                 self.pairs.clear();
@@ -192,8 +193,8 @@ impl Run {
         self.check();
     }
 
-    /// Looks up all keys in several ways. The retries of an outage advance the clock, so an entry may have
-    /// expired.
+    /// Looks up all keys in several ways. The retries of the outages advance the clock by less than
+    /// [`LIFE`], so they let no entry expire.
     fn check(&mut self) {
         let (cache, numbers, pairs) = self.cache.as_ref().unwrap();
         let _inline = cache.inline_calls();

@@ -181,7 +181,7 @@ fn contract_5_random_damage_is_right_or_a_miss_or_a_quarantine() {
     for round in 0..60 {
         let mut damaged = bytes.clone();
         for _ in 0..16 {
-            // The damage is after redb's magic number. A file without that number is refused as foreign.
+            // The damage is after redb's magic number. A file without that number may be refused as foreign.
             let at = 16 + usize::try_from(random.below(damaged.len() as u64 - 16)).unwrap();
             damaged[at] ^= 1 << random.below(8);
         }
@@ -223,7 +223,7 @@ fn contract_5_a_damaged_row_on_any_page_ends_no_process_though_the_file_was_not_
         .flat_map(|whole| (1..whole.len() / 4096).map(move |page| (whole, page)))
     {
         // At these positions, a leaf page stores the end offsets of its first rows. Flipping the highest bit
-        // moves such an offset by 8 MiB.
+        // of this byte moves such an offset by 8 MiB.
         for at in [6, 10, 18].map(|at| page * 4096 + at) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x80;

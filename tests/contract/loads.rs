@@ -1,5 +1,5 @@
-//! Tests of loads: each key has one loader at a time, a failed load fails for all waiting callers, and no
-//! caller waits forever.
+//! Tests of loads: each key has one loader at a time, a failed load fails for all waiting callers that
+//! expect the same type of error, and no caller waits forever.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};

@@ -17,7 +17,7 @@ use super::registered_loaders::{
 use crate::support::simulated::wait_until;
 use crate::support::watch_this_test;
 
-/// A pool whose only thread is busy until the source is released.
+/// A pool with one thread, which a test can keep busy.
 struct BusyPool {
     source: Arc<Source>,
     filler: Registered,

@@ -243,7 +243,7 @@ fn the_last_handle_may_go_with_a_value_that_the_writer_let_go() {
     let loud = cache.keyspace(LOUD).unwrap();
     let handle = Mutex::new(Some((cache.clone(), loud.clone())));
     loud.insert(&0, Loud(Arc::new(move || drop(handle.lock().unwrap().take())))).unwrap();
-    // The inserts commit, and evict the first entry to make room.
+    // When these entries are committed, they evict the first entry.
     for key in 1..10 {
         loud.insert(&key, Loud(Arc::new(|| ()))).unwrap();
     }

@@ -211,7 +211,7 @@ fn contract_1_a_broken_watch_refuses_a_transaction() {
         tx.insert(&versions, &2, 100)
     });
     assert!(matches!(swallowed, Err(Error::Changed)));
-    // Only the expiry of the watched entry takes effect.
+    // The watched entry expires.
     versions.insert_with(&3, 3, InsertOptions::new().ttl(MINUTE)).unwrap();
     let watch = versions.watch(&3).unwrap();
     place.clock.advance(MINUTE);

@@ -173,7 +173,7 @@ fn a_file_with_removals_of_many_keys_shows_nothing_that_they_cover_to_anybody() 
     let admin = Admin::open(&by_hand.path).unwrap();
     assert_eq!(admin.keyspaces().iter().find(|facts| facts.name == "counter").unwrap().entries, 0);
     admin.close().unwrap();
-    // A snapshot uses the time of this machine, which is later than the expiry of one entry.
+    // At the time of [`content::clock`], one entry has expired.
     assert_eq!(live(&by_hand.look()), content::ENTRIES - 1 - 10 - 4);
 }
 

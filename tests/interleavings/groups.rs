@@ -116,8 +116,8 @@ pub(crate) fn a_group_lookup_beside_an_expiry_is_of_one_moment() {
     is_of_one_moment_beside(|place, _| place.time.advance(TTL / 2));
 }
 
-/// The file is full of large values. All of them were used, so the next large value evicts the oldest entry,
-/// which is the entry on disk.
+/// The file is full of large values. The next large value evicts the oldest entry, which is the entry on
+/// disk.
 pub(crate) fn a_group_lookup_beside_an_eviction_from_disk_is_of_one_moment() {
     let place = Place::new();
     let cache = place.open_tight();

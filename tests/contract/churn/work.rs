@@ -94,7 +94,7 @@ fn lose(plant: PlantedLeak) {
 }
 
 /// Runs a mixed load: inserts, overwrites, expirations, evictions from both tiers, loads, updates,
-/// invalidations, and sometimes a new version of a keyspace.
+/// invalidations, and a new version of a keyspace.
 fn load(cache: &Cache, random: &mut Random, version: &mut u32) {
     let blobs = cache.keyspace(BLOBS).unwrap();
     *version += 1;

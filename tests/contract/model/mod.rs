@@ -196,7 +196,7 @@ impl ModelRun {
             Step::Touch(at, key) => {
                 let expected = self.live(at, &key);
                 if self.is_barred(at, &key) {
-                    // `touch` needs a lease to write the value again, and an update prevents leases.
+                    // The model does not cover `touch` during an update.
                     return;
                 }
                 assert_eq!(self.spaces[at].touch(&key).unwrap(), expected.is_some());

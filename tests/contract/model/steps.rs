@@ -19,8 +19,8 @@ pub(super) enum Step {
     /// A load whose loader may find no value.
     LoadOptional(usize, ModelKey, Option<u64>),
     FailLoad(usize, ModelKey),
-    /// Waits until this many milliseconds after the expiry of an entry with a grace. Then loads its key with
-    /// a loader that fails.
+    /// Advances the clock until this many milliseconds after the expiry of an entry with a grace. Then loads
+    /// its key with a loader that fails.
     GoStale(usize, u64),
     /// Looks up an entry with a time to idle after this percentage of its remaining life.
     Linger(usize, u64),
@@ -217,8 +217,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![-3_000_000_i64..3_000_000, -315_360_000_000_i64..315_360_000_000].prop_map(Step::SetClock),
         4 => Just(Step::Flush),
         2 => Just(Step::Sweep),
-        // Sweeps up to 1.2 seconds before an expiry. Memory rounds expiries to seconds, and the disk rounds
-        // them to milliseconds.
+        // Sweeps up to 1.2 seconds before an expiry.
         2 => (any::<usize>(), 1_u64..1_200).prop_map(|(entry, ms)| Step::SweepBefore(entry, ms)),
         2 => space().prop_map(Step::Walk),
         2 => Just(Step::Reopen),

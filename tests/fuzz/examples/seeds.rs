@@ -1,4 +1,4 @@
-//! Writes the seed inputs of each target into the corpus.
+//! Writes the seed inputs into the corpus.
 #![expect(clippy::unwrap_used, reason = "an example that panics has failed")]
 
 use std::fs;

@@ -1,6 +1,6 @@
 //! Fuzzes requests to the control socket. Every line gets a reply of one line, even if it is not a valid
-//! request. A request removes only the keys that it names. A request that only reads does not change the
-//! counts of lookups.
+//! request. A reply contains the number of removed keys, and a refused request removes none. No request
+//! changes the counts of lookups.
 
 use std::collections::BTreeSet;
 

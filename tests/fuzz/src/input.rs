@@ -1,7 +1,6 @@
 //! Turns the bytes of a fuzzer into numbers, texts and choices.
 //!
-//! The source never ends: after the last byte, every choice is zero. So every input is valid, and a shorter
-//! input makes fewer choices.
+//! The source never ends: after the last byte, every choice is zero. So every input is valid.
 
 /// The remaining bytes.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ pub fn export(data: &[u8]) {
 /// Checks requests to the control socket, one per line.
 ///
 /// # Panics
-/// Panics if a line gets no reply, or if a key is removed that no request names.
+/// Panics if a line gets no reply, or if the number of removed keys in a reply is wrong.
 pub fn control(data: &[u8]) {
     control::check(larder::testing::answer_line, data);
 }

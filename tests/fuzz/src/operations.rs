@@ -1,8 +1,7 @@
 //! Fuzzes sequences of operations. Every answer must equal the answer of a model, which is a map with
 //! expiries.
 //!
-//! The entries are so small that nothing is evicted. So the answers must be equal in memory, and in a file
-//! that is closed and reopened.
+//! The entries are so small that none is evicted, in memory or in the file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,10 +18,10 @@ type Space = Keyspace<Key, u64>;
 const TTL: Duration = Duration::from_mins(1);
 const SPACES: [KeyspaceDefinition<Key, u64>; 2] =
     [KeyspaceDefinition::new("one").ttl(TTL), KeyspaceDefinition::new("two").ttl(TTL)];
-/// Texts that are prefixes of each other, with bytes that the key encoding escapes.
+/// Some of these texts are prefixes of others, and one has a byte that the key encoding escapes.
 const TEXTS: [&str; 4] = ["", "a", "ab", "a\0"];
 const MAX_STEPS: usize = 300;
-/// Maximum number of times that one input reopens the cache, because this takes milliseconds.
+/// Maximum number of times that one input reopens the cache, because a reopening takes milliseconds.
 const MAX_REOPENED: usize = 3;
 
 /// The function under test, which removes a key. The tests also pass a broken one.

@@ -121,8 +121,8 @@ fn any_bytes<C: Codec, V: Serialize + DeserializeOwned + PartialEq + Debug + 'st
     let Ok(value) = C::decode::<V>(format, found) else { return };
     let encoded = match C::encode(format, &value) {
         Ok(encoded) => encoded,
-        // A number may be encoded in more bytes than necessary. Each encoded byte allows one element, so the
-        // shorter form may exceed the element limit.
+        // A number may be encoded in more bytes than necessary. Each encoded byte allows one more element,
+        // so the shorter form may exceed the element limit.
         Err(error) => return assert!(is_near_the_limit(&error), "{value:?} was decoded, but: {error}"),
     };
     assert!(encoded.len() <= found.len(), "the shortest form is the one that is written");
@@ -174,7 +174,7 @@ fn tree(input: &mut Input<'_>, levels: usize) -> Tree {
         8 => Tree::Map((0..input.below(4)).map(|_| (input.text(), *deeper(input))).collect()),
         9 => Tree::Units((0..input.byte()).map(|_| ((), Nothing)).collect()),
         10 => Tree::Bytes(input.short().to_vec()),
-        // Each repetition of this byte makes the value two levels deeper.
+        // Each repetition of this byte makes the value three levels deeper.
         11 => Tree::Newtype(Box::new(Tree::Maybe(Some(deeper(input))))),
         _ => Tree::Leaf,
     }

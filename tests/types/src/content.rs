@@ -1,7 +1,7 @@
 //! Values that are made from a seed, and that can be compared after they have been stored and read.
 //!
 //! The comparison is stricter than `PartialEq`, because it compares the bits of floats. It also works for
-//! types without `PartialEq`, such as cells and heaps. A type may declare that it loses a field
+//! types without `PartialEq`, such as mutexes and heaps. A type may declare that it loses a field
 //! (`#[serde(skip)]`, or a `with` that loses something). Such a field may differ, but only in the declared
 //! way.
 
@@ -135,7 +135,7 @@ pub(crate) mod losses {
         single.to_bits() == read.to_bits() || (single.is_nan() && read.is_nan())
     }
 
-    /// A flattened `None` writes nothing. It is read as a struct without any of its fields.
+    /// A flattened `None` writes nothing. It is read as `Some` of a `Sparse` with defaults.
     pub(crate) fn none_to_empty(written: &Option<Sparse>, read: &Option<Sparse>) -> bool {
         written.is_none() && read.as_ref().is_some_and(|read| Sparse::default().same(read, true))
     }

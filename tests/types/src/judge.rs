@@ -1,9 +1,9 @@
 //! Tries values in each format, and collects the outcomes.
 //!
 //! Each value is tried with all checks of a debug build, with the checks of a release build, and without
-//! checks. A release build checks only a part of the values. A value that passes the checks must be read
-//! back, except for parts that its type loses. Without checks, an error is allowed too, and another value
-//! only in the rows of `LOOK_ALIKES`.
+//! checks. A release build checks only a part of the values. With all checks, an accepted value must be read
+//! back, except for parts that its type loses. With the checks of a release build, the read may also fail.
+//! Without checks, another value may also be read in the rows of `LOOK_ALIKES`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -50,7 +50,7 @@ pub(crate) struct Judge {
     pub(crate) wrong_in_a_release: BTreeMap<(&'static str, String), usize>,
     /// Refusals that do not name a remedy.
     pub(crate) mute: Vec<String>,
-    /// For each row, the number of values that no format accepts, and one of the reasons.
+    /// For each row, the number of values that no format accepts, and one of these values with its refusals.
     pub(crate) homeless: BTreeMap<&'static str, (usize, String)>,
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::content::{Content, Maker};
 
-/// Implements `Content` for types whose `Eq` compares everything.
+/// Implements `Content` for types whose `==` compares everything.
 macro_rules! plain {
     ($($type:ty: $make:expr;)*) => {$(
         impl Content for $type {

@@ -67,7 +67,6 @@ fn the_contract_lists_what_types_lose_by_their_own_word() {
 /// The judge must find a type that loses a field without declaring the loss.
 #[test]
 fn a_value_that_comes_back_as_another_is_found() {
-    /// Loses a field, but does not declare the loss.
     #[derive(Debug, serde::Serialize, serde::Deserialize)]
     struct Forgets {
         kept: u8,

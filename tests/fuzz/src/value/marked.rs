@@ -74,7 +74,7 @@ where
             assert_eq!(own.map(names), Some(names(print)), "{value:?} was written under other names");
         }
         Some(_) => assert_eq!(own, fingerprint, "{value:?} was written as something else"),
-        // The entries of a hash map have another order in each process.
+        // The input may contain the entries of a map or set in another order.
         None => assert_eq!(sorted(&again), sorted(payload), "{value:?} is not written as it was read"),
     }
 }

@@ -1,7 +1,7 @@
 //! Tests with pairs of types that are made from a seed.
 //!
-//! The keyspace also contains values of the new type, so it knows the names of that type. A lookup must
-//! therefore give the same answer whatever was looked up before.
+//! Values of the new type are written and read first, so that the checks know its names. The records of the
+//! old type are read after that.
 
 use larder::Format;
 use larder::testing::bytes::ReleaseChecks;

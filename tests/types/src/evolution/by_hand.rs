@@ -41,7 +41,7 @@ where
     let (found, undecodable) = read::<Old, New>(Format::Bincode, old.clone());
     assert!(found.iter().all(Option::is_none), "{found:?}");
     assert_eq!(undecodable, number);
-    // The old values are also nested in other values, together with values whose type has not changed.
+    // The second value contains no old value, so it is found.
     let nested: Vec<(u8, BTreeMap<String, Vec<Old>>)> =
         vec![(7, BTreeMap::from([("a".to_owned(), vec![]), ("b".to_owned(), old)])), (7, BTreeMap::new())];
     let (found, undecodable) = read::<_, (u8, BTreeMap<String, Vec<New>>)>(Format::Bincode, nested);
@@ -208,7 +208,7 @@ fn a_rare_variant_is_a_miss_after_ten_thousand_others_were_found() {
     assert_eq!(undecodable, 1);
 }
 
-/// A type whose `Deserialize` reads its two numbers in the opposite order.
+/// A type that is written as a struct, and is read as a tuple.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct ByHand {
     high: u32,

@@ -1,9 +1,9 @@
 //! Pins the fingerprints and bytes that existing files contain.
 //!
-//! A fingerprint depends on the calls that serde's derive and the standard library's types make. If a
-//! release of serde made other calls, the records of the affected types would become misses after the
-//! update, without a visible reason. If one of the pinned fingerprints changes, the file format has
-//! changed.
+//! A fingerprint depends on the calls that serde makes for derived types and for types of the standard
+//! library. If a release of serde made other calls, the records of the affected types would become misses
+//! after the update, without a visible reason. If one of the pinned fingerprints changes, the file format
+//! has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,5 @@
-//! Rows about field attributes. A field with an attribute is always among fields without attributes.
+//! Most of these rows are about attributes of fields. A field with an attribute is always among fields
+//! without attributes.
 
 use super::kinds::{any, simple, standard};
 use super::plan::{Planner, field, variant};
@@ -160,8 +161,6 @@ fn among(plan: &mut Planner, row: &'static str, at: usize, one: Field) -> Type {
 fn flattened(plan: &mut Planner, row: &'static str, at: usize, flat: Vec<Field>) -> Type {
     let mut fields = plan.fields(1, 3);
     for one in flat {
-        // A flattened struct reads its own names, and a flattened map reads all others. So the map comes
-        // last.
         fields.push(one);
     }
     if at % 4 == 3 {

@@ -162,8 +162,8 @@ pub(crate) fn spelled(random: &mut Random, chosen: &str) -> String {
     spelled
 }
 
-/// Returns a type of the standard library that threads can share, and that contains no option of an option or
-/// of a unit.
+/// Returns a type of the standard library that threads can share, without `Option<Option<_>>` and
+/// `Option<()>`.
 pub(crate) fn any(random: &mut Random) -> String {
     loop {
         let (_, types) = random.pick(&STANDARD);

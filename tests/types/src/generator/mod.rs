@@ -76,7 +76,7 @@ fn of_standard(plan: &mut Planner, row: &'static str, of: &[&str]) -> Vec<Type> 
         let names = plan.names(some.len() + 1);
         let mut fields: Vec<_> =
             names.iter().zip(some).map(|(name, ty)| field(name, &spelled(&mut plan.random, ty))).collect();
-        // This last field is wrong if any field before it is read too long or too short.
+        // The last field is wrong if any field before it is read too long or too short.
         fields.push(field(&names[some.len()], "u16"));
         let body = if types.is_empty() { Body::Named(fields) } else { Body::Tuple(fields) };
         let made = plan.structure(row, body);

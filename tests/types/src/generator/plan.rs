@@ -60,7 +60,7 @@ impl Planner {
         names.into_iter().map(|name| field(&name, &simple(&mut self.random, 2))).collect()
     }
 
-    /// Returns the body of a struct or of a variant.
+    /// Returns the body of a variant.
     pub(crate) fn body(&mut self) -> Body {
         match self.random.below(8) {
             0 => Body::Unit,

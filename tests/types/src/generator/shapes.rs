@@ -1,4 +1,4 @@
-//! Rows about structs and enums, and about attributes of whole types.
+//! Rows about structs and enums, and about attributes of types and variants.
 
 use super::kinds::{ordered, simple};
 use super::plan::{CASES, Planner, field, variant};

@@ -31,16 +31,16 @@
 //! - (b) In the order of the keys, read a part of the keys from the current snapshot, and insert them.
 //! - (c) After the last part, install the new filter. It knows all keyspaces.
 //!
-//! A key that the file has at (c) was either written after (a), or was in the file from (a) on, so that its
-//! part found it. The writer thread itself builds the parts, so each part reads a snapshot that is not older
-//! than (a).
+//! A key that the file has at (c) was either written after (a), or the file had it from (a) on, so a part has
+//! found it. The writer thread itself builds the parts, so each part reads a snapshot that is not older than
+//! (a).
 //!
 //! After an outage:
 //!
 //! - A new file is empty, so all keyspaces are known. Its filter is new as well. It is installed before the
 //!   first transaction of the new file, and while there is no snapshot.
 //! - A file that was suspended may have been changed by another process if the owner's lock was lost. So the
-//!   cache forgets which keyspaces it knows, before it reads the file again.
+//!   cache gives up the filter's answers before it reads the file again.
 //! - In both cases, an unfinished filter is given up.
 
 use crate::disk::store::catalog::Catalog;
@@ -180,8 +180,9 @@ impl AbsentKeys {
         }
     }
 
-    /// Returns whether a new filter pays for a file with this number of entries and bytes: many reads found
-    /// nothing since the last build, and the current filter is incomplete, or most of its keys were deleted.
+    /// Returns whether a new filter pays for a file with this number of entries and bytes. Many reads must
+    /// have found nothing since the last build. Also, the current filter must be incomplete, or most of its
+    /// keys must have been deleted.
     pub(super) fn needs_build(&self, entries: u64, bytes: u64) -> bool {
         let unfound = self.unfound.load(Ordering::Relaxed) - self.unfound_before.load(Ordering::Relaxed);
         let needed = MIN_UNFOUND.max(entries / ENTRIES_PER_READ).max(bytes / BYTES_PER_READ);

@@ -1,7 +1,8 @@
 //! The progress of closing a cache, and the turns of the callers that close it.
 //!
 //! One caller at a time closes the cache. A caller on a thread of the application returns only when the cache
-//! is closed, except for a nested call. [`shared::close`](super::shared) describes the steps.
+//! is closed, unless the call is nested inside another close. [`shared::close`](super::shared) describes the
+//! steps.
 
 use crate::error::Error;
 use crate::error::cause::ErrorCause;
@@ -53,7 +54,7 @@ pub(super) enum ClosingTurn {
 }
 
 impl Closing {
-    /// Returns what the caller must do. If work is left, the calling thread gets the turn to close the cache.
+    /// Returns the turn of the caller. If work is left, the calling thread gets the turn to close the cache.
     /// If another thread is closing the cache, the call first waits for that thread. If `is_worker` is set,
     /// the caller is a thread of the cache. It never waits, and gets the turn only if closing has not begun.
     pub(crate) fn begin(&self, is_worker: bool) -> ClosingTurn {

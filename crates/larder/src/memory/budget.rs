@@ -62,8 +62,8 @@ impl Reservation {
     /// Reserves free weight until this reservation holds `weight`. Returns whether it now holds this
     /// weight.
     ///
-    /// If the free weight is too small, the reservation keeps what it could reserve. Otherwise concurrent
-    /// callers could reserve this weight first.
+    /// If the free weight is too small, the reservation keeps the weight that it could reserve. Otherwise
+    /// concurrent callers could reserve this weight first.
     pub(super) fn grow_to(&mut self, weight: u64) -> bool {
         let held = self.held();
         let got = self.budget.reserve_up_to(weight.saturating_sub(held));

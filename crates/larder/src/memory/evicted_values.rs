@@ -5,9 +5,9 @@
 //! panic resumes in the caller.
 //!
 //! A caller that removes many values drops them in batches ([`EvictedValues::drop_if_many`]). Otherwise the
-//! removed values would keep their memory until the end of the call. A caller whose turn other threads wait
-//! for keeps all values until its turn has ended ([`EvictedValues::kept`]), because a `Drop` may wait for the
-//! same turn.
+//! removed values would keep their memory until the end of the call. If other threads wait for a caller's
+//! turn, the caller keeps all values until its turn has ended ([`EvictedValues::kept`]), because a `Drop` may
+//! wait for the same turn.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -2,7 +2,7 @@
 //!
 //! A slot fills exactly one CPU cache line. So the extras are in a side table of the shard, like the data of
 //! dirty values. A lookup that does not need the extras pays nothing for them. The table has a row only for
-//! an entry whose writer requests one. The row is removed together with the content of the slot. In a
+//! an entry that was stored with extras. The row is removed together with the content of the slot. In a
 //! record, the time of writing is part of the header, and the other extras are fields of the extension.
 
 use std::time::Duration;

@@ -52,7 +52,7 @@ impl ReadEntry {
     }
 }
 
-/// What a caller needs to look up a key on disk or at a server after a miss in the shard.
+/// The data with which a caller looks up a key on disk or at a server after a miss in the shard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissToken {
     /// A record on disk is visible only if its sequence is greater than this one.

@@ -33,9 +33,8 @@ impl Memory {
     /// Like [`validate`](Memory::validate), but for a closed cache. No caller or worker may hold reserved
     /// room, and only the owner of a load may still have a lease.
     ///
-    /// # Panics
-    /// Panics if [`validate`](Memory::validate) panics, or if any other lease, a fence, a barrier, a range
-    /// tombstone, or room in the write buffer without a dirty value is left.
+    /// Panics if [`validate`](Memory::validate) panics. Also panics if there is still any other lease, a
+    /// fence, a barrier, a range tombstone, or room in the write buffer without a dirty value.
     pub(crate) fn validate_at_end(&self) {
         self.validate();
         let mut dirty = 0;

@@ -125,7 +125,7 @@ impl Writer {
         self.must_renew = matches!(self.file.state(), ServiceState::Discarded { .. });
     }
 
-    /// Discards the file after a panic, because it is unknown what the panic interrupted.
+    /// Discards the file after a panic, because the panic may have interrupted any operation on it.
     pub(super) fn give_up(&mut self, why: StoreError) {
         let mut evicted_values = EvictedValues::default();
         self.tiers.disk.hide();

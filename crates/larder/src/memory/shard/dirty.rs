@@ -59,12 +59,12 @@ impl Shard {
         earlier
     }
 
-    /// Visits up to `most` slots, starting at slot `from`. If the latest change of a key of the range is
-    /// older than the range removal, removes a clean entry of the key, and replaces a dirty value with a
-    /// tombstone. Adds these keys and those with a tombstone to `purged` if they belong to the disk tier,
-    /// but adds a clean key only while `purged` has fewer than `most_listed` keys. Counts the live clean
-    /// entries that are not added, except those of remote tiers. Returns the next slot to visit. At the
-    /// end, removes the barrier of the range and returns `None`.
+    /// Visits up to `most` slots, starting at slot `from`. Skips keys outside the range, and keys that have
+    /// changed since the range removal. Removes a clean entry, and replaces a dirty value with a tombstone.
+    /// Adds these keys and those with a tombstone to `purged` if they belong to the disk tier. A clean key is
+    /// added only while `purged` has fewer than `most_listed` keys. Counts the live clean entries that are
+    /// not added, except those of remote tiers. Returns the next slot to visit. At the end, removes the
+    /// barrier of the range and returns `None`.
     ///
     /// An entry of the range stays in its slot until it is removed. No further old entry can appear in the
     /// meantime, because the barrier prevents fills and a write has a later sequence.

@@ -62,7 +62,6 @@ const MAX_BYTES: u64 = 64 << 20;
 const MIN_UNFOUND: u64 = 1_000;
 const ENTRIES_PER_READ: u64 = 8;
 const BYTES_PER_READ: u64 = 8 * 4096;
-/// Maximum number of keys of a part.
 const PART_KEYS: usize = 512;
 
 #[derive(Debug)]
@@ -294,7 +293,6 @@ mod tests {
         (cache, numbers)
     }
 
-    /// Begins a filter, and builds its first part.
     fn begun(cache: &Cache) -> AbsentKeys {
         let filter = Arc::new(KeyFilter::new(1 << 20, 0));
         let keys = AbsentKeys::new(Some(KnownKeys { filter, from: KnownKeys::NO_KEYSPACE }), 1 << 20);

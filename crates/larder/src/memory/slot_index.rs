@@ -73,7 +73,6 @@ impl Bucket {
         differences.wrapping_sub(LOW_BITS) & !differences & TOP_BITS
     }
 
-    /// Returns the place of a slot with this tag.
     fn place_of(&self, id: SlotId, tag: u8) -> Option<usize> {
         let mut places = self.places_with(tag);
         while places != 0 {

@@ -3,7 +3,6 @@ use crate::sys::sync::channel::{bounded, unbounded};
 
 const SOON: Option<Duration> = Some(Duration::from_millis(1));
 
-/// Returns a flight that the calling thread leads, with a deadline in an hour.
 fn flight() -> Arc<Flight> {
     Flight::led(Deadline::after(Duration::from_hours(1)))
 }

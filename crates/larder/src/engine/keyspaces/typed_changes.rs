@@ -21,7 +21,6 @@ use crate::sys::clock::Deadline;
 use crate::sys::sync::thread::ThreadId;
 use crate::sys::sync::{Condvar, Mutex, thread};
 
-/// The changes of one open keyspace.
 #[derive(Debug, Default)]
 pub(crate) struct TypedChanges {
     running: Mutex<RunningChanges>,

@@ -73,7 +73,6 @@ impl GroupRounds<'_> {
         queues.of_keys.get(&**key).is_some_and(|queue| queue.places.contains(place))
     }
 
-    /// Leaves all queues.
     fn leave(&mut self) {
         let places = std::mem::take(&mut self.places);
         if places.is_empty() || !self.turns.process.is_current() {

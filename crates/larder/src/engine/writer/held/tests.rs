@@ -191,7 +191,6 @@ impl Machine {
         }
     }
 
-    /// Runs steps until no work is pending. Returns the number of steps.
     fn finish(&mut self) -> usize {
         let mut steps = 0;
         while self.writer.held.is_pending() {

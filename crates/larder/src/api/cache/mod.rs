@@ -324,9 +324,9 @@ impl Cache {
         self.shared.stats()
     }
 
-    /// Commits all uncommitted changes, ends the threads, and closes the file. After that, lookups through
-    /// any handle find nothing, and writes fail with [`Error::Closed`]. The file may be opened again
-    /// immediately.
+    /// Commits all uncommitted changes, ends the threads, and closes the file. A thread that is running a
+    /// registered loader ends only with its load. After the call, lookups through any handle find nothing,
+    /// and writes fail with [`Error::Closed`]. The file may be opened again immediately.
     ///
     /// Callers that close the cache at the same time all wait until it is closed, and get the same result. A
     /// later call returns this result again.

@@ -55,9 +55,9 @@ impl Cache {
     /// [`Error::ValueTooLarge`], even for a value that is only too large for the file. Also returns
     /// [`Error::Closed`] or [`Error::Forked`].
     ///
-    /// After [`Error::NotDurable`], all changes are visible in memory, but possibly not on disk. A
-    /// transaction that removes an entry and stores values returns this error if the disk fails or is off,
-    /// because its values would be lost in a restart.
+    /// If the commit fails with [`Error::NotDurable`], all changes are visible in memory, but possibly not
+    /// on disk. A transaction that removes an entry and stores values returns this error if the disk fails
+    /// or is off, because its values would be lost in a restart.
     ///
     /// In remote keyspaces, the limits are 1,024 keys, 32 MiB of values to store, and 32 MiB of values that
     /// the transaction has read. Returns [`Error::Remote`] if the server does not answer, and after 1,000

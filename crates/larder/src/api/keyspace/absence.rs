@@ -84,11 +84,11 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// A loader reports an absence with [`Load::Absent`](crate::Load::Absent), with `None` in
     /// [`get_or_load_optional`](crate::Keyspace::get_or_load_optional), by omitting a key in
     /// [`get_or_load_many`](crate::Keyspace::get_or_load_many), or with
-    /// [`fill_absent`](crate::LoadLease::fill_absent). Until the absence expires, these calls do not query
-    /// the source again. An insert or a removal of the key ends the absence earlier. Choose a short TTL if
-    /// the source may get a value without an insert or a removal in the cache. The TTL must not be longer
-    /// than [`max_age`](Self::max_age). Over a remote tier, a keyspace in the format
-    /// [`Raw`](crate::Format::Raw) caches no absences.
+    /// [`fill_absent`](crate::LoadLease::fill_absent). Until the absence expires, calls that can return an
+    /// absence return it, and do not query the source. An insert or a removal of the key ends the absence
+    /// earlier. Choose a short TTL if the source may get a value without an insert or a removal in the
+    /// cache. The TTL must not be longer than [`max_age`](Self::max_age). Over a remote tier, a keyspace in
+    /// the format [`Raw`](crate::Format::Raw) caches no absences.
     ///
     /// Also choose a short TTL if clients can request arbitrary keys. Each such key takes the space of a
     /// small entry in memory, and of one record in the file or at the server. Many such keys evict other

@@ -163,7 +163,7 @@ impl PinnedKeyspace {
     ///
     /// # Errors
     /// Returns the same errors as [`info`](Self::info), and [`Error::KeyTooLarge`]. Returns
-    /// [`Error::Encode`] if the value is in memory only and its format can't write it.
+    /// [`Error::Encode`] if the keyspace's format can't encode the value.
     ///
     /// # Cost
     /// A value in memory is encoded. A value on disk is read and decoded, with its type if the keyspace is

@@ -11,9 +11,9 @@ use crate::units::Timestamp;
 /// The maximum of `-ln(random)`: the smallest random number is 2⁻⁵³.
 const MAX_DRAW: f64 = 53.0 * std::f64::consts::LN_2;
 
-/// The policy of a keyspace with a registered loader, such as a [`LoadingKeyspace`](crate::LoadingKeyspace):
-/// when the loader runs, and how long its callers wait. By default, the loader runs on the caller's thread,
-/// for keys without a live value.
+/// The policy of a keyspace with a registered loader, such as a
+/// [`LoadingKeyspace`](crate::LoadingKeyspace): when the loader runs, and how long its callers wait. By
+/// default, the loader runs only for keys without a live value, and not in the background.
 ///
 /// ```
 /// use std::time::Duration;

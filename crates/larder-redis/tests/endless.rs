@@ -16,7 +16,8 @@ fn is_scan(words: &[String]) -> bool {
     words[0] == "SCAN" || (words[0] == "EVAL" && words[1].contains("'SCAN'"))
 }
 
-/// Returns the cursor in a request for a page: `SCAN CURSOR …`, or the first argument of the script.
+/// Returns the cursor in a request for a page: `SCAN CURSOR …`, or a script whose first argument is the
+/// cursor.
 fn cursor(words: &[String]) -> u64 {
     let keys: usize = if words[0] == "SCAN" { 0 } else { words[2].parse().unwrap() };
     words[if words[0] == "SCAN" { 1 } else { 3 + keys }].parse().unwrap()

@@ -1,6 +1,6 @@
-//! Races between a fill, a change and a push. The test plants the order of their steps: a proxy holds back
-//! the answers and pushes of the server until the other steps are done. Only in `AnswerWithPush` and
-//! `OwnChange` can the push and the fill run at the same time.
+//! Races between a fill, a change and a push. The test plants the order of their steps: it waits for a step,
+//! or a proxy holds back the answers and pushes of the server until the other steps are done. Only in
+//! `AnswerWithPush` and `OwnChange` can the push and the fill run at the same time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,7 +27,8 @@ enum Order {
     PushBeforeFill,
     /// Answer, change, fill, push.
     FillBeforePush,
-    /// Change after the server has sent the answer. Answer and push arrive at once, and race with the fill.
+    /// Change after the server has sent the answer. Answer and push arrive at once, and the push races with
+    /// the fill.
     AnswerWithPush,
     /// Answer, fill, change, push.
     ChangeAfterFill,

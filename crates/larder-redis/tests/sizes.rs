@@ -96,7 +96,7 @@ fn requests_that_wait_for_their_answers_are_bounded() {
     let proxy = Proxy::start(server.socket());
     let tier = RedisTier::open(&proxy.url("request_timeout=20s")).unwrap();
     tier.register(records()).unwrap();
-    // The server receives all requests, but its replies are held back.
+    // The server receives each request that the client does not refuse, but its replies are held back.
     proxy.hold_answers(true);
     let mut answers = Vec::new();
     for _ in 0..150 {

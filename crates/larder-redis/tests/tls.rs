@@ -11,7 +11,7 @@ use crate::skip::skip;
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
 
-/// Makes a self-signed certificate for `localhost`. Returns whether openssl is installed.
+/// Makes a self-signed certificate for `localhost`. Returns whether openssl has made it.
 fn made_certificate(dir: &Path) -> bool {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);

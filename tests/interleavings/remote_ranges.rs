@@ -31,7 +31,8 @@ fn change_and_wait(machines: &Machines, source: &Source, pages: &Pages) {
     });
 }
 
-/// One machine removes the range of a key, while the other machine loads the key, or has it in memory.
+/// One machine removes the range of a key. Meanwhile, the other machine loads the key and another key of the
+/// range.
 pub(crate) fn no_value_of_a_removed_range_is_stale_beyond_the_bound() {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = pages(&machines);
@@ -60,7 +61,8 @@ pub(crate) fn no_value_of_a_removed_range_is_stale_beyond_the_bound() {
     source.check();
 }
 
-/// A range is removed, and then its generation is evicted. Another key of the range gets a new generation.
+/// A range is removed, and then its generation is evicted. An insert of another key gives the range a new
+/// generation.
 pub(crate) fn an_evicted_generation_brings_no_removed_value_back() {
     let machines = Machines::new();
     let [one, other] = pages(&machines);

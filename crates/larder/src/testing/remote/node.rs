@@ -48,7 +48,7 @@ pub(super) struct NodeState {
     pub(super) keyspaces: HashMap<u32, (String, u32)>,
     /// The numbers of the keyspaces in the raw format.
     pub(super) plain: HashSet<u32>,
-    /// The ranges of the keyspaces that have some.
+    /// How the keys belong to ranges, for the keyspaces that have ranges.
     pub(super) ranges: HashMap<(String, u32), RangeShape>,
     pub(super) before_fill: Option<Box<dyn FnOnce() + Send>>,
     pub(super) before_set: Option<Box<dyn FnOnce() + Send>>,

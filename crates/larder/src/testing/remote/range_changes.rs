@@ -23,7 +23,7 @@ impl ServerState {
 }
 
 impl RemoteServer {
-    /// Removes the generations of all ranges, like a server that is full.
+    /// Removes the generations of all ranges, as a full server may.
     pub fn evict_generations(&self) {
         self.state.lock().ranges.evict();
     }

@@ -20,13 +20,14 @@ pub(super) struct ServerRanges {
     generations: BTreeMap<SlotName, u64>,
 }
 
-/// Returns how the keys of a keyspace belong to ranges. `None` without ranges.
+/// Returns how the keys of a keyspace belong to ranges. Returns `None` if the keyspace has no ranges, or if
+/// its shape cannot be parsed.
 pub(super) fn range_shape(keyspace: &RemoteKeyspace) -> Option<RangeShape> {
     let shape = keyspace.shape.parse().ok()?;
     (keyspace.range_parts > 0).then_some((shape, keyspace.range_parts.into()))
 }
 
-/// Returns whether all keys of one range begin with these bytes, and no others.
+/// Returns whether these bytes are the common part of the keys of one range.
 pub(super) fn is_range((shape, parts): &RangeShape, encoded: &[u8]) -> bool {
     shape.first_parts(encoded, *parts) == Some(encoded)
 }

@@ -139,8 +139,8 @@ impl ServerState {
         self.nodes.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Returns the slot of a name, after removing an expired record, an expired lease, an expired mark and
-    /// expired fences from it, and content of another generation than that of its range.
+    /// Returns the slot of a name. First removes an expired record, lease and mark from it, expired fences,
+    /// and content of another generation than that of its range.
     pub(super) fn slot(&mut self, name: &SlotName, now: Duration) -> &mut ServerSlot {
         let slot = self.slots.entry(name.clone()).or_default();
         if self.ranges.is_void(name, slot.generation) {

@@ -3,14 +3,16 @@
 //!
 //! 1. Withdraw the snapshot, so that lookups stop reading the file, and close the file. The drained entries
 //!    are still dirty in their shards, and are queued there again. The tier is *suspended*: writes stay dirty
-//!    in the write buffer until the file is open again.
+//!    in the write buffer until the file is open again. A damaged or deleted file is discarded at once, as in
+//!    (2).
 //! 2. If a caller can't wait, immediately open the file again, and repeat the step. An invalidation or a
 //!    group with removals can't wait, because its removals must be durable when its caller is answered. A
 //!    caller that waits for room in the write buffer can't wait for the disk either. If this attempt also
-//!    fails, the file is *discarded*: it is durably renamed.
+//!    fails, the file is *discarded*: it is durably renamed, unless another program has already moved it
+//!    away, deleted it or put another file in its place.
 //! 3. Create a new file in its place, and repeat the step, which commits the dirty entries to the new file.
-//! 4. If that fails, stop saving writes: all shards stop saving, dirty entries become clean, and tombstones
-//!    are removed.
+//! 4. If that fails, stop saving writes: all shards stop saving, dirty entries become clean as far as memory
+//!    has room, and tombstones are removed.
 //! 5. Answer the callers. Invalidations succeed if their removals are committed, or if a restart would find
 //!    no entries. The answer comes last, because a removal must not be acknowledged while a restart could
 //!    still find a file with the removed entry.

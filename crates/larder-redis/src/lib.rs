@@ -84,8 +84,10 @@
 //!   that other programs can read it. Such a keyspace has no leases, so a load may store a value that was
 //!   changed while the load ran. After a restart with older data, such a keyspace has the older entries.
 //! - To remove a range within a keyspace, the client walks over all keys of the database (`SCAN`), and
-//!   removes the keys of the range. The removal of a whole keyspace takes effect in one step, and such a
-//!   walk then frees the memory. In the format `Raw`, the walk removes a whole keyspace too.
+//!   removes the keys of the range. A range that the definition of the keyspace declares
+//!   ([`range_parts`](larder::KeyspaceDefinition::range_parts)) is instead removed in one step, which does
+//!   not free its memory. The removal of a whole keyspace takes effect in one step, and such a walk then
+//!   frees the memory. In the format `Raw`, the walk removes a whole keyspace too.
 //! - Entries without a TTL that are misses after a restart still take memory, until they are written again,
 //!   their keyspace is removed, or the server evicts them.
 //! - A Redis Cluster and a replica are not supported: a connection to one of them is an error.

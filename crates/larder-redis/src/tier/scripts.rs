@@ -4,21 +4,22 @@
 //!
 //! | first byte | then |
 //! |---|---|
-//! | 1 | the generation of the keyspace (8 bytes), and the record |
-//! | 2 | the generation of the keyspace (8 bytes), and the token of a lease (16 bytes) |
-//! | 3 | the generation of the keyspace (8 bytes), two times (8 bytes each), and a record whose life its uses extend |
-//! | 4 | the generation of the keyspace (8 bytes), and the token of a watch mark (16 bytes) |
+//! | 1 | the generation (8 bytes), and the record |
+//! | 2 | the generation (8 bytes), and the token of a lease (16 bytes) |
+//! | 3 | the generation (8 bytes), two times (8 bytes each), and a record whose life its uses extend |
+//! | 4 | the generation (8 bytes), and the token of a watch mark (16 bytes) |
 //!
-//! The two times are when the record was stored, and when its life ends at the latest, or 0 for no limit.
-//! They are big endian, in ms of the server's clock. The record itself has the times of the machine that
-//! wrote it, and its uses do not change its bytes. So without the two times, no client could tell how old
-//! the record is.
+//! The generation is that of the keyspace, or that of the [range](super::ranges) of the slot, if the keyspace
+//! has ranges. The two times are when the record was stored, and when its life ends at the latest, or 0 for
+//! no limit. They are big endian, in ms of the server's clock. The record itself has the times of the machine
+//! that wrote it, and its uses do not change its bytes. So without the two times, no client could tell how
+//! old the record is.
 //!
 //! Most scripts treat a watch mark as an empty slot. So a mark ends with the next change of its slot. Only
 //! [`commits`] reads it.
 //!
 //! The scripts treat any other content as empty: damage, or a value that another program has written. They
-//! treat a slot with another generation than the keyspace in the same way. A generation is random and not a
+//! treat a slot in the same way if its generation is not the current one. A generation is random and not a
 //! counter, because a counter that was evicted would start again, and make earlier records valid. A missing
 //! generation is replaced by a new one. A slot that is not a string also counts as empty: `pcall` then
 //! returns a table. Lookups, transactions and watches also treat a slot that is longer than any record as
@@ -30,7 +31,8 @@
 //!
 //! With per-key tracking, a server of version 7.0 records all declared keys of a script at each read within
 //! the script. The cost of a script therefore grows with the square of its keys. So a script has at most
-//! [`MAX_KEYS`](super::requests::MAX_KEYS) slots, and reads each generation once.
+//! [`MAX_KEYS`](super::requests::MAX_KEYS) slots, and looks for the generation of each keyspace or range
+//! once.
 //!
 //! The keys of the slot scripts are 1 the slot, 2 the generation, and 3 the fences. If the slot belongs to a
 //! [range](super::ranges), the last argument is the key of the range's generation, and `GET` and
@@ -121,7 +123,7 @@ end
 return found"
 ));
 
-/// Arguments: a generation to store if there is none, a token, the duration of the lease in ms. Returns 1 and
+/// Arguments: random bytes for missing generations, a token, the duration of the lease in ms. Returns 1 and
 /// what `GET` returns; 2 for a busy slot, and the remaining time of its lease; 3 for a fenced slot; or 4 for
 /// a new lease, and the generation. A lease marker without an expiry counts as empty. Another program has
 /// removed its expiry, so it would bar all loads forever.
@@ -144,8 +146,8 @@ return {4, g}"
 ));
 
 /// Arguments: the lease marker, the record with its header, the time to live in ms or 0. For a record whose
-/// life its uses extend, also the longest life in ms, or 0 for no limit. The script compares the
-/// generation, so that no lease is valid after its keyspace was removed.
+/// life its uses extend, also the longest life in ms, or 0 for no limit. The script compares the generation,
+/// so that no lease is valid after its keyspace or its range was removed.
 pub(super) static FILL: Script = Script::new(concat!(
     heading!(""),
     storing!(),
@@ -174,8 +176,8 @@ pub(super) static RELEASE: Script = Script::new(
 return redis.call('UNLINK', KEYS[1])",
 );
 
-/// Arguments: a new generation if there is none, the record without its header, the time to live in ms or 0
-/// or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which
+/// Arguments: random bytes for missing generations, the record without its header, the time to live in ms or
+/// 0 or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which
 /// stores nothing), and the expected record. Only a script with the condition `unfenced` has the key of the
 /// fences. For a record whose life its uses extend, also the longest life in ms, or 0 for no limit, or
 /// `keep`; and the part of the time to live that is its grace.

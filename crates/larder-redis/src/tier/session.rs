@@ -2,9 +2,9 @@
 //!
 //! **Identifying the data.** A server that was restarted may have older data, and so may a replica that
 //! became the master. In both cases, the run id or the replication id of the server differs from the marker
-//! in the data. The data then gets a new random name, the *world*, which is part of the keys of all
-//! generations. So every earlier record with a generation is a miss. With `fsync=always`, the data keeps
-//! its name. The ids are compared with the marker:
+//! in the data. The data then gets a new random name, the *world*, which is part of the key of each
+//! keyspace's generation. The generations of ranges depend on that generation. So every earlier record with a
+//! generation is a miss. With `fsync=always`, the data keeps its name. The ids are compared with the marker:
 //!
 //! 1. at the start of each connection, before the first request;
 //! 2. when the server pushes that all keys may have changed. It also pushes this after it has copied the

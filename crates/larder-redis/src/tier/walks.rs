@@ -3,13 +3,15 @@
 //!
 //! A walk requests one page after another (`SCAN`), and returns only keys with the cache's prefix.
 //!
-//! **A range** is removed by a walk that removes the slots, including slots with a lease. Such a walk is
-//! enough for contract 3. A load that began before the removal has its lease in a slot. The walk finds
-//! every slot that exists during the whole walk, whether or not the load has filled it. A load that takes
-//! its lease after the walk has passed that slot began after the removal was requested.
+//! **A range** is removed by a walk that removes the slots, including slots with a lease, unless it is a
+//! range with its own generation ([`super::ranges`]). Such a walk is enough for contract 3. A load that began
+//! before the removal has its lease in a slot. The walk finds every slot that exists during the whole walk,
+//! whether or not the load has filled it. A load that takes its lease after the walk has passed that slot
+//! began after the removal was requested.
 //!
 //! **The keys of a schema** may begin like keys of other keyspaces. A walk over such keys lists the slots,
-//! and removes the slots of the range in a second step.
+//! and removes the slots of the range in a second step. A walk in a keyspace with ranges does the same,
+//! because the second step needs the key of each slot's range.
 //!
 //! **All entries of a keyspace** are removed in one step, which removes the keyspace's generation. A later
 //! walk frees the memory.
@@ -40,8 +42,7 @@ struct Removal {
     generation_key: Option<Vec<u8>>,
     /// The generation whose records are counted.
     ended: Vec<u8>,
-    /// If `Some`, removes only the keys with this prefix, because the pattern may match keys of other
-    /// keyspaces.
+    /// If `Some`, lists the keys, and removes those with this prefix in a second step.
     only: Option<(Arc<TierState>, RemoteKey)>,
     /// The remaining actions with their key patterns. The last one is the next.
     patterns: Mutex<Vec<(&'static str, Vec<u8>)>>,

@@ -109,9 +109,9 @@ return 1"
 ));
 
 /// Returns the content of a slot: `watched-live` or `watched`, the length, and the first bytes. Keys: the
-/// slot, the generation. Arguments: a new generation if there is none, a token, the duration of a mark in ms.
-/// An empty slot gets a mark. A mark that is already there is kept at least for this duration. A lease or a
-/// mark without an expiry counts as empty, as in `LEASE_OR_GET`.
+/// slot, the generation. Arguments: random bytes for missing generations, a token, the duration of a mark in
+/// ms. An empty slot gets a mark. A mark that is already there is kept at least for this duration. A lease or
+/// a mark without an expiry counts as empty, as in `LEASE_OR_GET`.
 pub(in crate::tier) static WATCH: Script = Script::new(concat!(
     counting!(""),
     storing!(),

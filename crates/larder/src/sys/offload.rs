@@ -71,7 +71,6 @@ struct JobQueue {
     /// The workers that run.
     running: usize,
     idle: usize,
-    /// The suspended tasks.
     suspended: usize,
 }
 

@@ -132,8 +132,8 @@ impl KeyShape {
         Ok(out.as_slice().to_vec())
     }
 
-    /// Returns the encoding of the first `parts` parts of a tuple key. Returns `None` if the shape is no
-    /// tuple with more parts than that, or if the bytes end before these parts do.
+    /// Returns the encoding of the first `parts` parts of a tuple key. Returns `None` if the shape is not a
+    /// tuple with more than `parts` parts, or if these parts cannot be read.
     ///
     /// ```
     /// # #[cfg(feature = "inspect")] {

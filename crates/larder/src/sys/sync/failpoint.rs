@@ -68,7 +68,7 @@ pub enum Failpoint {
     /// A server watches an empty slot without a mark.
     #[cfg(any(test, feature = "test-util"))]
     WatchWithoutMark,
-    /// The generation of a range is read by a request of its own when a load ends, and not with its lease.
+    /// The generation of a key's range is read when a load ends, and not when its lease is taken.
     #[cfg(any(test, feature = "test-util"))]
     RangeReadLate,
     /// A server does not compare the generation of a lease with that of its range.

@@ -33,7 +33,7 @@ use crate::units::ByteSize;
 use in_use::in_use;
 use overflow::overflow;
 
-/// An error of the cache. Its text names the cause, the value and the remedy.
+/// An error of the cache. Its text names the cause and, where possible, the value and the remedy.
 ///
 /// [`Debug`](std::fmt::Debug) prints the same text, then the name of the variant. So `fn main() -> Result<(),
 /// larder::Error>` and `unwrap` show the text. Most error types of larder's crates implement `Debug` in this

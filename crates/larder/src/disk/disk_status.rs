@@ -121,7 +121,7 @@ impl Store {
                 for (row, name) in rows {
                     let id = row.id;
                     let old = status.keyspaces.insert(name, row);
-                    // The keyspace that replaces another one continues its counts.
+                    // A keyspace that replaces another one continues the counts of the old one.
                     if let Some(old) = old.filter(|old| old.id != id)
                         && let Some(gone) = status.gone.remove(&old.id)
                     {

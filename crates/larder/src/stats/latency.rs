@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::sync::{Ordering, StatisticU64};
 
-/// The number of buckets for each power of two is 2 to the power of this.
+/// The number of buckets for each power of two is 2 to the power of this number.
 const PRECISION: u32 = 2;
 /// Exponent of the largest power of two, in microseconds. The buckets cover durations up to about 38 hours.
 /// Longer durations count in the last bucket.

@@ -59,7 +59,7 @@ pub(super) fn suspending<R>(poll: impl FnOnce() -> R) -> R {
 /// Runs a function to its end on the calling thread. Its waits block the thread.
 ///
 /// # Panics
-/// Panics if the function waits for something else than a server.
+/// Panics if the function waits for anything other than a server.
 pub(crate) fn at_once<F: Future>(function: F) -> F::Output {
     #[cfg(feature = "async")]
     let _waits = WaitsUntilDrop::begin(false);

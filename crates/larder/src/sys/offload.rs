@@ -248,8 +248,8 @@ impl Workers {
         SuspendedMark(self.clone())
     }
 
-    /// Counts a task as suspended, and starts a worker if none runs. Returns `None` if the system can start
-    /// none.
+    /// Counts a task as suspended, and starts a worker if none runs. Returns `None` if the system cannot
+    /// start a worker.
     fn begin_suspended_with_worker(self: &Arc<Self>) -> Option<SuspendedMark> {
         let mut queue = self.queue.lock();
         queue.suspended += 1;

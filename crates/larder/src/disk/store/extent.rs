@@ -32,7 +32,7 @@ impl Extent {
         }
     }
 
-    /// Returns the growth of the file since `before`, in bytes: that of its blocks or that of its length,
+    /// Returns the growth of the file since `before`, in bytes: the growth of its blocks or of its length,
     /// whichever is larger. Counts only growth in the last of `parts` equal parts of the maximum, which is
     /// the capacity for the blocks, and twice the capacity for the length. Returns 0 if no blocks are
     /// reported.

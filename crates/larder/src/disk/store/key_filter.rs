@@ -8,10 +8,10 @@
 //! The number of keys is not known in advance, and the hashes are not stored. So the filter consists of
 //! layers, and each layer has twice the size of the previous one. When a layer is full, new keys go to the
 //! next layer, and a lookup reads one word of each layer. (P. Almeida, C. Baquero, N. Preguiça, D.
-//! Hutchison: "Scalable Bloom Filters", 2007.) A layer has 16 bits for each key. When it is full, it
-//! wrongly contains one in 240 hashes, so 5 full layers wrongly contain one in 50. The size of all layers
-//! together is bounded. When the bound is reached, the last layer takes all further keys. Then it contains
-//! more and more hashes wrongly, so the filter is of less use, but it still lacks none.
+//! Hutchison: "Scalable Bloom Filters", 2007.) A layer has 16 bits for each key. When it is full, it wrongly
+//! contains one in 240 hashes, so 5 full layers wrongly contain one in 50. The size of all layers together
+//! is bounded. When the bound is reached, the last layer takes all further keys. Then it contains more and
+//! more hashes wrongly, so the filter is of less use, but it still contains every inserted hash.
 //!
 //! All operations on words are relaxed. Before a reader must see a key, the thread that inserted the key, or
 //! found it inserted, has released a lock, and the reader has then taken that lock.

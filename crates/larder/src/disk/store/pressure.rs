@@ -18,8 +18,8 @@ const FALL: u64 = 2;
 /// The limit never falls below the limit without pressure, divided by this number. If the file is still too
 /// large, it is compacted.
 const MIN_PART: u64 = 8;
-/// With each transaction that does not let the limit fall, it rises by the limit without pressure, divided
-/// by this number, up to the limit without pressure.
+/// After each transaction that does not lower the limit, the limit rises by a part of the limit without
+/// pressure: that limit divided by this number. It never rises above the limit without pressure.
 const RISE: u64 = 512;
 
 #[derive(Debug, Clone, Copy)]

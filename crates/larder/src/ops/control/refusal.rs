@@ -17,7 +17,7 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// The cause, as text for people.
     pub cause: String,
-    /// What to do about it, as text for people.
+    /// The remedy, as text for people.
     pub remedy: String,
 }
 

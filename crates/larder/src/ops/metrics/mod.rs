@@ -2,9 +2,8 @@
 //! (feature `metrics`).
 //!
 //! A [`Publisher`] reads [`Cache::stats`] and passes the numbers, under the names in [`METRICS`], to the
-//! recorder that the application has installed. It does so when the application calls
-//! [`Publisher::publish`]. Call it about as often as the metrics are scraped. Publishing takes only short
-//! locks, so it hardly slows lookups.
+//! recorder that the application has installed. Call [`Publisher::publish`] about as often as the metrics
+//! are scraped. Publishing takes only short locks, so it hardly slows lookups.
 //!
 //! ```
 //! use larder::{Cache, metrics::Publisher};

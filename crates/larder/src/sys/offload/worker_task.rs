@@ -5,13 +5,14 @@
 //!
 //! 1. A worker polls the function. [`begin_here`] makes the first poll on the calling thread. If the
 //!    function waits, the polling thread puts it back into its task.
-//! 2. The thread that has the answer wakes the task. This adds a job to the queue of the workers, which polls
-//!    the function again. The waking thread runs no other code: it may be the only thread that reads from the
-//!    server, so it must not wait for one.
+//! 2. The thread that has the answer wakes the task. This adds a job to the queue of the workers, which
+//!    polls the function again. The waking thread runs no other code: it may be the only thread that reads
+//!    from the server, so it must not wait for an answer.
 //! 3. A wake-up during a poll is recorded, and the job is added after the poll. So no wake-up is lost, and
 //!    only one thread polls the function at a time.
 //! 4. The task counts as suspended from its first poll until it has ended. Meanwhile at least one worker
-//!    exists ([`super`]). Otherwise the thread in (2) would have to start one, and the system might refuse.
+//!    exists ([`super`]). Otherwise the thread in (2) would have to start a worker, and the system might
+//!    refuse.
 //!
 //! A function that has begun runs to its end, even if the future that waits for its result is dropped.
 //! Otherwise a lease whose answer arrives after the drop would stay at the server. Each request ends within

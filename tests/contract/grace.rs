@@ -347,3 +347,31 @@ fn an_entry_that_is_expired_without_a_grace_leaves_both_tiers() {
     let stats = cache.stats();
     assert_eq!((stats.disk.unwrap().entries, stats.memory.entries), (0, 0));
 }
+
+/// A value that was stored during an update is valid, also when only the disk still has it.
+#[test]
+fn a_value_of_an_update_that_is_only_on_disk_is_found_while_the_update_lasts() {
+    let (place, clock) = (Place::new(), Arc::new(ManualClock::new()));
+    let builder = Cache::builder().path(place.path()).clock(clock.clone()).shards(1);
+    let cache = builder.memory_capacity(64 << 10).weigher(|_| 10_000).open().unwrap();
+    let prices = cache.keyspace(HOT).unwrap();
+    let update = prices.begin_update(&1).unwrap();
+    prices.insert(&1, 10).unwrap();
+    for other in 2..40 {
+        prices.insert(&other, other).unwrap();
+        cache.flush().unwrap();
+    }
+    let inline = cache.inline_calls();
+    let group = prices.try_get_group([&1, &39]).expect("the disk is quick");
+    let group: Vec<_> = group.into_iter().map(|value| value.map(|value| *value)).collect();
+    assert_eq!(group, [Some(10), Some(39)]);
+    drop(inline);
+    assert!(prices.stats().disk_hits > 0, "only the disk has the value");
+    clock.advance(TTL);
+    let answer = prices.get_or_load_with(&1, |stale| {
+        assert_eq!(stale.as_deref(), Some(&10), "the loader sees it");
+        Err("the database is away")
+    });
+    assert_eq!(answer.unwrap().value.as_deref(), Some(&10));
+    update.finish();
+}

@@ -225,7 +225,7 @@ impl Shared {
     ///
     /// A removed value is never returned. A value in memory is read from its slot under the lock. A value
     /// that is only on disk is returned only if the key has not changed since the lookup in its shard. To
-    /// ensure this, the permit for a promotion is checked after reading.
+    /// ensure this, the epoch token of that lookup is checked after reading.
     pub(crate) fn stale_value<V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         &self,
         keyspace: &OpenKeyspace,
@@ -246,8 +246,8 @@ impl Shared {
                 let sequence = miss.min_visible_sequence;
                 let decoded = self.read_entry_in_grace(keyspace, key, sequence, grace)?;
                 let value = decoded.value?;
-                let permit = Permit::EpochToken(miss.epoch_token);
-                self.tiers.memory.permits(key, permit).then_some((value, decoded.expires_at))
+                let is_current = self.tiers.memory.is_current(key, miss.epoch_token);
+                is_current.then_some((value, decoded.expires_at))
             }
             StaleLookup::Value(..) | StaleLookup::NoValue | StaleLookup::Unknown(_) => None,
         }

@@ -31,7 +31,6 @@
 
 use super::Memory;
 use super::group_publication::{GroupConditions, LockedShards};
-use super::leases::Permit;
 use super::shard::Shard;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
@@ -69,7 +68,7 @@ impl Memory {
                 // (b)
                 (Lookup::Unknown(_), _) if confirms_nothing => {}
                 (Lookup::Unknown(miss), Lookup::Unknown(_)) => {
-                    if !shard.leases.permits(*key, Permit::EpochToken(miss.epoch_token)) {
+                    if !shard.leases.is_current(*key, miss.epoch_token) {
                         return None;
                     }
                 }

@@ -235,10 +235,15 @@ impl Leases {
             Permit::Lease(id) => self.holds(key, id),
             // A token that was taken behind a fence or a barrier is refused here while the fence or barrier
             // exists. Removing the fence or barrier revokes the token.
-            Permit::EpochToken(epoch_token) => {
-                self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key) && !self.is_fenced(key)
-            }
+            Permit::EpochToken(epoch_token) => self.is_current(key, epoch_token) && !self.is_fenced(key),
         }
+    }
+
+    /// Returns whether what was read under this token may be answered: no removal has begun since. A fence
+    /// does not refuse the answer, because values that were stored during an update are valid. It only
+    /// refuses to copy them into memory.
+    pub(super) fn is_current(&self, key: SlotKey<'_>, epoch_token: EpochToken) -> bool {
+        self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key)
     }
 
     fn is_behind_barrier(&self, key: SlotKey<'_>) -> bool {

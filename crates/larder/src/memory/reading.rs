@@ -5,6 +5,7 @@ use super::Memory;
 use super::shard::Shard;
 use crate::format::key::unencoded::UnencodedKey;
 use crate::memory::entry::Value;
+use crate::memory::epochs::EpochToken;
 use crate::memory::extras::EntryExtras;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, StaleLookup};
@@ -60,6 +61,11 @@ impl Memory {
     /// Returns whether a permit is still valid. If so, the content that was read under it is still current.
     pub(crate) fn permits(&self, key: SlotKey<'_>, permit: Permit) -> bool {
         self.read(key.hash).is_some_and(|shard| shard.leases.permits(key, permit))
+    }
+
+    /// Returns whether what was read under this token may be answered. See [`Leases::is_current`].
+    pub(crate) fn is_current(&self, key: SlotKey<'_>, epoch_token: EpochToken) -> bool {
+        self.read(key.hash).is_some_and(|shard| shard.leases.is_current(key, epoch_token))
     }
 
     /// Locks the shard of a key for reading. Returns `None` in a forked child, if a thread of the parent

@@ -206,7 +206,8 @@ impl Invalidation {
         open_keyspace
     }
 
-    /// Removes the entries, and commits the removals. Returns the number of live entries removed.
+    /// Removes the entries, and commits the removals. Returns the number of live entries removed, with the
+    /// limits of [`Keyspace::remove_prefix`].
     ///
     /// The removals are durable when the call returns, as with [`Keyspace::remove`].
     ///
@@ -289,10 +290,14 @@ impl Invalidation {
     /// [`Error::Remote`], as with `commit`.
     ///
     /// # Cost
-    /// Costs the same as [`commit`](Invalidation::commit) without the commit: the removals from memory, a
-    /// lookup on disk for each key that memory does not have, a read of each matching entry on disk for a
-    /// prefix, and the requests to the server of a remote tier. A disk tier or a remote tier adds a round
-    /// trip to a worker thread.
+    /// Costs the same as [`commit`](Invalidation::commit) without the commit:
+    ///
+    /// - the removals from memory
+    /// - a lookup on disk for each key that memory does not have
+    /// - a read of each matching entry on disk, for a prefix
+    /// - the requests to the server of a remote tier
+    ///
+    /// A disk tier or a remote tier adds a round trip to a worker thread.
     #[cfg(feature = "async")]
     pub async fn begin_async(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;

@@ -169,7 +169,7 @@ impl Cache {
     ///
     /// # Errors
     /// - [`Error::KeyspaceConflict`] while a handle of the same name with other types, another version,
-    ///   another format or other tiers is open, or if a change that an untyped handle makes takes longer
+    ///   another format or other tiers is open. Also if a change that an untyped handle makes takes longer
     ///   than a second.
     /// - [`Error::InvalidSetting`] for a setting of the definition that is out of range.
     /// - [`Error::NotDurable`] when the writer thread ended or panicked before it answered.

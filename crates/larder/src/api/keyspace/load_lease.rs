@@ -179,7 +179,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Caches a value with the keyspace's TTL, and passes it to the waiting callers. Returns whether the
     /// value is cached. The value is not cached, for example, if the key has been changed since the lookup,
-    /// the deadline has passed, the cache is closed, or memory has no room and the disk tier is off.
+    /// or the deadline has passed. It is also not cached in a closed cache, or if memory has no room and
+    /// the disk tier is off.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};

@@ -7,7 +7,7 @@ use crate::error::Error;
 /// The error of a call that changes an entry atomically.
 ///
 /// The change may have been made although the call failed. If memory has the change, but the disk may not
-/// have it, `error` is [`Error::NotDurable`], and `applied` holds what the call would have returned, for
+/// have it, `error` is [`Error::NotDurable`]. Then `applied` holds what the call would have returned, for
 /// example the value that `take` removed.
 ///
 /// The `?` operator converts a `ModifyError` into an [`Error`].

@@ -82,9 +82,10 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry whose key starts with `prefix` from all tiers. Returns the number of live entries
     /// removed.
     ///
-    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove). If more than 1,000
-    /// entries match, the returned number may be too low: it may omit entries that are changed, removed or
-    /// evicted during the call.
+    /// The removal is durable when the call returns, as with [`remove`](Keyspace::remove). If more than
+    /// 1,000 entries match, the returned number may be too low: it may omit entries that are changed,
+    /// removed or evicted during the call. A remote tier returns 0 for the removal of a
+    /// [range](crate::KeyspaceDefinition::range_parts).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -102,10 +103,10 @@ impl<K: Key, V> Keyspace<K, V> {
     /// is longer than the maximum key length matches no key.
     ///
     /// # Cost
-    /// Costs one commit, one read of each matching entry on disk, and one pass over the entries in memory. If
-    /// more than 1,000 entries on disk match, the file frees their space after the call has returned, between
-    /// the commits of other callers. In a remote tier, the call instead waits for one request for each page
-    /// of a walk over the keys at the server.
+    /// Costs one commit, one read of each matching entry on disk, and one pass over the entries in memory.
+    /// If more than 1,000 entries on disk match, the file frees their space after the call has returned,
+    /// between the commits of other callers. In a remote tier, the call instead waits for one request for
+    /// each page of a walk over the keys at the server, or for a single request that removes a range.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub fn remove_prefix(&self, prefix: impl KeyPrefix<K>) -> Result<u64, Error> {
         self.remove_scope(self.prefix_scope(&prefix))
@@ -114,10 +115,12 @@ impl<K: Key, V> Keyspace<K, V> {
     /// Removes every entry whose key matches a pattern from all tiers. The pattern may fix any parts of the
     /// key. Returns the number of live entries removed.
     ///
-    /// Each part of a pattern is a value, or [`Any`](crate::Any). A remote tier removes every key that begins
-    /// with the parts before the first `Any`. The removal is durable when the call returns, as with
-    /// [`remove`](Keyspace::remove). If more than 1,000 entries on disk start with the parts before the first
-    /// `Any`, the returned number may be too low, as with [`remove_prefix`](Keyspace::remove_prefix).
+    /// Each part of a pattern is a value, or [`Any`](crate::Any). A remote tier removes every key that
+    /// begins with the parts before the first `Any`, and returns 0 if these keys are a
+    /// [range](crate::KeyspaceDefinition::range_parts). The removal is durable when the call returns, as
+    /// with [`remove`](Keyspace::remove). If more than 1,000 entries on disk start with the parts before
+    /// the first `Any`, the returned number may be too low, as with
+    /// [`remove_prefix`](Keyspace::remove_prefix).
     ///
     /// ```
     /// # use larder::{Any, Cache, KeyspaceDefinition};

@@ -11,9 +11,9 @@
 //!   is dropped, the lease is released, and one of the waiting tasks or threads loads the key. If the future
 //!   is never polled again, it keeps the lease until the deadline.
 //!
-//! In both forms, a worker thread stores the value if the keyspace has a lower tier than memory, because
-//! the insert may wait for a server or for room in the write buffer. Storing the value ends the flight,
-//! even if all tasks have been dropped.
+//! In both forms, a worker thread stores the value if the keyspace has a lower tier than memory. The insert
+//! may wait for a server or for room in the write buffer. Storing the value ends the flight, even if all
+//! tasks have been dropped.
 
 use std::future::poll_fn;
 use std::pin::pin;

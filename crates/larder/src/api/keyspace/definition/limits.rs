@@ -1,5 +1,5 @@
 //! Limits on an entry's life: `max_age` after a write, and `time_to_idle` after a use. Also `in_all_tiers`,
-//! which undoes `memory_only`.
+//! which undoes `memory_only`, and `jitter_percent`.
 
 use std::time::Duration;
 

@@ -10,20 +10,21 @@ const MAX_RANGE_PARTS: u8 = 9;
 
 impl<K, V> KeyspaceDefinition<K, V> {
     /// Makes the keys with the same first `parts` parts a *range*, which a remote tier removes with one
-    /// request: 1 to 9, and less than the number of parts of the keys. By default, there are no ranges, and
-    /// a remote tier removes the keys with a prefix by a walk over all keys of its database.
+    /// request. `parts` is from 1 to 9, and less than the number of parts of the keys. By default, there
+    /// are no ranges, and a remote tier removes the keys with a prefix by a walk over all keys of its
+    /// database.
     ///
     /// The removal of a range is a [`remove_prefix`](crate::Keyspace::remove_prefix) of exactly `parts`
     /// parts, or a [`remove_matching`](crate::Keyspace::remove_matching) of a pattern whose first
-    /// [`Any`](crate::Any) comes right after them. A removal of any other prefix walks, as before. The
-    /// server does not count the entries of a range, so its removal returns 0. It does not free their
-    /// memory either: each of them stays there, and is a miss, until its expiry, until it is stored again,
-    /// or until it is evicted.
+    /// [`Any`](crate::Any) comes right after them. A removal of any other prefix is a walk. The server does
+    /// not count the entries of a range, so the removal of a range returns 0. It also frees no memory at
+    /// the server: each entry stays there as a miss until it expires, is stored again or evicted, or the
+    /// keyspace is cleared.
     ///
     /// A cache without a remote tier ignores this setting. So do keyspaces in the format
     /// [`Raw`](crate::Format::Raw), which have no ranges. If you change the setting, also change the
-    /// [version](Self::version). Otherwise machines with the old and the new definition make each other's
-    /// entries of this keyspace misses, as long as both run.
+    /// [version](Self::version). Otherwise machines with the old definition and machines with the new one
+    /// do not find each other's entries.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -48,7 +49,7 @@ impl<K, V> KeyspaceDefinition<K, V> {
         self
     }
 
-    /// Returns the number of first parts that the keys of a range have in common. Zero without ranges.
+    /// Returns the number of first parts that the keys of a range have in common, or zero without ranges.
     #[must_use]
     pub const fn parts_of_ranges(&self) -> u8 {
         self.range_parts

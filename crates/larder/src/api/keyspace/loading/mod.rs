@@ -215,9 +215,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ///
     /// Returns false if the pool is full, and counts this in
     /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false, for example, if
-    /// a recent refresh of the key published nothing, if a recent load failed or was declined, or if an
-    /// update of the key is in progress. If memory has the value, the call does not count as a use of it,
-    /// so it does not extend the life of the entry.
+    /// a recent refresh published nothing, a recent load failed or was declined, or an update of the key is
+    /// in progress. If memory has the value, the call does not count as a use of it, so it does not extend
+    /// the life of the entry.
     ///
     /// ```
     /// # use std::sync::Arc;

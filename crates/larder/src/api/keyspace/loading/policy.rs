@@ -61,9 +61,9 @@ impl LoadPolicy {
     /// ln(random) >= expires_at`. A `beta` of 1 is optimal for most uses, and a larger `beta` refreshes
     /// earlier. `beta` must be a finite number above 0.
     ///
-    /// Values that never expire are not refreshed early, nor are values without a recorded load time: values
-    /// that were inserted or changed, and most values that were loaded while no loader with refreshes was
-    /// registered. A touch keeps the recorded load time.
+    /// Values that never expire are not refreshed early. Neither are values without a recorded load time:
+    /// values that were inserted or changed, and most values that were loaded while no loader with
+    /// refreshes was registered. A touch keeps the recorded load time.
     ///
     /// In a keyspace with a [`time_to_idle`](KeyspaceDefinition::time_to_idle), only the value's TTL counts
     /// as its expiry, because a use extends the time to idle.

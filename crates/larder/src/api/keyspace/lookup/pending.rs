@@ -15,9 +15,13 @@ impl<V: Send + Sync + 'static> PendingLoad<V> {
     /// cache's [`load_timeout`](crate::CacheBuilder::load_timeout), if that is set, and never lasts past the
     /// deadline of the load ([`lease_timeout`](crate::CacheBuilder::lease_timeout)).
     ///
-    /// Returns [`Waited::Unanswered`] if the load ended without a result for this caller, for example
-    /// because the lease was dropped, was declined, or passed its deadline, because the error's type is not
-    /// `E`, or because the value may be older than a change by another machine. Then look the key up again.
+    /// Returns [`Waited::Unanswered`] if the load ended without a result for this caller. Then look the key
+    /// up again. Examples:
+    ///
+    /// - The lease was dropped or declined, or passed its deadline.
+    /// - The error of the loader is not of the type `E`.
+    /// - The value may be older than a change by another machine.
+    ///
     /// In a forked child, returns `Unanswered` immediately, because the load continues only in the parent.
     ///
     /// ```

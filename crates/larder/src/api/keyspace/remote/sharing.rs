@@ -27,10 +27,10 @@
 //!
 //! The caller that began the load always gets its value, because the call began before the load.
 //!
-//! At first, the setting is that only the leader gets the value, because a panic in the encoding of the
-//! value or in a weigher can end the load without (1). Except in the raw format, a load that has no lease
-//! although the server answers keeps this setting: the key is being updated, or the load has found too many
-//! unusable records.
+//! At first, the setting is that only the leader gets the value. A panic in the encoding of the value or in
+//! a weigher can end the load without (1), and then this setting applies. Except in the raw format, a load
+//! that has no lease although the server answers keeps this setting. Either the key is being updated, or
+//! the load has found too many unusable records.
 //!
 //! A load that began because the server did not answer has no lease, and gets no pushes. Its value is shared
 //! only if the outage lasts until its end:

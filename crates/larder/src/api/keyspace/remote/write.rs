@@ -237,8 +237,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Lets a record with [`Ttl::Keep`] keep the remaining time of the record that it replaces, under three
-    /// conditions: uses extend the life of neither record, the server keeps both records for the same time
-    /// after their expiries, and the keyspace has no `max_age`.
+    /// conditions:
+    ///
+    /// - Uses extend the life of neither record.
+    /// - The server keeps both records for the same time after their expiries.
+    /// - The keyspace has no `max_age`.
     fn keep_life(
         &self,
         key: SlotKey<'_>,

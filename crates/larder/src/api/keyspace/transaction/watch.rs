@@ -23,8 +23,8 @@
 //! refused.
 //!
 //! While the disk tier is off, it is unknown whether a key that memory lacks is missing. A watch of such a
-//! key that is taken during this time holds only while the disk tier stays off, because an entry on disk
-//! may later be found, and disappear again.
+//! key that is taken during this time holds only while the disk tier stays off. After that, an entry on
+//! disk might be found and disappear again, and the watch could not detect it.
 
 use std::time::Duration;
 

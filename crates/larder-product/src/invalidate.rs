@@ -6,7 +6,8 @@
 //!
 //! 1. It removes the entries of [`Change::plan`], in the order of the plan: sources before the entries
 //!    derived from them. So a list that is built from an old product during the invalidation is removed too.
-//! 2. All removals are made in one commit. They are durable when the call returns `Ok`.
+//! 2. All removals share one commit. They are durable when the call returns `Ok`. After a crash before that,
+//!    the file may have only some of them.
 //! 3. If the call returns [`Error::NotDurable`] or [`Error::Remote`], the entries are removed from memory,
 //!    but may still be on disk or at the server. The caller must repeat the call. Otherwise the entries
 //!    might reappear.
@@ -27,8 +28,8 @@ use crate::spelled::SpelledKey;
 impl<S: Shop> ProductCache<S> {
     /// Removes the entries that `change` makes stale. Returns the number of removed entries.
     ///
-    /// The removals are made in one commit, and are durable when the call returns `Ok`: no crash or
-    /// reopening restores an entry. The value of a load that began earlier is returned, but not cached.
+    /// The removals share one commit, and are durable when the call returns `Ok`: no crash or reopening
+    /// restores an entry. The value of a load that began earlier is returned, but not cached.
     ///
     /// # Errors
     /// Returns [`Error::NotDurable`] if the removals could not be committed *and* the file could not be put

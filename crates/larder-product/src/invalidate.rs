@@ -26,7 +26,8 @@ use crate::selection::Selection;
 use crate::spelled::SpelledKey;
 
 impl<S: Shop> ProductCache<S> {
-    /// Removes the entries that `change` makes stale. Returns the number of removed entries.
+    /// Removes the entries that `change` makes stale. Returns the number of removed entries. The entries of a
+    /// declared [range](larder::KeyspaceDefinition::range_parts) at a server are not counted.
     ///
     /// The removals share one commit, and are durable when the call returns `Ok`: no crash or reopening
     /// restores an entry. The value of a load that began earlier is returned, but not cached.

@@ -150,9 +150,8 @@ impl Cache {
     /// Opens a keyspace.
     ///
     /// A keyspace with a new version, another format, or keys of another shape begins empty. Lookups no
-    /// longer find the older entries, even after a crash. The sweeper frees their space in the file. The
-    /// server of a remote tier keeps them until their lives end. If the file does not have the keyspace
-    /// yet, the next commit adds it.
+    /// longer find the older entries, even after a crash. The sweeper frees their space in the file. A
+    /// server keeps them until they expire. The next commit adds a new keyspace to the file.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -190,8 +189,8 @@ impl Cache {
 
     /// Removes every entry of every keyspace from all tiers. The removal is durable when the call returns.
     /// Returns the number of live entries removed. Above 1,000 entries, this number may be too low, as with
-    /// [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix). It may also omit entries of a remote
-    /// tier in the format [`Raw`](crate::Format::Raw).
+    /// [`Keyspace::remove_prefix`](crate::Keyspace::remove_prefix). It omits entries in the format
+    /// [`Raw`](crate::Format::Raw) at a server.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -314,8 +313,7 @@ impl Cache {
         self.shared.verify()
     }
 
-    /// Returns statistics about the activity and the contents of the cache. In a forked child the statistics
-    /// are empty.
+    /// Returns statistics about the activity and contents of the cache. In a forked child, they are empty.
     ///
     /// # Cost
     /// Costs a few thousand memory reads, and one short lock for each shard, for any number of entries.

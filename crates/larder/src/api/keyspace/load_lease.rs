@@ -178,9 +178,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Caches a value with the keyspace's TTL, and passes it to the waiting callers. Returns whether the
-    /// value is cached. The value is not cached, for example, if the key has been changed since the lookup,
-    /// or the deadline has passed. It is also not cached in a closed cache, or if memory has no room and
-    /// the disk tier is off.
+    /// value is cached. It is not cached, for example, if the key has been changed since the lookup, or the
+    /// deadline has passed, or in a closed cache, or if memory has no room and the disk tier is off.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition, LookupOutcome};

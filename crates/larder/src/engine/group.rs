@@ -17,7 +17,7 @@ use crate::sys::sync::RwLockReadGuard;
 #[derive(Debug)]
 pub(crate) struct LeasedEntry {
     pub(crate) lease: LeaseId,
-    /// `None` if the key has no live entry.
+    /// `None` if no live entry was found.
     pub(crate) entry: Option<ReadEntry>,
     /// The value, if the entry is in memory.
     pub(crate) value: Option<Value>,

@@ -22,12 +22,12 @@
 //! 5. It leaves the queue before it releases the gate. The caller now has room, unless the buffer was
 //!    closed.
 //!
-//! No caller starves. Once a large value is queued, later values wait behind it, so the buffer drains. No
+//! A large value does not starve: once it is queued, later values wait behind it, so the buffer drains. No
 //! large value overtakes an earlier small value, so in the queue a small value waits only for the large
-//! values before it. A caller that leaves the queue need not wake the others. If it got room, releasing
-//! that room wakes them. If the buffer was closed, `close` wakes them. Until its value is stored, a caller
-//! that has room waits only for locks and, with a large value, for weight in the budget. So the writer can
-//! always commit the values that fill the buffer.
+//! values before it. A caller that leaves the queue need not wake the others. If it got room, releasing that
+//! room wakes them. If the buffer was closed, `close` wakes them. Until its value is stored, a caller that
+//! has room waits only for locks and, with a large value, for weight in the budget. So the writer can always
+//! commit the values that fill the buffer.
 
 use std::collections::VecDeque;
 

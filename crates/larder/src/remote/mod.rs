@@ -43,10 +43,10 @@
 //!
 //! **A range** is all keys with a common prefix. After a removal of the range, no earlier record of these
 //! keys is found, and no earlier lease fills a slot. A tier may remove the slots one by one. It may also give
-//! a range a random generation, which the removal replaces: a record or a lease of another generation is then
-//! void. The [`LeaseToken`] may carry the generations that were read with the lease. A keyspace states with
-//! [`range_parts`](RemoteKeyspace::range_parts) which ranges are worth a generation. The push of the removal
-//! of such a range is that of a range ([`NearTier::invalidate_range`]).
+//! a range a random generation, which ends with the removal: every record and every lease of this generation
+//! is then void. The [`LeaseToken`] may carry the generations that were read with the lease.
+//! [`range_parts`](RemoteKeyspace::range_parts) names the ranges of a keyspace that may have a generation.
+//! When the server pushes the removal of such a range, the tier calls [`NearTier::invalidate_range`].
 //!
 //! The tier answers every request within its own time limit. If it drops a [`RemoteReply`], the caller gets
 //! an error.

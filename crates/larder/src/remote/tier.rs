@@ -28,7 +28,7 @@ pub type RemoteKey = Box<[u8]>;
 /// | `get`, `lease`, `fill`, `renew`, `release`, `set`, `remove_unchanged`, `extend`, `expire`, `ttl`, `fence`, `unfence` | one |
 /// | `commit`, `watch`, `scan` | one |
 /// | `get_many`, `remove` | one for as many keys as the tier puts into one: 4 in `larder-redis` |
-/// | `remove_range`, `remove_all` | at least one for each page of a walk, one after another. In `larder-redis`, a page has about 500 of all keys of the database. A [range](RemoteKeyspace::range_parts) takes one |
+/// | `remove_range`, `remove_all` | at least one for each page of a walk, one after another. In `larder-redis`, a page has about 500 of all keys of the database. A [declared range](RemoteKeyspace::range_parts) takes one |
 /// | `attach`, `register`, `name`, `generation`, `validity`, `is_current`, `close` | none |
 ///
 /// # Examples
@@ -212,7 +212,7 @@ pub struct RemoteKeyspace {
     pub shape: String,
     /// The format of the keyspace's values.
     pub format: Format,
-    /// The number of first parts that the keys of a range have in common, or 0 without ranges.
+    /// The number of first parts that the keys of a range have in common, or 0 if the keyspace has no ranges.
     pub range_parts: u8,
 }
 

@@ -2,16 +2,16 @@
 //!
 //! 1. Drop the near copies of the removed keys, and void their tokens, leases and flights.
 //! 2. Send all removals, and then wait for all answers. The server may apply the removals in another order,
-//!    because the tier may send a script again and removes a range page by page. The order does not matter,
-//!    because all of them only remove.
+//!    because the tier may send a script again, and may remove a range page by page. The order does not
+//!    matter, because all of them only remove.
 //! 3. Repeat (1), whatever the answers are. A lookup that was answered before the server applied a removal
 //!    may have filled memory in between.
 //!
 //! A thread blocks in (2), and a task is suspended ([`crate::sys::at_once`]).
 //!
-//! A removal at the server also removes the lease in a key's slot. So it voids all running loads of the key,
-//! on all machines. Only in the raw format, which has no leases at the server, the loads of other machines
-//! continue.
+//! A removal at the server also removes or voids the lease in a key's slot. So it voids all running loads of
+//! the key, on all machines. Only in the raw format, which has no leases at the server, the loads of other
+//! machines continue.
 
 use super::link::AwaitedAnswer;
 use crate::engine::tiers::Tiers;

@@ -3,8 +3,9 @@
 //! 1. Reserve room in the write buffer for the longest possible encoding.
 //! 2. Under the lock of the shard, compute the sum from the live value, encode it and store it. No user code
 //!    runs under the lock, because the type is an integer and the keyspace has no weigher.
-//! 3. If memory has no live value, or there is a weigher or a remote tier, change the counter in rounds, like
-//!    [`modify`](Keyspace::modify). After that, memory usually has the value, except in a remote keyspace.
+//! 3. If (2) cannot change the counter, usually because memory has no live value, or if there is a weigher
+//!    or a remote tier, change the counter in rounds, like [`modify`](Keyspace::modify). After that, memory
+//!    usually has the value, except in a remote keyspace.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

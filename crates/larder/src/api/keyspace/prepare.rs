@@ -212,8 +212,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
-        // - A value that is larger than the write buffer counts against the memory capacity until it is
-        //   committed.
+        // - The excess of a value over the write buffer counts against the memory capacity until the value
+        //   is committed.
         // - A value that fits into the write buffer, but is heavier than the memory capacity, is only stored
         //   in the file. It is refused if it is also too large for the file.
         // - During an outage, a value that is heavier than the memory capacity is accepted but not kept,

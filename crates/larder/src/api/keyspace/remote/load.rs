@@ -44,7 +44,7 @@ enum Asked<'a, V> {
     /// The load begins, and only its leader gets the value: the key is being updated, or this load can't use
     /// the records of the key.
     LoadAlone,
-    /// Another machine has the lease, for at most this duration.
+    /// Another machine has the lease. Unless it is renewed, it ends after this duration at the latest.
     Busy(PushWait<'a>, Duration),
     /// The load begins, because the server does not answer. Holds the generation of the connection before the
     /// request.

@@ -16,9 +16,9 @@
 //! 1. Register a wait for a push of the key. Take the epoch token.
 //! 2. Ask the server for the record, or for the lease in the slot of the key. The sweeper renews the lease
 //!    until (5) ([`slot_leases`](crate::engine::remote::slot_leases)).
-//! 3. A record ends the lookup. If another machine has the lease, the lookup ends with a flight. A push, or
-//!    the end of that lease, lands the flight. The caller waits for it as for another caller's load, and then
-//!    returns to (1) ([`push_waits`](crate::engine::remote::push_waits)).
+//! 3. A record ends the lookup. If another machine has the lease, the lookup ends with a flight. A push of
+//!    the key lands the flight. The caller waits for it as for another caller's load, at most until that
+//!    lease ends, and then returns to (1) ([`push_waits`](crate::engine::remote::push_waits)).
 //! 4. Run the loader.
 //! 5. Take a new token, then send the value with the lease. The server stores the value only if the slot
 //!    still has this lease: any change of the slot since (2) has voided it.

@@ -52,7 +52,7 @@ pub(super) struct OutgoingLife {
 }
 
 impl OutgoingLife {
-    /// `expires_at` and `extras` come from [`first_expiry`](Keyspace::first_expiry) or
+    /// For a value, `expires_at` and `extras` come from [`first_expiry`](Keyspace::first_expiry) or
     /// [`shortened_expiry`](Keyspace::shortened_expiry).
     fn new(
         written_at: Timestamp,

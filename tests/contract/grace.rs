@@ -170,7 +170,7 @@ fn a_stale_value_survives_a_restart_and_a_removal_of_it_too() {
     cache.close().unwrap();
     let (cache, prices) = open();
     assert!(failing(&prices, &Cell::default()).is_err(), "the removal of a stale value is durable");
-    // The file stores the grace in one byte, rounded up by at most an eighth.
+    // Memory rounds the grace up by at most an eighth before the entry is committed.
     clock.advance(GRACE + GRACE / 8);
     cache.sweep().unwrap();
     assert_eq!(cache.stats().disk.unwrap().entries, 0, "past its grace it is deleted");

@@ -136,8 +136,7 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
         cache.flush().unwrap();
         place.clock.advance(Duration::from_mins(5));
         assert!((0..SESSIONS).all(|key| users.get(key).is_some()));
-        // The sweep starts a series of commits, which write the stamps. Without the sweep, the stamps would
-        // be committed after about ten seconds.
+        // The sweep starts a series of commits, which write the stamps.
         cache.sweep().unwrap();
         wait_until("every use is on disk", || {
             let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

@@ -192,7 +192,7 @@ fn contract_7_a_value_too_large_for_the_file_lives_in_memory_and_nothing_older_s
     let builder = || place.builder().disk_capacity(capacity).memory_capacity(ByteSize::mib(1)).shards(1);
     let cache = builder().open().unwrap();
     let texts = cache.keyspace(TEXTS).unwrap();
-    // A value fits into the file if its record takes at most a sixteenth of the disk capacity.
+    // A value fits into the file if its page takes at most a sixteenth of the disk capacity.
     let fits = (256 << 10) - 200;
     texts.insert(&1, text(fits)).unwrap();
     texts.insert(&2, "older".to_owned()).unwrap();

@@ -1,7 +1,7 @@
 //! The seed inputs: one named input for each case that a target should try.
 //!
-//! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. Inputs that a fuzzer finds are added
-//! to `corpus/` by hand, with a name.
+//! `cargo run -p larder-fuzz --example seeds` writes them to `corpus/`. The inputs of `url`, and inputs that
+//! a fuzzer finds, are added to `corpus/` by hand, with a name.
 
 use larder::testing::bytes::{self, RECORD_FORMAT, RecordFields};
 use larder::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Timestamp};

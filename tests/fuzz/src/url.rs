@@ -21,7 +21,7 @@ pub(crate) fn check(read: Read, data: &[u8]) {
             assert!(text.starts_with("file:") || text.starts_with("memory:"), "{text:?} was understood");
         }
     }
-    // Uses the secret as the password of a server URL, in front of the text.
+    // Makes a server URL with the secret as its password. The text takes the place of the host.
     let with_secret = format!("redis://user:{SECRET}@{text}");
     if text.contains(SECRET) {
         return;

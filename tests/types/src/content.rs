@@ -7,7 +7,7 @@
 
 use crate::generator::random::Random;
 
-/// Depth below which collections are empty and enums have their first variant, so that values end.
+/// Beyond this depth, collections are empty and enums have their first variant, so that values end.
 const DEPTH: usize = 4;
 
 /// Makes values from random numbers.

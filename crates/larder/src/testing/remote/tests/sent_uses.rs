@@ -1,4 +1,4 @@
-//! Tests of the uses that are on their way to the server, and of its answers to them.
+//! Tests of the uses that are on their way to the server, and of the server's answers to them.
 
 use super::idle::{LIFE, MILLI, MINUTE, USERS, left, open};
 use super::*;

@@ -28,8 +28,8 @@ impl<T> Reply<T> {
     }
 }
 
-/// The kind of change that a caller of [`Command::Commit`] waits for. It decides the answer while the disk
-/// tier is off.
+/// The kind of change that a caller of [`Command::Commit`] waits for. It decides the answer after the disk
+/// has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acknowledge {
     /// An invalidation also succeeds if the file is durably discarded.

@@ -5,8 +5,8 @@
 //! 1. Take the commands that have arrived, and wait a moment for further commands ([`gather`]). A caller
 //!    changes its shard before it sends its command.
 //! 2. Clear the flag that an entry is dirty, and then drain the dirty keys of the shards. So the drain sees
-//!    every change that a caller of (1) waits for. The first thread that makes a key dirty after the flag was
-//!    cleared sets it again, and wakes the writer thread.
+//!    every change that a caller of (1) waits for. A thread that makes a key dirty after the flag was cleared
+//!    wakes the writer thread, unless an earlier thread has already done so.
 //! 3. Commit, removals first. The removals include a removal whose key has a newer write. If there are too
 //!    many changes for one transaction, run steps 3 to 5 in parts, in the order of the keys. The first part
 //!    includes the range removals, the registrations and the sweep. In every part, a put that a range

@@ -1,4 +1,4 @@
-//! Subtracts two statistics of one process, to get the counts of an interval from totals since the start.
+//! Finds the statistics of a keyspace, and subtracts two latency histograms of one process.
 
 use larder::{KeyspaceStats, Latencies, Stats};
 

@@ -4,7 +4,7 @@
 //!    written before that.
 //! 2. Read the export again, and write its entries in batches of a bounded size, one commit each.
 //! 3. Check for Ctrl-C between batches. Committed batches stay. Another run completes the import: it writes
-//!    the same entries again, except those that were written later in the file.
+//!    the same entries again, except where the file has a newer entry.
 
 mod index;
 

@@ -3,7 +3,7 @@
 //!
 //! After it has freed one block of a megabyte or more, glibc allocates later large blocks in per-thread
 //! arenas. When these blocks are freed, glibc does not return their memory to the system. The process then
-//! uses up to twice the memory that its cache holds. `docs/guide.md` has the measurements.
+//! uses about twice the maximum memory of its cache. `docs/guide.md` has the measurements.
 
 use std::fs;
 
@@ -14,8 +14,8 @@ use super::report::CheckResult;
 /// The entries of a keyspace are large if their mean size is at least this number of bytes. With smaller
 /// entries, the measured memory stayed within [`USUAL_TENTHS`].
 const LARGE: u64 = 1 << 20;
-/// Usual maximum of a process's memory, in tenths of the maximum memory of its cache. Up to 15 tenths were
-/// measured; one more is for the application itself.
+/// Usual maximum of a process's memory, in tenths of the maximum memory of its cache. Without large values,
+/// about 15 tenths were measured; one more is for the application itself.
 const USUAL_TENTHS: u64 = 16;
 /// The environment variables and tunables that set glibc's threshold.
 const THRESHOLDS: [&str; 2] = ["MALLOC_MMAP_THRESHOLD_=", "glibc.malloc.mmap_threshold"];

@@ -124,7 +124,8 @@ fn details(holder: &Holder) -> Option<String> {
         &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
         &fs::read_to_string("/proc/uptime").ok()?,
     )?;
-    // The command line is shown, because the process name may be that of the thread that forked.
+    // The first word of the command line is shown, because the process name may be that of the thread that
+    // forked.
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let command = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default());
     let command = escape_control(&command);

@@ -1,8 +1,8 @@
 //! `larder get`: shows the entry of a key.
 //!
-//! A MessagePack value is shown as JSON, and a raw value as text if it is UTF-8. Every other value is shown
-//! as its bytes. An unreadable value is shown as its bytes, with the reason. With `--raw`, a value that
-//! cannot be decompressed is a failure.
+//! A MessagePack value is shown as JSON, and a raw value as text if it is UTF-8 without control characters.
+//! Every other value is shown as its bytes. An unreadable value is shown as its bytes, with the reason. With
+//! `--raw`, a value that cannot be decompressed is a failure.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -25,8 +25,8 @@ fn is_plain(text: &str) -> bool {
     !text.starts_with("0x") && !text.chars().any(is_hidden)
 }
 
-/// Parses a key: a key as it is on the server, or a key of the product schema, such as `product_MTNVTU`. A
-/// key of the product schema has version 0.
+/// Parses a key: a key as [`shown`] returns it, or a key of the product schema alone, such as
+/// `product_MTNVTU`. The latter has version 0.
 pub(super) fn read(inspector: &ServerInspector, text: &str) -> Result<Vec<u8>, Failure> {
     let bytes = text.strip_prefix("0x").and_then(hex);
     let prefix = format!("{}:", inspector.prefix());

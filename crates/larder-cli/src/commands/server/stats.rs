@@ -10,7 +10,6 @@ use crate::cache::server::{ServerUrl, name};
 use crate::term::exit::{Exit, Failure};
 use crate::term::out;
 
-/// The fields of `INFO` that say how the server is doing as a cache.
 const FIELDS: [&str; 13] = [
     "uptime_in_seconds",
     "connected_clients",

@@ -139,8 +139,8 @@ impl Listing<'_> {
 
     /// Returns the bytes of `--prefix`.
     ///
-    /// Fails if no key has the prefix and a schema spells another prefix with the same text. An empty list
-    /// would suggest that the spelled keys do not exist.
+    /// Fails if no key has the prefix, and the user probably meant the prefix that a schema spells with the
+    /// same text. An empty list would suggest that the spelled keys do not exist.
     fn prefix(&self, keyspace: &KeyspaceInfo) -> Result<Vec<u8>, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(Vec::new()) };
         let keys = KeySyntax::of(keyspace);

@@ -149,8 +149,8 @@ impl LiveListing<'_> {
         end.map(|_| ())
     }
 
-    /// Returns the bytes of `--prefix` in hexadecimal. Fails if no key has the prefix and a schema spells
-    /// another prefix with the same text.
+    /// Returns the bytes of `--prefix` in hexadecimal. Fails if no key has the prefix, and the user probably
+    /// meant the prefix that a schema spells with the same text.
     fn prefix(&self, client: &mut Client, keyspace: KeySyntax<'_>) -> Result<String, Failure> {
         let Some(text) = &self.options.prefix else { return Ok(String::new()) };
         let prefix = keyspace.read_prefix(text)?;

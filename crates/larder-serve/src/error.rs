@@ -12,7 +12,7 @@ pub enum Error {
     /// A setting is outside its range, or conflicts with another setting.
     #[error("{setting} is {value}; {allowed}")]
     InvalidSetting {
-        /// Name of the builder's method.
+        /// Name of the setting.
         setting: &'static str,
         /// The invalid value. It is never a password.
         value: String,

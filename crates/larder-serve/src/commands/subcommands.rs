@@ -1,7 +1,7 @@
 //! The subcommands of each container command, with their number of words.
 //!
-//! The server checks these numbers before it queues a request, so an unknown subcommand makes a transaction
-//! fail immediately, as in Redis.
+//! The server checks these numbers before it queues a request. So after `MULTI`, an unknown subcommand gets
+//! an error immediately, and `EXEC` then fails, as in Redis.
 
 use super::errors;
 use crate::protocol::arguments::Arguments;

@@ -1,4 +1,4 @@
-//! `larder hot`: shows the keys of a live cache with the most lookups, and the keys with the most misses.
+//! `larder hot`: shows the keys of a live cache with the most hits, and the keys with the most misses.
 
 use std::io::{self, Write};
 

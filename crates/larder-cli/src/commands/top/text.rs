@@ -16,8 +16,8 @@ pub(super) fn count(count: u64) -> String {
     }
 }
 
-/// Returns a rate in as many characters as [`count`]. A low rate has a decimal, so that it does not appear
-/// as zero.
+/// Returns a rate in at most as many characters as [`count`]. A low rate has a decimal, so that it does not
+/// appear as zero.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate to show")]
 pub(super) fn per_second(rate: f64) -> String {
     if rate <= 0.0 {

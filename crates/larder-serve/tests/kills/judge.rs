@@ -1,7 +1,7 @@
 //! Checks which values a read may return, from the requests that were sent and the replies that were
 //! received.
 //!
-//! Each key or group of keys has a history. The history numbers the changes in order, and stores three
+//! Each key or group of keys has a history. The history numbers the changes in order, and knows three
 //! numbers:
 //!
 //! - `sent`: the last change that was sent, whether or not a reply has arrived.

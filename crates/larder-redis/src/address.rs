@@ -183,7 +183,8 @@ fn parse_host_port(authority: &str, default: u16) -> Result<(String, u16), Error
             let Some((host, after)) = bracketed.split_once(']') else {
                 return Err(invalid("its address has no closing bracket"));
             };
-            (host, after.strip_prefix(':').unwrap_or(after))
+            let port = if after.is_empty() { Some(after) } else { after.strip_prefix(':') };
+            (host, port.ok_or_else(|| invalid("its address has no colon after the closing bracket"))?)
         }
         None => authority.split_once(':').unwrap_or((authority, "")),
     };
@@ -262,6 +263,7 @@ mod tests {
             "redis://:s3cret@h?a",
             "redis://:s3cret@h?a=1&a=2",
             "redis://:s3cret@[::1",
+            "redis://:s3cret@[::1]7000",
             "redis://s3cret@h",
             "http://:s3cret@h",
             "rediss://:s3cret@h:0",

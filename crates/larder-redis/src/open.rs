@@ -79,11 +79,27 @@ pub fn builder(url: &str) -> Result<CacheBuilder, OpenError> {
         return Ok(CacheBuilder::from_url(url)?);
     }
     let settings = Settings::from_url(url)?;
-    let options: Vec<_> = settings.others.iter().map(|(name, value)| format!("{name}={value}")).collect();
     // The options are parsed before the client connects, so that an invalid option is reported even without a
     // server.
-    let builder = CacheBuilder::from_url(&format!("memory:?{}", options.join("&")))?;
+    let builder = cache_options(&settings)?;
     Ok(builder.remote(Arc::new(RedisTier::start(settings)?)))
+}
+
+/// Parses the options that are not settings of the client, as the options of a cache.
+fn cache_options(settings: &Settings) -> Result<CacheBuilder, larder::Error> {
+    let options: Vec<_> = settings.others.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    CacheBuilder::from_url(&format!("memory:?{}", options.join("&")))
+}
+
+/// Refuses the options that are neither settings of the client nor valid options of a cache.
+pub(crate) fn check_cache_options(settings: &Settings) -> Result<(), Error> {
+    let why = match cache_options(settings) {
+        Ok(_) => return Ok(()),
+        // The whole error would show another URL than the given one.
+        Err(larder::Error::InvalidUrl { why, allowed, .. }) => format!("{why}; {allowed}"),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::InvalidUrl { why })
 }
 
 /// Opens the cache of a URL, on a server or in a file.

@@ -63,6 +63,22 @@ fn a_fence_that_is_renewed_keeps_what_was_written_meanwhile() {
 }
 
 #[test]
+fn every_removal_also_removes_a_slot_of_another_type() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let tier = open(&server.url(""));
+    let remove_range = |prefix| ask(|reply| tier.remove_range(key(prefix), reply)).unwrap();
+    let remove_all = || ask(|reply| tier.remove_all(reply)).unwrap();
+    let removals: [(&str, &dyn Fn() -> u64); 3] =
+        [("a prefix", &|| remove_range("k")), ("a keyspace", &|| remove_range("")), ("all", &remove_all)];
+    for (removal, remove) in removals {
+        set(&tier, "k1", b"v");
+        assert_eq!(server.cli(&["RPUSH", "larder:1:prices:k2", "a"]), "1");
+        assert_eq!(remove(), 1, "{removal}: a foreign value is not counted");
+        assert_eq!(server.cli(&["EXISTS", "larder:1:prices:k1", "larder:1:prices:k2"]), "0", "{removal}");
+    }
+}
+
+#[test]
 fn a_generation_is_never_counted_as_a_record() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let tier = open(&server.url(""));

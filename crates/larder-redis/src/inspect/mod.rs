@@ -23,6 +23,7 @@ pub use crate::connection::sentinels::SentinelAnswer;
 use crate::connection::sentinels::{MasterStatus, SentinelsHandle};
 use crate::connection::stream::{PollWaker, Socket};
 use crate::error::Error;
+use crate::open::check_cache_options;
 use crate::protocol::command::Command;
 use crate::protocol::reply::Reply;
 use crate::settings::Settings;
@@ -83,7 +84,8 @@ impl ServerInspector {
     /// them names.
     ///
     /// # Errors
-    /// Returns the same errors as [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
+    /// Returns [`Error::InvalidUrl`] for an option that [`builder`](crate::builder) also refuses. Returns the
+    /// same other errors as [`RedisTier::open`](crate::RedisTier::open), and [`Error::Unavailable`] or
     /// [`Error::TimedOut`] if the server does not answer, or if the Sentinels name no master. Returns
     /// [`Error::Server`] if the server refuses a lookup.
     pub fn open(url: &str) -> Result<Self, Error> {
@@ -92,6 +94,7 @@ impl ServerInspector {
 
     fn open_with_clock(url: &str, clock: Arc<dyn BootClock>) -> Result<Self, Error> {
         let given = Settings::from_url(url)?;
+        check_cache_options(&given)?;
         let failed = |error| unavailable(&given, &error);
         let waker = Arc::new(PollWaker::new().map_err(failed)?);
         let is_closed = AtomicBool::new(false);
@@ -259,6 +262,18 @@ impl Drop for ServerInspector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unknown_option_is_refused_before_a_connection() {
+        // Nothing listens on port 1. An option of the cache belongs to the URL of the application.
+        for (option, is_known) in [("memory=64MiB", true), ("prefx=shop", false), ("memory=many", false)] {
+            let error = ServerInspector::open(&format!("redis://127.0.0.1:1/1?{option}")).err().unwrap();
+            assert_eq!(!matches!(error, Error::InvalidUrl { .. }), is_known, "{error:?}");
+            let name = option.split('=').next().unwrap();
+            assert!(is_known || error.to_string().contains(name), "{error}");
+            assert!(!error.to_string().contains("memory:?"), "{error}");
+        }
+    }
 
     #[test]
     fn the_fields_of_info_are_read() {

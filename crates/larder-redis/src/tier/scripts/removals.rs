@@ -114,7 +114,7 @@ for _, k in ipairs(page[2]) do
       if is_record and (ARGV[3] == 'any' or of == g) and is_live(k, v) then count = count + 1 end
       redis.call('UNLINK', k)
     end
-  elseif ARGV[3] == 'remove' or ARGV[3] == 'any' then redis.call('UNLINK', k) end
+  elseif ARGV[3] ~= 'list' then redis.call('UNLINK', k) end
 end
 return {page[1], count, keys}"
 ));

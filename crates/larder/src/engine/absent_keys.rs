@@ -35,6 +35,11 @@
 //! found it. The writer thread itself builds the parts, so each part reads a snapshot that is not older than
 //! (a).
 //!
+//! The build reads pages that no lookup may ever need. So a page that can't be read ends the build, and is not
+//! reported as a fault of the file. The cache builds no filter for this file again. A lookup that needs the
+//! page reports it. No lock is held during the reads, because the disk may take long, and the statistics must
+//! not wait for it.
+//!
 //! After an outage:
 //!
 //! - A new file is empty, so all keyspaces are known. Its filter is new as well. It is installed before the
@@ -44,15 +49,14 @@
 //! - In both cases, an unfinished filter is given up.
 
 use crate::disk::store::catalog::Catalog;
-use crate::disk::store::guard::StoreError;
 use crate::disk::store::key_filter::KeyFilter;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot_key::SlotKey;
-use crate::sys::sync::{Arc, AtomicSnapshot, Mutex, Ordering, StatisticU64};
+use crate::sys::sync::{Arc, AtomicBool, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 
 /// The filter takes at most the maximum size of all live entries divided by this number. Entries take at
-/// least about 100 bytes in the file, and a key takes 2 to 4 bytes in the filter.
+/// least about 100 bytes in the file, and a key takes 2 to 6 bytes in the filter.
 const SHARE_OF_LIVE_BYTES: u64 = 32;
 const MAX_BYTES: u64 = 64 << 20;
 /// Minimum number of reads that found nothing before a new filter is built. There must also be one such read
@@ -68,8 +72,12 @@ const PART_KEYS: usize = 512;
 pub(crate) struct AbsentKeys {
     /// `None` in a cache without a file.
     known: AtomicSnapshot<KnownKeys>,
-    /// The unfinished filter. Only the writer thread and the statistics take this lock.
+    /// The unfinished filter. Only the writer thread takes this lock.
     build: Mutex<Option<FilterBuild>>,
+    /// Size of the unfinished filter in bytes, for the statistics.
+    built_bytes: StatisticU64,
+    /// Whether a page could not be read during a build.
+    is_unreadable: AtomicBool,
     max_bytes: u64,
     filtered: StatisticU64,
     unfound: StatisticU64,
@@ -123,6 +131,8 @@ impl AbsentKeys {
         Self {
             known,
             build: Mutex::new(None),
+            built_bytes: StatisticU64::new(0),
+            is_unreadable: AtomicBool::new(false),
             max_bytes,
             filtered: StatisticU64::new(0),
             unfound: StatisticU64::new(0),
@@ -176,6 +186,7 @@ impl AbsentKeys {
                     filter.insert(hash);
                 }
             }
+            self.note_size(build.as_ref());
         }
     }
 
@@ -185,7 +196,7 @@ impl AbsentKeys {
     pub(super) fn needs_build(&self, entries: u64, bytes: u64) -> bool {
         let unfound = self.unfound.load(Ordering::Relaxed) - self.unfound_before.load(Ordering::Relaxed);
         let needed = MIN_UNFOUND.max(entries / ENTRIES_PER_READ).max(bytes / BYTES_PER_READ);
-        if unfound < needed || self.is_building() {
+        if unfound < needed || self.is_building() || self.is_unreadable.load(Ordering::Relaxed) {
             return false;
         }
         let is_incomplete = |known: &Arc<KnownKeys>| known.from > 0 || known.filter.keys() / 2 > entries;
@@ -195,7 +206,8 @@ impl AbsentKeys {
     /// Runs step (a).
     pub(super) fn begin_build(&self, entries: u64) {
         let filter = KeyFilter::new(self.max_bytes, entries.saturating_add(entries / 4));
-        *self.build.lock() = Some(FilterBuild { filter, after: None });
+        let build = self.build.lock().insert(FilterBuild { filter, after: None }).filter.bytes();
+        self.built_bytes.store(build, Ordering::Relaxed);
     }
 
     pub(super) fn is_building(&self) -> bool {
@@ -204,42 +216,47 @@ impl AbsentKeys {
 
     /// Runs step (b) for one part, or step (c) if no key is left. Returns whether there is more to do. The
     /// part ends after the first key for which `is_over` returns true. `hash` returns the hash of a key.
-    /// Gives up the build after an error.
     pub(super) fn build_part(
         &self,
         snapshot: &StoreSnapshot,
         hash: impl Fn(&[u8]) -> u64,
         is_over: &dyn Fn() -> bool,
-    ) -> Result<bool, StoreError> {
-        let mut build = self.build.lock();
-        let Some(FilterBuild { filter, after }) = &mut *build else { return Ok(false) };
-        let keys = match snapshot.keys_until(&[], after.as_deref(), PART_KEYS, is_over) {
-            Ok(keys) => keys,
-            Err(fault) => {
-                self.end_build(&mut build);
-                return Err(fault);
-            }
+    ) -> bool {
+        let Some(after) = self.build.lock().as_ref().map(|build| build.after.clone()) else { return false };
+        let Ok(keys) = snapshot.keys_until(&[], after.as_deref(), PART_KEYS, is_over) else {
+            self.is_unreadable.store(true, Ordering::Relaxed);
+            self.end_build(&mut self.build.lock());
+            return false;
         };
+        let mut build = self.build.lock();
+        let Some(FilterBuild { filter, after }) = &mut *build else { return false };
         for key in &keys {
             filter.insert(hash(key));
         }
         if let Some(last) = keys.last() {
             *after = Some(last.clone());
-            return Ok(true);
+            self.note_size(build.as_ref());
+            return true;
         }
         if let Some(FilterBuild { filter, .. }) = self.end_build(&mut build) {
             drop(self.known.swap(Some(Arc::new(KnownKeys { filter: Arc::new(filter), from: 0 }))));
         }
-        Ok(false)
+        false
+    }
+
+    fn note_size(&self, build: Option<&FilterBuild>) {
+        self.built_bytes.store(build.map_or(0, |build| build.filter.bytes()), Ordering::Relaxed);
     }
 
     fn end_build(&self, build: &mut Option<FilterBuild>) -> Option<FilterBuild> {
         self.unfound_before.store(self.unfound.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.built_bytes.store(0, Ordering::Relaxed);
         build.take()
     }
 
     /// Begins a filter for a new file, which has no entries. The previous file must be out of service.
     pub(super) fn begin_again(&self) {
+        self.is_unreadable.store(false, Ordering::Relaxed);
         self.end_build(&mut self.build.lock());
         let filter = Arc::new(KeyFilter::new(self.max_bytes, 0));
         drop(self.known.swap(Some(Arc::new(KnownKeys { filter, from: 0 }))));
@@ -255,10 +272,10 @@ impl AbsentKeys {
     }
 
     /// Returns how many lookups a filter has answered, how many have read the file in vain, and the size of
-    /// the filters in bytes.
+    /// the filters in bytes. Waits for no other thread.
     pub(super) fn statistics(&self) -> (u64, u64, u64) {
-        let built = self.build.lock().as_ref().map_or(0, |build| build.filter.bytes());
-        let bytes = built + self.known.load().as_ref().map_or(0, |known| known.filter.bytes());
+        let bytes = self.built_bytes.load(Ordering::Relaxed)
+            + self.known.load().as_ref().map_or(0, |known| known.filter.bytes());
         (self.filtered.load(Ordering::Relaxed), self.unfound.load(Ordering::Relaxed), bytes)
     }
 }
@@ -272,95 +289,4 @@ fn first_unused_number(catalog: &Catalog) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::cache::Cache;
-    use crate::api::keyspace::Keyspace;
-    use crate::api::keyspace::definition::KeyspaceDefinition;
-    use crate::testing::volume::SimulatedVolume;
-
-    const NUMBER: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
-
-    /// A cache with 1,200 committed entries.
-    type Filled = (Cache, Keyspace<u64, u64>);
-
-    fn filled() -> Filled {
-        let cache =
-            Cache::builder().path("/cache/shop.larder").volume(&SimulatedVolume::new()).open().unwrap();
-        let numbers = cache.keyspace(NUMBER).unwrap();
-        numbers.insert_many((0..1_200).map(|number| (number, number))).unwrap();
-        cache.flush().unwrap();
-        (cache, numbers)
-    }
-
-    fn begun(cache: &Cache) -> AbsentKeys {
-        let filter = Arc::new(KeyFilter::new(1 << 20, 0));
-        let keys = AbsentKeys::new(Some(KnownKeys { filter, from: KnownKeys::NO_KEYSPACE }), 1 << 20);
-        keys.begin_build(1_200);
-        assert!(part(&keys, cache), "there are more keys");
-        keys
-    }
-
-    fn part(keys: &AbsentKeys, cache: &Cache) -> bool {
-        let tiers = &cache.shared().tiers;
-        let snapshot = tiers.disk.snapshots.current().clone().unwrap();
-        keys.build_part(&snapshot, |key| tiers.memory.key(key).hash, &|| false).unwrap()
-    }
-
-    /// Returns how many of these numbers the filter lacks.
-    fn lacked(keys: &AbsentKeys, (cache, numbers): &Filled, range: std::ops::Range<u64>) -> usize {
-        let memory = &cache.shared().tiers.memory;
-        range.filter(|number| keys.lack(memory.key(numbers.encode(number).unwrap().as_slice()))).count()
-    }
-
-    #[test]
-    fn a_new_filter_has_the_keys_of_the_file_and_those_that_are_written_meanwhile() {
-        let filled = filled();
-        let (cache, numbers) = &filled;
-        let keys = begun(cache);
-        assert_eq!(lacked(&keys, &filled, 0..2_000), 0, "it is not complete");
-        let full = numbers.encode(&5_000).unwrap();
-        keys.insert([cache.shared().tiers.memory.key(full.as_slice()).hash].into_iter());
-        while part(&keys, cache) {}
-        assert_eq!((lacked(&keys, &filled, 0..1_200), lacked(&keys, &filled, 5_000..5_001)), (0, 0));
-        assert!(lacked(&keys, &filled, 2_000..3_000) > 950);
-        assert!(!part(&keys, cache), "it is complete");
-    }
-
-    #[test]
-    fn a_filter_that_is_not_complete_is_given_up_after_an_outage() {
-        let filled = filled();
-        let cache = &filled.0;
-        let keys = begun(cache);
-        keys.forget();
-        assert!(!part(&keys, cache));
-        assert_eq!(lacked(&keys, &filled, 0..3_000), 0, "nothing is known");
-        let keys = begun(cache);
-        let before = keys.current().unwrap();
-        assert!(keys.is_current(&before));
-        keys.begin_again();
-        assert!(!keys.is_current(&before), "a lookup of several keys must not use it any more");
-        assert!(!part(&keys, cache));
-        assert_eq!(lacked(&keys, &filled, 0..1_200), 1_200, "the new file has no entry");
-    }
-
-    #[test]
-    fn a_filter_is_built_when_many_reads_find_nothing() {
-        let known = |from| Some(KnownKeys { filter: Arc::new(KeyFilter::new(1 << 20, 0)), from });
-        let keys = AbsentKeys::new(known(2), 1 << 20);
-        let read = |reads| (0..reads).for_each(|_| keys.note_unfound());
-        read(999);
-        assert!(!keys.needs_build(0, 0));
-        read(1);
-        assert!(keys.needs_build(8_000, 0) && !keys.needs_build(8_008, 0));
-        assert!(keys.needs_build(1, 1_000 * BYTES_PER_READ) && !keys.needs_build(1, 1_001 * BYTES_PER_READ));
-        keys.begin_build(0);
-        assert!(!keys.needs_build(0, 0), "it is being built");
-        keys.begin_again();
-        read(1_000);
-        assert!(!keys.needs_build(0, 0), "it knows all keyspaces, and has no more keys than the file");
-        keys.insert((0..300).map(|hash| hash << 20));
-        assert!(keys.needs_build(100, 0) && !keys.needs_build(200, 0), "most of its keys were deleted");
-        assert!(!AbsentKeys::without_file().needs_build(0, 0));
-    }
-}
+mod tests;

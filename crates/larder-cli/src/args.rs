@@ -96,7 +96,7 @@ pub(crate) enum Command {
     /// `q` quits, and `?` shows the keys. Requires a terminal. For a pipe, use `larder stats`.
     Top(TopOptions),
 
-    /// Show the keys of a live cache with the most lookups, and the keys with the most misses.
+    /// Show the keys of a live cache with the most hits, and the keys with the most misses.
     ///
     /// Uses the control socket. The shares are estimated from a sample, and shown with their error. The
     /// application must be started with `sample_keys=on` in its URL.

@@ -221,7 +221,11 @@ fn malformed(random: &mut Random, key: &'static str) -> Vec<&'static str> {
         "ECHO",
     ];
     match random.below(6) {
-        0 => vec![random.pick(&names)],
+        // `RANDOMKEY` alone is well formed, and its reply is random.
+        0 => vec![match random.pick(&names) {
+            "RANDOMKEY" => "GET",
+            name => name,
+        }],
         1 => vec![random.pick(&names), key, key, key, key, key, key],
         2 => vec![
             random.pick(&["CONFIG", "SCRIPT", "OBJECT", "MEMORY", "COMMAND", "SLOWLOG", "LATENCY", "CLIENT"]),

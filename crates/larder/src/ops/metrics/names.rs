@@ -76,9 +76,10 @@ metrics! {
     larder_misses_total: Counter Count Keyspace(|of| of.misses),
         "Lookups that no tier could answer, by keyspace.";
     larder_loads_total: Counter Count Keyspace(|of| of.loads),
-        "Loaders that were run, by keyspace.";
+        "Loads that were begun, by a loader or a lease, by keyspace.";
     larder_load_failures_total: Counter Count Keyspace(|of| of.load_failures),
-        "Loaders that returned an error or panicked, by keyspace.";
+        "Loads that failed, by keyspace: the loader returned an error or panicked, or the lease was dropped without a \
+         result.";
     larder_stale_answers_total: Counter Count Keyspace(|of| of.stale_answers),
         "Failed loads answered with a stale value, and answers with a stale value during a cool-down, by keyspace.";
     larder_absent_answers_total: Counter Count Keyspace(|of| of.absent_answers),
@@ -160,8 +161,8 @@ metrics! {
     larder_unstamped_uses_total: Counter Count Disk(|disk| disk.unstamped_uses),
         "Uses whose later expiry was not recorded on disk. The entry may expire sooner after a restart.";
     larder_remote_failures_total: Counter Count Remote(|remote| remote.failures),
-        "Requests of lookups, loads and iterations that the server of the remote tier did not answer. A lookup without an \
-         answer is a miss.";
+        "Requests of lookups, loads and iterations to the server of the remote tier that failed: without an answer, or \
+         refused, unsupported or garbled. Such a lookup is a miss.";
     larder_remote_unsent_uses_total: Counter Count Remote(|remote| remote.unsent_uses),
         "Uses of entries with a time to idle that were not sent to the server of the remote tier, because too many others \
          were on their way, or after a refusal.";

@@ -101,7 +101,7 @@ fn totals(stats: &Stats, out: &mut LineWriter<'_, '_>) -> fmt::Result {
     ))?;
     if let Some(RemoteStats { server, hits, failures, unsent_uses }) = &stats.remote {
         out.line(&format!(
-            "remote {server}: {hits} lookups answered, {failures} lookups and fills without an answer, \
+            "remote {server}: {hits} lookups answered, {failures} requests failed, \
              {unsent_uses} uses not sent"
         ))?;
     }

@@ -53,6 +53,7 @@ impl Anchor for OsAnchor {
     }
 
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        limit::check(offset.saturating_add(bytes.len() as u64))?;
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset))?;
         file.write_all(bytes)

@@ -35,10 +35,9 @@
 //! found it. The writer thread itself builds the parts, so each part reads a snapshot that is not older than
 //! (a).
 //!
-//! The build reads pages that no lookup may ever need. So a page that can't be read ends the build, and is not
-//! reported as a fault of the file. The cache builds no filter for this file again. A lookup that needs the
-//! page reports it. No lock is held during the reads, because the disk may take long, and the statistics must
-//! not wait for it.
+//! The build reads pages that no lookup may ever need. So a page that can't be read ends the build, and is
+//! not reported as a fault of the file. The cache builds no filter for this file again. A lookup that needs
+//! the page reports it. No lock is held during the reads, because the disk may take long.
 //!
 //! After an outage:
 //!

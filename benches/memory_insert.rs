@@ -8,7 +8,8 @@
 //! contestant may do a part of its work on other threads.
 //!
 //! In most settings, the values come from a pool, so no value is freed. In the setting "own values", each
-//! insert brings its own value, and the eviction of an entry frees its value.
+//! insert brings its own value. The eviction of an entry frees its value only if an earlier round of this
+//! setting has inserted it, because a round holds its own values until it ends.
 
 #![forbid(unsafe_code)]
 

@@ -32,8 +32,8 @@ fn left(users: &Users) -> Option<Duration> {
     users.ttl(1).and_then(Remaining::duration)
 }
 
-/// Runs a test with three keyspaces: in a file, in memory only, and with entries that are on disk only when
-/// they are used.
+/// Runs a test with three keyspaces: in a file, in memory only, and in a file whose entries the third
+/// argument of `test` evicts from memory, so that each use reads the disk.
 fn each_way(test: impl Fn(&ManualClock, &Users, &dyn Fn())) {
     let place = Place::new();
     let cache = place.open();

@@ -1,4 +1,5 @@
-//! A failover from a master to its replica by three Sentinels, while the judge runs.
+//! Tests of failovers from a master to its replica by three Sentinels. Meanwhile, three caches change and
+//! read rows (`cache_judge`), and no answer may be older than the bound.
 //!
 //! One test disables the user as which the Sentinels log in at the master. So the Sentinels promote the
 //! replica, while the old master goes on answering as a master. The other test kills the master.

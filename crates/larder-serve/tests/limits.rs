@@ -1,4 +1,4 @@
-//! Tests of the limits on the work and the memory of one request.
+//! Tests of the limits on one request, and on the buffers of all connections.
 
 use std::io::{ErrorKind, Read};
 

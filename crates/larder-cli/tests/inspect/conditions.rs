@@ -81,8 +81,8 @@ fn of_a_healthy_service_none_of_the_conditions_is_shown() {
     let mut service = Service::start("shop", place.dir(), url);
     service.tell("serve 2 500 800");
     service.tell("work 500 800");
-    // The section `Stale` is excluded, because a stale answer looks like any other answer without the source
-    // of the data.
+    // The section `Stale` is excluded: without the source of the data, a stale answer cannot be told from a
+    // correct one.
     for section in SECTIONS.iter().filter(|section| !section.starts_with("Stale")) {
         let first = examples(PAGE).into_iter().find(|example| example.section == *section).unwrap();
         let printed = stdout(&output(&first, place.dir()));

@@ -80,7 +80,7 @@ pub(crate) struct Heartbeat {
     staleness: Duration,
     /// When the open PING was sent. `None` if no PING is open.
     sent: Option<Duration>,
-    /// When the last PING with a reply was sent.
+    /// When the last PING with a reply was sent. `None` before the first reply and after a refusal.
     answered: Option<Duration>,
     due: Duration,
 }

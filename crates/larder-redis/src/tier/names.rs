@@ -153,8 +153,9 @@ impl Names {
         [&self.prefix, b"::mark".as_slice()].concat()
     }
 
-    /// Returns a pattern for all slots whose key begins with `key`. For text keys, it also matches longer
-    /// texts. If a schema spells the keys, it matches all slots of the keyspace, and possibly slots of other
+    /// Returns a pattern for all slots whose key begins with `key`. The zero bytes at the end of a text are
+    /// omitted. So for the whole key of a text, the pattern also matches the texts that begin with this
+    /// text. If a schema spells the keys, it matches all slots of the keyspace, and possibly slots of other
     /// keyspaces.
     pub(super) fn pattern(&self, space: &Space, key: &[u8]) -> Vec<u8> {
         let beginning = match &space.spelled {

@@ -55,8 +55,9 @@ pub(crate) struct BufferShare {
 }
 
 impl BufferShare {
-    /// Counts `bytes` for this connection, and records them in `client`. If all buffers then exceed the
-    /// bound, ends the largest connections of `clients`. Returns the number of ended connections.
+    /// Sets the count of this connection to `bytes`, the current size of its buffers, or to 0 if `bytes` is
+    /// at most [`UNCOUNTED`]. Records the count in `client`. If all buffers then exceed the bound, ends the
+    /// largest connections of `clients`. Returns the number of ended connections.
     pub(crate) fn count(&mut self, bytes: usize, client: &Client, clients: &Clients) -> usize {
         let bytes = if bytes <= UNCOUNTED { 0 } else { bytes };
         if bytes == 0 && self.counted == 0 {

@@ -44,7 +44,8 @@ pub(crate) struct Lease<'a> {
     memory: &'a Memory,
     key: SlotKey<'a>,
     pub(crate) id: LeaseId,
-    /// The duration of the load. `None` if the lease does not belong to a load.
+    /// The duration of the load. `None` if the lease does not belong to a load, or if the load
+    /// found no value.
     pub(crate) load_time: Option<Duration>,
 }
 

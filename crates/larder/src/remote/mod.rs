@@ -20,9 +20,9 @@
 //!    errors. Only after that may it connect again.
 //! 5. The cache may return a value from memory only if the validity that it read *before* the value is still
 //!    current *after* it has read the value. The validity of a connection ends a fixed time after the *send*
-//!    time of a PING, or earlier. The tier counts a PING only when every push of a change that was
-//!    acknowledged before its send time has been handled. The clock of the validity keeps counting while the
-//!    machine is suspended.
+//!    time of a PING, or earlier. The tier counts a PING only after it has handled the pushes of
+//!    all changes that the server had acknowledged before the PING was sent. The clock of the validity keeps
+//!    counting while the machine is suspended.
 //!
 //! A key in a request is the keyspace's number (4 bytes, big endian), then the encoded key. The number is
 //! valid in this process only. [`register`](RemoteTier::register) tells the tier the name and the version to

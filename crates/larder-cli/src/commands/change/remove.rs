@@ -3,8 +3,8 @@
 //! A removal never deletes an entry if the user may have meant another one, and never reports success for a
 //! key that it may have misread:
 //!
-//! - A text is refused if it spells a key in a schema and the same text, read literally, is another key with
-//!   an entry.
+//! - Without `--keyspace`, a text is refused if it spells a key in a schema and is also, read literally,
+//!   another key that has an entry.
 //! - A literal key without an entry is refused if its text spells another key in the schema of the
 //!   keyspace, or another key that has an entry. Otherwise the cache would keep serving the entry of that
 //!   key.

@@ -14,7 +14,8 @@ const NARROW: usize = 60;
 /// The column at which a finding begins in a narrow terminal.
 const NARROW_AT: usize = 4;
 
-/// The number of columns of the terminal. `None` if a program reads the output, which is then not wrapped.
+/// The number of columns of the terminal. `None` if the output is not a terminal, or if its size is
+/// unknown. The text is then not wrapped.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout(Option<usize>);
 

@@ -66,7 +66,7 @@ impl Listing<'_> {
         Ok(Exit::Ok)
     }
 
-    /// Prints the first entries of all keyspaces in the order of `--sort`.
+    /// Sorts the entries of the chosen keyspaces by `--sort`, and prints the first ones.
     fn sort(&self, by: SortBy) -> Result<Exit, Failure> {
         let limit = self.options.limit.unwrap_or(SORTED);
         let mut first = TopK::new(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -253,8 +253,8 @@ fn make_room(
     (limits, hand, cursor): (StoreLimits, &mut ClockHand, &mut RangeCursor),
 ) -> Result<(), redb::Error> {
     let live = catalog.live_bytes();
-    // Most batches have room without counting the entries that they replace. Looking up these entries takes
-    // as long as writing the new ones, so they are looked up only if necessary.
+    // Most batches fit even if the space of the entries that they replace is not subtracted. Looking up these
+    // entries takes as long as writing the new ones, so they are looked up only if necessary.
     let charged: u64 = values.iter().map(|change| entries.charge_of(change)).sum();
     if live.saturating_add(charged) <= limits.live_limit {
         return Ok(());

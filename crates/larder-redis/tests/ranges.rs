@@ -94,14 +94,17 @@ fn an_evicted_generation_of_a_range_voids_its_records() {
     for tracking in TRACKINGS {
         let options = format!("tracking={tracking}");
         let ((_a, one), (_b, two)) = (open(&server, &options), open(&server, &options));
-        one.insert_many([(page("A", 1), 10), (page("B", 1), 30)]).unwrap();
+        one.insert_many([(page("A", 1), 10), (page("A", 3), 13), (page("B", 1), 30)]).unwrap();
         warm(&two, &page("A", 1));
+        warm(&two, &page("A", 3));
         let evict =
             "for _, k in ipairs(redis.call('KEYS', 'shop::r:0:pages:A*')) do redis.call('DEL', k) end";
         server.cli(&["EVAL", evict, "0"]);
         assert_eq!(server.cli(&["KEYS", "shop::r:0:pages:A*"]), "");
         assert_eq!(get(&one, &page("A", 1)), None, "it was read from the server");
         assert!(is_near(&two, &page("A", 1)), "a near copy is not wrong");
+        assert_eq!(two.take(&page("A", 3)).unwrap(), None);
+        assert_eq!(get(&two, &page("A", 3)), None, "a change has found it missing");
         one.insert(&page("A", 2), 20).unwrap();
         assert_eq!(get(&one, &page("A", 1)), None, "the new generation is not the one of before");
         assert_eq!((get(&one, &page("A", 2)), get(&one, &page("B", 1))), (Some(20), Some(30)));
@@ -156,6 +159,22 @@ fn tier(server: &RedisServer) -> RedisTier {
     let pages = keyspace(NUMBER, "pages", Format::Bincode);
     tier.register(RemoteKeyspace { shape, range_parts: 1, ..pages }).unwrap();
     tier
+}
+
+/// The callers that wait for a load share its result only if its lease was still valid at the release.
+#[test]
+fn a_lease_in_a_range_that_was_removed_is_not_released_as_valid() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let tier = tier(&server);
+    for is_removed in [false, true, false] {
+        let lease = ask(|reply| tier.lease(tier_key("A", 0), Duration::from_secs(10), reply)).unwrap();
+        let LeaseReply::Leased(token) = lease else { panic!("{lease:?}") };
+        if is_removed {
+            ask(|reply| tier.remove_range(tier_range("A"), reply)).unwrap();
+        }
+        let is_valid = ask(|reply| tier.release(tier_key("A", 0), token, reply)).unwrap();
+        assert_eq!(is_valid, !is_removed);
+    }
 }
 
 #[test]

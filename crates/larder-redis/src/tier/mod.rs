@@ -197,7 +197,7 @@ impl RemoteTier for RedisTier {
 
     fn release(&self, key: RemoteKey, token: LeaseToken, sender: Sender<bool>) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
-        let command = place.keys(1).arg(&token.0);
+        let command = place.with_range(place.keys(2).arg(&token.0));
         self.send(&scripts::RELEASE, command, sender, |answered| answers::is_done(&answered));
     }
 
@@ -242,7 +242,8 @@ impl RemoteTier for RedisTier {
     fn remove_unchanged(&self, key: RemoteKey, record: Vec<u8>, sender: Sender<bool>) {
         let Some((place, sender)) = self.place(&key, sender) else { return };
         if place.is_plain {
-            return self.send_removal_if(&scripts::RELEASE, place.keys(1).arg(&record), sender);
+            let command = place.keys(1).arg(&record);
+            return self.send_removal_if(&scripts::REMOVE_PLAIN_UNCHANGED, command, sender);
         }
         let command = place.with_range(place.keys(2).arg(&record));
         self.send_removal_if(&scripts::REMOVE_UNCHANGED, command, sender);

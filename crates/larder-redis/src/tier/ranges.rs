@@ -11,13 +11,15 @@
 //!
 //! 1. A lookup, and each other script that needs a valid slot, reads the slot and both generations in one
 //!    step. A generation that was read by a later request could be newer than the lease that gets it.
-//! 2. A lookup that returns a record also reads the signal. With per-key tracking, the server then pushes the
-//!    next change of the signal to this client.
+//! 2. A lookup that returns a record, and each request for a lease, also read the signal. With per-key
+//!    tracking, the server then pushes the next change of the signal to this client. A caller that waits for
+//!    the load of another client is woken by this push.
 //! 3. A script that stores a lease, a value or a watch mark makes a missing generation anew. Only a fill does
 //!    not. The new generation is random and not a counter: a counter that was evicted would start again, and
 //!    make earlier records valid.
-//! 4. A fill compares the generation in the lease with that of the range. So a load that began before a
-//!    removal of the range stores nothing.
+//! 4. A fill, and the release of a lease, compare the generation in the lease with that of the range. So a
+//!    load that began before a removal of the range stores nothing, and callers that came after the removal
+//!    do not get its result.
 //! 5. A removal removes the generation, then sets and removes the signal, in one step. The client that gets
 //!    the push of the signal drops its near copies of the range, and voids the tokens of the range.
 //!

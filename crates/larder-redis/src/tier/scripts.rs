@@ -130,12 +130,12 @@ return found"
 pub(super) static LEASE_OR_GET: Script = Script::new(concat!(
     heading!(""),
     storing!(),
-    "local g = current(KEYS[2], ARGV[4])
+    "if ARGV[4] then redis.call('EXISTS', KEYS[4]) end
+local g = current(KEYS[2], ARGV[4])
 local len = redis.pcall('STRLEN', KEYS[1])
 local v = type(len) == 'number' and len <= 83886080 and redis.pcall('GET', KEYS[1])
 if type(v) == 'string' and g and v:sub(2, 9) == g then
   local h, left = head(v), redis.call('PTTL', KEYS[1])
-  if h and ARGV[4] then redis.call('EXISTS', KEYS[4]) end
   if h then return {1, v, left, h == 25 and now() or nil} end
   if v:byte(1) == 2 and left >= 0 then return {2, left} end
 end
@@ -169,9 +169,19 @@ pub(super) static RENEW: Script = Script::new(heading!(
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
 ));
 
-/// Argument: a lease marker, or the bytes of a plain slot. Removes the slot if it has exactly these bytes.
-/// Returns whether it was removed.
-pub(super) static RELEASE: Script = Script::new(
+/// Argument: a lease marker. Removes the slot if it has this marker. Returns whether the lease was still
+/// valid. The script compares the generation, because the result of a load that began before its range was
+/// removed must not be shared with callers that came after the removal.
+pub(super) static RELEASE: Script = Script::new(heading!(
+    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local is_valid = current(KEYS[2], ARGV[2]) == ARGV[1]:sub(2, 9)
+redis.call('UNLINK', KEYS[1])
+return is_valid and 1 or 0"
+));
+
+/// Argument: the bytes of a plain slot. Removes the slot if it has exactly these bytes. Returns whether it
+/// was removed.
+pub(super) static REMOVE_PLAIN_UNCHANGED: Script = Script::new(
     "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])",
 );
@@ -317,7 +327,7 @@ return 1",
 );
 
 /// The scripts that are loaded at the start of a connection.
-pub(super) static ALL: [&Script; 22] = [
+pub(super) static ALL: [&Script; 23] = [
     &GET,
     &GET_MANY,
     &LEASE_OR_GET,
@@ -328,6 +338,7 @@ pub(super) static ALL: [&Script; 22] = [
     &SET_PLAIN,
     &EXPIRE_PLAIN,
     &REMOVE_UNCHANGED,
+    &REMOVE_PLAIN_UNCHANGED,
     &EXTEND,
     &REMOVE,
     &EXPIRE,

@@ -222,7 +222,7 @@ impl Workers {
         queue.workers += usize::from(starts);
         drop(queue);
         self.added.notify_one();
-        if starts && !self.start() {
+        if starts && !self.start(false) {
             self.run_without_worker();
         }
         number
@@ -252,17 +252,19 @@ impl Workers {
     /// start a worker.
     fn begin_suspended_with_worker(self: &Arc<Self>) -> Option<SuspendedMark> {
         let mut queue = self.queue.lock();
-        queue.suspended += 1;
-        // A worker that is about to start does not count, because the system may refuse it.
-        let starts = queue.running == 0;
-        queue.workers += usize::from(starts);
-        drop(queue);
-        let mark = SuspendedMark(self.clone());
-        if starts && !self.start() {
-            self.queue.lock().workers -= 1;
-            return None;
+        // A worker that `add` is about to start does not count, because the system may refuse it. The worker
+        // is started and counted under the lock. Otherwise each task that begins before the worker runs would
+        // start another one.
+        if queue.running == 0 {
+            if !self.start(true) {
+                return None;
+            }
+            queue.workers += 1;
+            queue.running += 1;
         }
-        Some(mark)
+        queue.suspended += 1;
+        drop(queue);
+        Some(SuspendedMark(self.clone()))
     }
 
     fn end_suspended(&self) {
@@ -273,16 +275,17 @@ impl Workers {
         }
     }
 
-    /// Starts a worker. Returns whether the system could start it.
-    fn start(self: &Arc<Self>) -> bool {
-        let workers = self.clone();
-        thread::Builder::new().name("larder-worker".to_owned()).spawn(move || workers.run()).is_ok()
+    /// Starts a worker. `is_counted` says whether the caller counts it as running. Returns whether the system
+    /// could start it.
+    fn start(self: &Arc<Self>, is_counted: bool) -> bool {
+        let (workers, builder) = (self.clone(), thread::Builder::new().name("larder-worker".to_owned()));
+        builder.spawn(move || workers.run(is_counted)).is_ok()
     }
 
-    fn run(&self) {
+    fn run(&self, is_counted: bool) {
         _ = IS_WORKER.try_with(|is_worker| is_worker.set(true));
         let mut queue = self.queue.lock();
-        queue.running += 1;
+        queue.running += usize::from(!is_counted);
         loop {
             if let Some((_, job)) = queue.jobs.pop_first() {
                 drop(queue);

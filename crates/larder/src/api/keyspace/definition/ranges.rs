@@ -24,7 +24,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     /// A cache without a remote tier ignores this setting. So do keyspaces in the format
     /// [`Raw`](crate::Format::Raw), which have no ranges. If you change the setting, also change the
     /// [version](Self::version). Otherwise machines with the old definition and machines with the new one
-    /// do not find each other's entries.
+    /// void each other's entries and leases with each insert, so that hardly any entry is found. In one
+    /// process, the setting of the first definition that opens the keyspace applies.
     ///
     /// ```
     /// use larder::KeyspaceDefinition;
@@ -42,7 +43,8 @@ impl<K, V> KeyspaceDefinition<K, V> {
     ///
     /// # Cost
     /// A lookup at the server reads two more keys. Each range that has entries takes a small key at the
-    /// server, which lives for at least two days.
+    /// server, which lives for at least two days. Each removal of a range makes every machine that has read
+    /// from it walk over its whole memory once.
     #[must_use]
     pub const fn range_parts(mut self, parts: u8) -> Self {
         self.range_parts = parts;

@@ -20,6 +20,7 @@ use crate::format::codec;
 use crate::format::key::Key;
 use crate::format::record;
 use crate::format::record::{FORMAT, Header, record_len};
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
@@ -322,6 +323,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let (value, entry) = (decoded.value.clone()?, decoded.entry());
             Some(ReadValue { value, entry, is_in_memory: true, decoded: None })
         });
+        let mut evicted_values = EvictedValues::default();
+        if read.is_none() {
+            // The server pushes no eviction of a range's generation. Without this, a later lookup would find
+            // the near copy of an entry that this change has found missing.
+            memory.drop_near(key, &mut evicted_values);
+        }
         Ok(LeasedRead { lease, read, is_unread: false, record })
     }
 }

@@ -29,7 +29,8 @@ enum ClosingStage {
     #[default]
     Open,
     Busy(ThreadId),
-    /// A thread of the cache has done a part of the work. The next caller that is no thread of the cache does the rest.
+    /// A thread of the cache has done a part of the work. The next caller that is no thread of the cache
+    /// does the rest.
     Left(Ending),
     Closed,
 }

@@ -6,8 +6,8 @@ use crate::stats::observe::slow::SlowLoads;
 
 impl Cache {
     /// Returns the keys with the most hits or misses in the last few minutes: of all keyspaces, or of the
-    /// keyspace with this name. Returns up to `max` keys for hits and up to `max` keys for misses, and at most
-    /// [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns `None` if keys are not sampled
+    /// keyspace with this name. Returns up to `max` keys for hits and up to `max` keys for misses, and at
+    /// most [`MAX_HOT_KEYS`](crate::MAX_HOT_KEYS) of each. Returns `None` if keys are not sampled
     /// ([`CacheBuilder::sample_keys`](crate::CacheBuilder::sample_keys)), and in a forked child.
     ///
     /// Each share has an error bound: the sum of the maximum counting error and the sampling error at 95 %

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use larder::Cache;
+use larder_serve::Server;
 
 use crate::resp::{Reply, RespClient};
 use crate::support::Served;
@@ -232,6 +233,19 @@ fn wait_answers_when_the_writes_are_on_disk() {
     client.ask(&["SET", "a", "1"]);
     assert_eq!(client.ask(&["WAIT", "1", "0"]).integer(), Some(1));
     assert_eq!(served.cache.stats().disk.unwrap().entries, 1);
+}
+
+#[test]
+fn wait_answers_0_without_a_file_because_no_write_is_on_disk() {
+    let cache = Cache::builder().open().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let server = Server::builder(&cache).listen(format!("unix:{}", socket.display())).start().unwrap();
+    let mut client = RespClient::connect(&socket).unwrap();
+    client.ask(&["SET", "a", "1"]);
+    assert_eq!(client.ask(&["WAIT", "0", "0"]).integer(), Some(0));
+    assert_eq!(client.ask(&["WAIT", "1", "1000"]).integer(), Some(0));
+    server.shutdown();
 }
 
 #[test]

@@ -2,15 +2,25 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use larder_serve::{Address, Error};
+use larder::Cache;
+use larder::clock::ManualClock;
+use larder::testing::remote::RemoteServer;
+use larder_serve::{Address, Error, Server};
 
+use crate::resp::RespClient;
 use crate::support::Served;
 
 /// Sends a request, and returns all bytes that the server sends before it closes the connection.
 fn ask(served: &Served, request: &str) -> String {
-    let Some(Address::Tcp(address)) = served.server.as_ref().unwrap().http_address() else { panic!() };
+    ask_server(served.server.as_ref().unwrap(), request)
+}
+
+fn ask_server(server: &Server, request: &str) -> String {
+    let Some(Address::Tcp(address)) = server.http_address() else { panic!() };
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     // The server may close the connection before it has read the whole request.
@@ -18,6 +28,31 @@ fn ask(served: &Served, request: &str) -> String {
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
     String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn the_metrics_count_the_hits_at_the_server_of_a_remote_tier() {
+    let clock = Arc::new(ManualClock::new());
+    let remote = RemoteServer::new(clock.clone());
+    let open = || Cache::builder().remote(remote.node()).clock(clock.clone()).open().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let serve = |cache: &Cache, socket: &Path| {
+        let address = format!("unix:{}", socket.display());
+        Server::builder(cache).listen(address).http("127.0.0.1:0").start().unwrap()
+    };
+    let (sockets, caches) = (["a", "b"].map(|name| dir.path().join(name)), [open(), open()]);
+    let [first, second] = [0, 1].map(|place| serve(&caches[place], &sockets[place]));
+    let set = RespClient::connect(&sockets[0]).unwrap().ask(&["SET", "a", "1"]);
+    assert_eq!(set.error(), None);
+    // The memory of the second cache does not have the entry.
+    assert_eq!(RespClient::connect(&sockets[1]).unwrap().ask(&["GET", "a"]).text(), "1");
+    for (server, hits) in [(&first, 0), (&second, 1)] {
+        let metrics = ask_server(server, "GET /metrics HTTP/1.0\r\n\r\n");
+        assert!(metrics.contains(&format!("\nlarder_serve_remote_hits_total {hits}\n")), "{metrics}");
+        assert!(metrics.contains("\nlarder_serve_remote_failures_total 0\n"), "{metrics}");
+    }
+    first.shutdown();
+    second.shutdown();
 }
 
 #[test]

@@ -195,7 +195,8 @@ async fn run_steps(
 
 /// Runs `WAIT numreplicas timeout`. Replies 1 when all earlier writes are on disk, because the file counts as
 /// one replica. Replies 0 if the commit fails, or takes longer than the timeout in milliseconds. The timeout
-/// 0 means no timeout. Without a file, replies 1 immediately.
+/// 0 means no timeout. A cache without a file puts no write on disk, so the reply is 0, as in Redis without a
+/// replica.
 async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Some(_) = integer(args.get(1)) else { return out.reply().error(errors::NOT_AN_INTEGER) };
     let Some(timeout) = integer(args.get(2)) else {
@@ -204,6 +205,7 @@ async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Ok(timeout) = u64::try_from(timeout) else { return out.reply().error("ERR timeout is negative") };
     let flush = session.served.cache.flush_async();
     let is_durable = match timeout {
+        _ if session.served.cache.stats().disk.is_none() => false,
         0 => flush.await.is_ok(),
         millis => tokio::time::timeout(Duration::from_millis(millis), flush)
             .await

@@ -73,12 +73,19 @@ impl ReplyBuffer {
     }
 
     pub(crate) fn bulk(&mut self, value: &[u8]) {
-        if self.bytes.len().saturating_add(value.len()) > self.max {
+        self.string(b'$', b"", value);
+    }
+
+    /// Writes a string of `prefix` and `value`, or leaves it out if it does not fit.
+    fn string(&mut self, sign: u8, prefix: &[u8], value: &[u8]) {
+        let len = prefix.len() + value.len();
+        if self.bytes.len().saturating_add(len) > self.max {
             self.is_too_large = true;
             return;
         }
-        self.bytes.reserve(value.len() + 24);
-        self.header(b'$', value.len());
+        self.bytes.reserve(len + 24);
+        self.header(sign, len);
+        self.bytes.extend_from_slice(prefix);
         self.bytes.extend_from_slice(value);
         self.end_line();
     }
@@ -116,12 +123,7 @@ impl ReplyBuffer {
     pub(crate) fn verbatim(&mut self, text: &str) {
         match self.version {
             Version::Resp2 => self.bulk(text.as_bytes()),
-            Version::Resp3 => {
-                self.header(b'=', text.len() + 4);
-                self.bytes.extend_from_slice(b"txt:");
-                self.bytes.extend_from_slice(text.as_bytes());
-                self.end_line();
-            }
+            Version::Resp3 => self.string(b'=', b"txt:", text.as_bytes()),
         }
     }
 
@@ -143,5 +145,23 @@ impl ReplyBuffer {
 
     fn end_line(&mut self) {
         self.bytes.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ReplyBuffer, Version};
+
+    #[test]
+    fn a_text_beyond_the_maximum_is_left_out_in_both_versions() {
+        let text = "x".repeat(40);
+        for version in [Version::Resp2, Version::Resp3] {
+            let mut reply = ReplyBuffer::new(version, 44);
+            reply.verbatim(&text);
+            assert!(!reply.is_too_large(), "{version:?}");
+            let len = reply.bytes.len();
+            reply.verbatim(&text);
+            assert!(reply.is_too_large() && reply.bytes.len() == len, "{version:?}");
+        }
     }
 }

@@ -133,5 +133,19 @@ fn metrics(served: &Served) -> String {
             &disk.flush_lag.as_secs_f64(),
         );
     }
+    if let Some(remote) = &stats.remote {
+        add(
+            "remote_hits_total",
+            "counter",
+            "Lookups answered by the server of the remote tier.",
+            &remote.hits,
+        );
+        add(
+            "remote_failures_total",
+            "counter",
+            "Requests of lookups and loads to the server of the remote tier that failed.",
+            &remote.failures,
+        );
+    }
     text
 }

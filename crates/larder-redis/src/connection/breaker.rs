@@ -2,7 +2,7 @@
 //!
 //! Two kinds of failures count:
 //!
-//! - **A reply that says that the server serves nobody** ([`serves_nobody`]): `LOADING`, `MASTERDOWN`,
+//! - **A reply that says that the server refuses all requests** ([`refuses_all`]): `LOADING`, `MASTERDOWN`,
 //!   `CLUSTERDOWN` and `BUSY`. The circuit opens after [`MAX_FAILURES`] such replies in a row. Any other
 //!   error is the answer to its own request. `OOM`, `NOREPLICAS` and `MISCONF` refuse only writes, and the
 //!   server answers lookups meanwhile. A server without free memory also applies removals. `READONLY` ends
@@ -16,8 +16,8 @@
 //! 1. While the circuit is open, requests fail at once.
 //! 2. After a wait, the circuit is half-open: the next request is sent as the *probe*. While the probe waits
 //!    for its reply, all other requests fail at once. So one caller at a time waits for the server.
-//! 3. Any reply to a caller's request closes the circuit, except one that says that the server serves nobody.
-//!    The reply may belong to an earlier request, because replies come in the order of the requests.
+//! 3. Any reply to a caller's request closes the circuit, except one that says that the server refuses all
+//!    requests. The reply may belong to an earlier request, because replies come in request order.
 //! 4. If the probe fails, the circuit is open again. The wait doubles up to its bound, and has a random part
 //!    ([`Backoff`]).
 //! 5. If the circuit is not closed, and the connection ends for another reason than a late reply, the first
@@ -43,13 +43,13 @@ use crate::settings::Timing;
 const MAX_FAILURES: u32 = 3;
 
 /// The first words of the errors that concern all requests.
-const SERVES_NOBODY: [&[u8]; 4] = [b"LOADING", b"MASTERDOWN", b"CLUSTERDOWN", b"BUSY"];
+const REFUSES_ALL: [&[u8]; 4] = [b"LOADING", b"MASTERDOWN", b"CLUSTERDOWN", b"BUSY"];
 
-/// Returns the error text of a reply that says that the server serves nobody.
-fn serves_nobody(reply: &Reply) -> Option<&[u8]> {
+/// Returns the error text of a reply that says that the server refuses all requests.
+fn refuses_all(reply: &Reply) -> Option<&[u8]> {
     let Reply::Error(text) = reply else { return None };
     let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
-    SERVES_NOBODY.contains(&code).then_some(text)
+    REFUSES_ALL.contains(&code).then_some(text)
 }
 
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Breaker {
 
     /// Notes a reply to a request. `random` is the random part of the wait before the next probe.
     pub(super) fn note_reply(&self, reply: &Reply, now: Duration, random: impl FnOnce() -> u64) {
-        let failure = serves_nobody(reply);
+        let failure = refuses_all(reply);
         if failure.is_none() && self.is_calm.load(Ordering::Relaxed) {
             return;
         }

@@ -241,7 +241,7 @@ impl Connection {
                 self.flush();
             }
             Purpose::Request(request) => {
-                // A server answers `INFO` also while it serves nobody.
+                // A server answers `INFO` also while it refuses all other requests.
                 if !request.is_of_client() {
                     self.outbox.breaker.note_reply(&reply, self.clock.now(), random::number);
                 }

@@ -157,7 +157,7 @@ fn serve(mut client: &UnixStream, manner: &Mutex<Manner>, gets: &AtomicUsize) {
 }
 
 #[test]
-fn a_server_that_answers_that_it_serves_nobody_gets_one_request_at_a_time() {
+fn a_server_that_refuses_all_requests_gets_one_request_at_a_time() {
     let trial = Trial::start();
     for text in ["LOADING Redis is loading", "BUSY a script", "MASTERDOWN Link", "CLUSTERDOWN slot"] {
         trial.manner(Manner::Answers(text));

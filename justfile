@@ -26,7 +26,8 @@ test *args:
 tidy:
     cargo test -p larder-tests tidy -- --nocapture
 
-# Fuzz one target (record, value, key, file, operations, settings, url, export, control, request, answer) for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
+# The targets: record, value, key, file, operations, settings, url, export, control, request, answer.
+# Fuzz one target for a minute (needs cargo-fuzz and a C++ compiler): `just fuzz record`.
 fuzz target="record" seconds="60":
     mkdir -p target/fuzz/{{target}}
     RUSTC_BOOTSTRAP=1 CARGO_PROFILE_RELEASE_LTO=off cargo fuzz run --fuzz-dir tests/fuzz --features libfuzzer {{target}} target/fuzz/{{target}} tests/fuzz/corpus/{{target}} -- -max_total_time={{seconds}} -max_len=4000 -timeout=20
@@ -43,7 +44,8 @@ serve *args:
 redis *args:
     cargo test -p larder-redis {{args}}
 
-# Hundreds of generated types in each format, and types that change; `just types -- --nocapture` prints what became of their values.
+# `just types -- --nocapture` prints what became of the values.
+# Hundreds of generated types in each format, and types that change.
 types *args:
     cargo test -p larder-types {{args}}
 
@@ -51,7 +53,8 @@ types *args:
 types-generate *args:
     cargo run -p larder-types --bin generate -- {{args}}
 
-# The orders in which threads may meet, under a model checker: `LARDER_SCHEDULES=50000 just interleavings reads`.
+# More schedules of some scenarios: `LARDER_SCHEDULES=50000 just interleavings reads`.
+# The orders in which threads may meet, under a model checker.
 interleavings *args:
     RUSTFLAGS="--cfg shuttle" cargo test --profile shuttle --target-dir target/shuttle -p larder-interleavings {{args}}
 
@@ -59,11 +62,13 @@ interleavings *args:
 soak-interleavings:
     LARDER_SCHEDULES=5000000 just interleavings
 
-# docs/benchmarks.md anew, in one go of at most 45 minutes after the build, with nothing else running on the machine.
+# It takes at most 45 minutes after the build. Nothing else may run on the machine.
+# Measure docs/benchmarks.md anew, in one go.
 bench-page *args:
     cargo run --release -p larder-benches --bin page -- {{args}}
 
-# The benches, all or some (`just bench --bench memory_hit`), then docs/benchmarks.md from all that were ever run here.
+# For some benches: `just bench --bench memory_hit`.
+# The benches, then docs/benchmarks.md from all that were ever run here.
 bench *args:
     cargo bench -p larder-benches {{args}}
     cargo run --release -p larder-benches --bin report
@@ -77,7 +82,8 @@ bench-quick *args:
 bench-report:
     cargo run --release -p larder-benches --bin report
 
-# Instructions of hits and inserts against the kept figures (needs valgrind); `just instructions --keep` keeps what is counted now.
+# `just instructions --keep` keeps what is counted now.
+# Instructions of hits and inserts against the kept figures (needs valgrind).
 instructions *args:
     cargo run --release -p larder-callgrind -- {{args}}
 
@@ -93,7 +99,8 @@ doc:
 deny:
     cargo deny check
 
-# The soaks: the harnesses of the tests, for as long as they are worth. Each prints its seed, and on failure the command that replays it.
+# The soaks: the harnesses of the tests, for as long as they are worth. Each prints its seed, and on failure
+# the command that replays it.
 
 # Soak: power lost at a million moments.
 soak-power-loss:
@@ -115,7 +122,7 @@ soak-outages:
 soak-kill:
     LARDER_KILLS=20000 cargo test -p larder-tests contract_4_nothing_acknowledged -- --nocapture
 
-# 100,000 workloads while somebody removes, moves and replaces the file; about three quarters of an hour.
+# 100,000 workloads while the test removes, moves and replaces the file; about three quarters of an hour.
 soak-file-acts:
     LARDER_FILE_ACTS=100000 cargo test -p larder-tests contract_3_what_happens -- --nocapture
 

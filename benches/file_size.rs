@@ -71,7 +71,7 @@ fn figure(length: u64) -> f64 {
     length as f64
 }
 
-/// A store that goes through all stages.
+/// A store whose length the bench measures after each stage.
 trait Stored {
     fn put(&mut self, pages: &[(String, Page)]) -> Result<(), Box<dyn Error>>;
     fn delete(&mut self, keys: &[String]) -> Result<(), Box<dyn Error>>;

@@ -179,7 +179,7 @@ pub fn contenders(entries: usize) -> Vec<Box<dyn Contender>> {
     names.filter_map(|name| contender(name, entries)).collect()
 }
 
-/// Returns whether a peer takes part.
+/// Returns whether a peer takes part: `LARDER_BENCH_PEERS` names it, or is not set.
 #[must_use]
 pub fn takes_part(peer: &str) -> bool {
     std::env::var("LARDER_BENCH_PEERS").map_or(true, |peers| peers.split(';').any(|name| name == peer))

@@ -8,8 +8,8 @@ use crate::disk::store::limits::StoreLimits;
 const LIVE_SIXTEENTHS: u64 = 13;
 /// The same share, as a divisor of the capacity, if the capacity limits the length of the file instead. redb
 /// doubles a file of one region when it must grow, so the pages in use must stay below half of the capacity.
-/// Pages with entries are two thirds full. The pages that two transactions have replaced also count as in use
-/// until they are free.
+/// Pages with entries are about two thirds full. The pages that two transactions have replaced also count as
+/// in use until they are free.
 const LIVE_SHARE: u64 = 4;
 /// The capacity divided by this number gives three limits: the maximum bytes of the values that a transaction
 /// writes, of the values of a group, and of the pages that the evictions of a transaction replace.

@@ -181,7 +181,7 @@ impl<T> Guarded<T> {
         !this.1.is_current()
     }
 
-    /// After this call, the empty guard may only be dropped or replaced.
+    /// Takes the value out. After this call, the empty guard may only be dropped or replaced.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take()
     }

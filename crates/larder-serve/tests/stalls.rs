@@ -11,7 +11,7 @@ use larder::clock::ManualClock;
 use larder::inspect::KeyShape;
 use larder::testing::StallingDisk;
 use larder::{Cache, Format, KeyspaceDefinition, MemoryLookup};
-use larder_serve::{Address, OutputLimits, Server};
+use larder_serve::{Address, OutputLimits, RemovalMode, Server};
 use tokio::time::Instant;
 
 use crate::modes::Stalled;
@@ -271,6 +271,46 @@ fn a_disk_that_hangs_does_not_hold_up_lookups_in_memory_of_an_application_s_keys
             connection.receive(":1\r\n");
         } else {
             connection.receive(&format!("$2048\r\n{value}\r\n"));
+        }
+    }
+}
+
+/// More removals wait for the disk than the library has worker threads.
+#[test]
+fn removals_of_an_application_s_entries_that_wait_for_the_disk_hold_up_no_other_removal() {
+    for flush in [false, true] {
+        let disk = StallingDisk::new();
+        let served = Served::over(
+            |cache| cache.memory_capacity(512 << 10).page_cache(64 << 10).stalling_disk(&disk),
+            |builder| builder.threads(1).removals(RemovalMode::Buffered).keyspace("page"),
+        );
+        let pages = served.cache.keyspace(PAGE).unwrap();
+        let value = "x".repeat(2 << 10);
+        for number in 0..500 {
+            pages.insert(&format!("page:{number}"), value.clone()).unwrap();
+        }
+        served.cache.flush().unwrap();
+        let mut client = served.connect();
+        client.expect(&["SET", "a", "1"], "+OK\r\n");
+        let mut waiting: Vec<_> = pages_on_disk(&served.cache, 20)
+            .into_iter()
+            .map(|number| (format!("page:{number}"), served.connect()))
+            .collect();
+        let mut monitor = served.connect();
+        monitor.expect(&["MONITOR"], "+OK\r\n");
+        let stalled = Stalled(&disk);
+        disk.stall_reads();
+        for (key, connection) in &mut waiting {
+            let words: &[&str] = if flush { &["FLUSHDB"] } else { &["DEL", key] };
+            connection.send([request(&["SELECT", "16"]), request(words)].concat());
+            // The event loop has begun the command when the monitor has its line.
+            while !monitor.line().contains(words[0]) {}
+        }
+        disk.await_read();
+        client.expect(&["DEL", "a"], ":1\r\n");
+        drop(stalled);
+        for (_, connection) in &mut waiting {
+            connection.receive(if flush { "+OK\r\n+OK\r\n" } else { "+OK\r\n:1\r\n" });
         }
     }
 }

@@ -2,6 +2,7 @@
 //! [`super::scan`] has the commands that walk over all keys.
 
 use super::family::family;
+use super::named::PANICKED;
 use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
@@ -74,20 +75,23 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
         return out.reply().error(errors::SYNTAX);
     }
     let mut flush = session.served.cache.invalidation();
-    let mode = match session.database() {
+    let (begun, mode) = match session.database() {
         Selected::Raw(database) => {
             flush.clear(&database.keyspace);
-            database.removals
+            (flush.begin_async().await, database.removals)
         }
         Selected::Named(named) => {
-            let pinned = named.keyspace.pin();
-            if let Err(error) = pinned.and_then(|pinned| flush.clear_untyped(&pinned).map(drop)) {
-                return out.reply().error(&errors::of(&error));
-            }
-            RemovalMode::Durable
+            let build = || {
+                flush.clear_untyped(&named.keyspace.pin()?)?;
+                Ok(flush)
+            };
+            let Some(begun) = removal::begin_on_thread(session, build).await else {
+                return out.reply().error(PANICKED);
+            };
+            (begun, RemovalMode::Durable)
         }
     };
-    removal::commit(&session.served, mode, flush, out, |_| LateReply::Ok).await;
+    removal::commit(&session.served, mode, begun, out, |_| LateReply::Ok);
 }
 
 /// Runs `FLUSHALL [ASYNC | SYNC]`. Removes the entries of all databases of raw bytes, but of no keyspace of
@@ -104,5 +108,5 @@ async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output)
             mode = RemovalMode::Durable;
         }
     }
-    removal::commit(&session.served, mode, flush, out, |_| LateReply::Ok).await;
+    removal::commit(&session.served, mode, flush.begin_async().await, out, |_| LateReply::Ok);
 }

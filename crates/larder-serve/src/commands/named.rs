@@ -17,7 +17,7 @@
 //!
 //! A command reads and removes each key on its own, and not all keys at one moment. It uses one version of
 //! the keyspace. [`removal`](super::removal) runs `DEL` and `UNLINK`, and [`keys`](super::keys) runs
-//! `FLUSHDB`.
+//! `FLUSHDB`. Their removals begin on a thread of (4), too.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use crate::session::output::Output;
 use crate::session::threads::{Work, run_inline};
 
 const NO_SCRIPTS: &str = "ERR this database shows a keyspace of an application, and scripts do not run on it; read and remove its keys one by one";
-const PANICKED: &str = "ERR the command has failed: the code of a value's type has panicked";
+pub(super) const PANICKED: &str = "ERR the command has failed: the code of a value's type has panicked";
 const NO_WRITES: &str = "the server does not know which bytes are a value of its type; write the value in the application, or remove it here and let the application load it";
 const NO_LONGER_LIFE: &str = "the entry would live longer than the application lets it; give an earlier time";
 

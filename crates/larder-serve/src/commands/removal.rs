@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use larder::{Error, Invalidation};
+use larder::{Error, Invalidation, InvalidationCommit};
 use tokio::time::Instant;
 
 use super::errors;
 use super::expiry::now_ms;
+use super::named::PANICKED;
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::session::Session;
@@ -16,23 +17,49 @@ use crate::session::latency::LatencyEvent;
 use crate::session::named::NamedDatabase;
 use crate::session::output::{LateReply, Output};
 use crate::session::served::Served;
+use crate::session::threads::Work;
 
 /// Runs `DEL key [key...]` or `UNLINK` outside of a transaction. Later requests of the connection no longer
 /// find the keys. The reply is sent when the removal is durable, unless the removals of the database are
 /// buffered.
 pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output) {
     let mut removal = session.served.cache.invalidation();
-    let (added, mode) = match session.database() {
+    let (begun, mode) = match session.database() {
         Selected::Raw(database) => {
             let add = |key| none_if_too_long(removal.remove(&database.keyspace, key));
-            (args.from(1).try_for_each(add), database.removals)
+            let begun = match args.from(1).try_for_each(add) {
+                Ok(()) => removal.begin_async().await,
+                Err(error) => Err(error),
+            };
+            (begun, database.removals)
         }
-        Selected::Named(named) => (add_named(&mut removal, named, args), RemovalMode::Durable),
+        Selected::Named(named) => {
+            // Boxed, so that the future of a removal from a database of raw bytes stays small.
+            let begun = begin_on_thread(session, || {
+                add_named(&mut removal, named, args)?;
+                Ok(removal)
+            });
+            let Some(begun) = Box::pin(begun).await else { return out.reply().error(PANICKED) };
+            (begun, RemovalMode::Durable)
+        }
     };
-    if let Err(error) = added {
-        return out.reply().error(&errors::of(&error));
-    }
-    commit(&session.served, mode, removal, out, LateReply::Count).await;
+    commit(&session.served, mode, begun, out, LateReply::Count);
+}
+
+/// Begins a removal from a keyspace of the application, on a thread that may change entries. Returns `None`
+/// if the thread has panicked.
+///
+/// The `Drop` of a value of the application may take long. So the removal takes none of the library's worker
+/// threads, which the requests on all databases share.
+pub(super) async fn begin_on_thread(
+    session: &Session,
+    build: impl FnOnce() -> Result<Invalidation, Error>,
+) -> Option<Result<InvalidationCommit, Error>> {
+    let job = || {
+        let removal = build();
+        move || removal?.begin()
+    };
+    session.threads.run_built(Work::Change, job).await
 }
 
 /// Adds the keys of a request to a removal from a keyspace of the application.
@@ -52,16 +79,16 @@ fn none_if_too_long(added: Result<&mut Invalidation, Error>) -> Result<(), Error
     }
 }
 
-/// Starts the commit of a removal. The reply is sent when the removal is durable, or immediately if `mode` is
-/// [`RemovalMode::Buffered`].
-pub(super) async fn commit(
+/// Sends the reply to a removal that was begun, when it is durable. If `mode` is [`RemovalMode::Buffered`],
+/// sends the reply immediately.
+pub(super) fn commit(
     served: &Arc<Served>,
     mode: RemovalMode,
-    removal: Invalidation,
+    begun: Result<InvalidationCommit, Error>,
     out: &mut Output,
     reply: fn(u64) -> LateReply,
 ) {
-    let commit = match removal.begin_async().await {
+    let commit = match begun {
         Ok(commit) => commit,
         Err(error) => return out.reply().error(&errors::of(&error)),
     };

@@ -58,7 +58,8 @@ enum InvalidationStep {
     Scope(Arc<OpenKeyspace>, Scope),
 }
 
-/// The commit of an invalidation that was begun. [`Invalidation::begin_async`] returns it.
+/// The commit of an invalidation that was begun. [`Invalidation::begin_async`] and [`Invalidation::begin`]
+/// return it.
 ///
 /// Dropping this value does not stop the commit, but the caller then does not learn whether the removals are
 /// durable.
@@ -319,6 +320,40 @@ impl Invalidation {
             if may_block { offload(begin).await } else { begin() }
         };
         Ok(InvalidationCommit(commit?))
+    }
+
+    /// Like [`begin_async`](Invalidation::begin_async), but the calling thread removes the entries. So a
+    /// removal that takes long occupies no worker thread of the cache.
+    ///
+    /// ```
+    /// # use larder::{Cache, KeyspaceDefinition};
+    /// # const PRICE: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("price");
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// # let cache = Cache::builder().open()?;
+    /// let prices = cache.keyspace(PRICE)?;
+    /// prices.insert("MTNVTU", 100)?;
+    /// let mut stale = cache.invalidation();
+    /// stale.remove(&prices, "MTNVTU")?;
+    /// let commit = stale.begin()?;
+    /// assert!(prices.get("MTNVTU").is_none());
+    /// assert_eq!(commit.wait().await?, 1);
+    /// # Ok(())
+    /// # }
+    /// # pollster::block_on(example())?;
+    /// # Ok::<(), larder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the same errors as [`begin_async`](Invalidation::begin_async).
+    ///
+    /// # Cost
+    /// Costs the same as [`begin_async`](Invalidation::begin_async), without a worker thread. The call may
+    /// wait for the disk, or for the server of a remote tier, but not for the commit.
+    #[cfg(feature = "async")]
+    pub fn begin(self) -> Result<InvalidationCommit, Error> {
+        self.refuse_foreign()?;
+        let _pending = self.shared.changes.begin();
+        Ok(InvalidationCommit(self.shared.begin_invalidation(self.removals())?))
     }
 
     fn refuse_foreign(&self) -> Result<(), Error> {

@@ -13,6 +13,7 @@ mod clients;
 mod commands;
 mod diagnostics;
 mod differential;
+mod expiries;
 mod hostile;
 mod http;
 mod keys;

@@ -314,3 +314,23 @@ fn removals_of_an_application_s_entries_that_wait_for_the_disk_hold_up_no_other_
         }
     }
 }
+
+/// The event loop begins the change, finds no room for the new value, and leaves it to a worker thread.
+#[test]
+fn a_change_that_waits_for_room_in_the_write_buffer_is_answered_once() {
+    let disk = StallingDisk::new();
+    let served = Served::over(|cache| cache.write_buffer(64 << 10).stalling_disk(&disk), |builder| builder);
+    let mut client = served.connect();
+    client.expect(&["SET", "count", "5"], "+OK\r\n");
+    served.cache.flush().unwrap();
+    let stalled = Stalled(&disk);
+    disk.stall();
+    // A value that is larger than the buffer holds all of its room until the commit.
+    client.expect(&["SET", "large", &"x".repeat(100 << 10)], "+OK\r\n");
+    client.send([request(&["INCR", "count"]), request(&["PING"])].concat());
+    disk.await_sync();
+    client.expect_nothing();
+    served.connect().expect(&["GET", "count"], "$1\r\n5\r\n");
+    drop(stalled);
+    client.receive(":6\r\n+PONG\r\n");
+}

@@ -55,7 +55,7 @@ pub use crate::api::keyspace::Keyspace;
 pub use crate::api::keyspace::absence::Found;
 #[cfg(feature = "async")]
 pub use crate::api::keyspace::asynchronous::stream::{EntryStream, KeyStream};
-pub use crate::api::keyspace::change::{Change, Modified};
+pub use crate::api::keyspace::change::{Change, CurrentEntry, Modified};
 #[cfg(feature = "async")]
 pub use crate::api::keyspace::change_commit::ModifyCommit;
 pub use crate::api::keyspace::definition::{DEFAULT_COOL_DOWN, DEFAULT_TTL, KeyspaceDefinition};

@@ -11,11 +11,12 @@ use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larder::clock::{Clock, SystemClock};
 use larder::{
-    Change, Durability, Error, InsertOptions, Keyspace, Modified, Remaining, Timestamp, Transaction, Ttl,
+    Change, CurrentEntry, Durability, Error, InsertOptions, Keyspace, Modified, ModifyCommit, Remaining,
+    Timestamp, Transaction, Ttl,
 };
 
+use super::one_entry::{OneEntry, remaining};
 use super::{errors, named, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
@@ -34,15 +35,55 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
         Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
     };
     let found = database.keyspace.get_async(args.get(1)).await;
-    let mut entries =
-        OneEntry { value: found.as_deref().map(|value| &**value), left: Ttl::Never, change: Change::Keep };
+    // Such a command reads no expiry.
+    let (ends_at, now) = (found.as_ref().map(|_| Timestamp::NEVER), Timestamp::NEVER);
+    let value = found.as_deref().map(|value| &**value);
+    let mut entries = OneEntry { value, ends_at, now, change: Change::Keep };
     let ran = run(&mut entries, args, out.reply());
     debug_assert!(ran.is_ok() && matches!(entries.change, Change::Keep), "the command only reads");
 }
 
+/// Runs a command that reads and may change the entry of the key in its first argument, if the command need
+/// not wait. Otherwise changes nothing, writes nothing, and returns false. Needs no copy of the request, and
+/// no allocation except for the value.
+pub(super) fn entry_at_once(
+    session: &Session,
+    run: Option<DataCommand>,
+    args: Arguments<'_>,
+    out: &mut Output,
+) -> bool {
+    let (Some(run), Selected::Raw(database)) = (run, session.database()) else { return false };
+    if database.writes == WriteMode::Durable {
+        return false;
+    }
+    let reply = out.reply();
+    let begin = reply.mark();
+    let made = database.keyspace.try_modify_entry(args.get(1), |found| {
+        reply.rewind(begin);
+        OneEntry::of(&found).run(run, args, reply)
+    });
+    match made {
+        Ok(Some((modified, commit))) => {
+            if waits_for_commit(database, &modified, &commit) {
+                let bytes = reply.take_since(begin);
+                removal::reply_when_durable(&session.served, commit.wait(), bytes, out);
+            }
+            true
+        }
+        Ok(None) => {
+            reply.rewind(begin);
+            false
+        }
+        Err(failed) => {
+            reply.rewind(begin);
+            refuse_entry(args, out, run, &failed.error);
+            true
+        }
+    }
+}
+
 /// Runs a command that reads and may change the entry of the key in its first argument.
 pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
-    let key = args.get(1);
     let database = match session.database() {
         Selected::Raw(database) => database,
         Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
@@ -50,42 +91,45 @@ pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Outp
     let version = out.reply().version;
     let replied = Arc::new(Mutex::new(Vec::new()));
     let (requested, reply_of_round) = (args.to_owned(), replied.clone());
-    let begun = database.keyspace.begin_modify_async(key, durability(database), move |value, left| {
+    let change = move |found: CurrentEntry<'_, Value>| {
         let mut reply = ReplyBuffer::new(version, usize::MAX);
-        let mut entries = OneEntry { value: value.map(|value| &**value), left, change: Change::Keep };
-        // `OneEntry` returns no errors. An error of the cache comes from the change, after this closure.
-        let ran = run(&mut entries, requested.as_arguments(), &mut reply);
-        debug_assert!(ran.is_ok(), "one entry is read and changed without an error");
+        let change = OneEntry::of(&found).run(run, requested.as_arguments(), &mut reply);
         *reply_of_round.lock().unwrap_or_else(PoisonError::into_inner) = reply.bytes;
-        entries.change
-    });
+        change
+    };
+    let begun = database.keyspace.begin_modify_entry_async(args.get(1), durability(database), change);
     match begun.await {
         Ok((modified, commit)) => {
             let bytes = mem::take(&mut *replied.lock().unwrap_or_else(PoisonError::into_inner));
-            let is_early = matches!(modified, Modified::Removed(_)) && database.answers_removals_early();
-            if commit.is_needed() && !is_early {
+            if waits_for_commit(database, &modified, &commit) {
                 removal::reply_when_durable(&session.served, commit.wait(), bytes, out);
             } else {
                 out.reply().append(bytes);
             }
         }
-        Err(failed) => match failed.error {
-            Error::KeyTooLarge { .. } => without_entry(args, out, run, &failed.error),
-            error => out.reply().error(&errors::of(&error)),
-        },
+        Err(failed) => refuse_entry(args, out, run, &failed.error),
     }
 }
 
-/// Runs a command on a key that is too long to have an entry. The command fails if it stores an entry.
-fn without_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
-    let mut reply = ReplyBuffer::new(out.reply().version, usize::MAX);
-    let mut entries = OneEntry { value: None, left: Ttl::Default, change: Change::Keep };
-    let ran = run(&mut entries, args, &mut reply);
-    if ran.is_ok() && !matches!(entries.change, Change::Insert(..)) {
-        out.reply().append(reply.bytes);
-    } else {
-        out.reply().error(&errors::of(error));
+/// Returns whether the reply to a change is sent only when the change is durable.
+fn waits_for_commit(database: &Database, modified: &Modified<Value>, commit: &ModifyCommit) -> bool {
+    let is_early = matches!(modified, Modified::Removed(_)) && database.answers_removals_early();
+    commit.is_needed() && !is_early
+}
+
+/// Replies with the error of a change. A key that is too long has no entry, so a command on it fails only if
+/// it stores an entry.
+fn refuse_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
+    if let Error::KeyTooLarge { .. } = error {
+        let reply = out.reply();
+        let begin = reply.mark();
+        let mut none = OneEntry { value: None, ends_at: None, now: Timestamp::NEVER, change: Change::Keep };
+        if run(&mut none, args, reply).is_ok() && !matches!(none.change, Change::Insert(..)) {
+            return;
+        }
+        reply.rewind(begin);
     }
+    out.reply().error(&errors::of(error));
 }
 
 /// Runs `MGET`. First tries one lookup of all keys, which needs no lease and no copy of the request. If the
@@ -124,7 +168,12 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     let max = session.served.output_limits.max;
     let is_early = database.answers_groups_early();
     let begun = session.served.cache.begin_transaction_async(move |transaction| {
-        GroupRun::new(version, max).run(transaction, &database, run, requested.as_arguments())
+        GroupRun::new(transaction.now(), version, max).run(
+            transaction,
+            &database,
+            run,
+            requested.as_arguments(),
+        )
     });
     match begun.await {
         Ok((bytes, commit)) if commit.is_needed() && !is_early => {
@@ -143,11 +192,14 @@ pub(super) struct GroupRun {
     /// Number of bytes that further replies may have.
     left: usize,
     read: ReadValues,
+    /// The time of the cache when the run began. All expiries are compared with it.
+    now: Timestamp,
 }
 
 impl GroupRun {
-    pub(super) fn new(version: Version, max: usize) -> Self {
-        Self { version, left: max, read: ReadValues::new(max) }
+    /// Begins a run at the time `now` of the cache.
+    pub(super) fn new(now: Timestamp, version: Version, max: usize) -> Self {
+        Self { version, left: max, read: ReadValues::new(max), now }
     }
 
     pub(super) fn run(
@@ -160,8 +212,9 @@ impl GroupRun {
         let mut reply = ReplyBuffer::new(self.version, self.left);
         let durability = durability(database);
         let keyspace = &database.keyspace;
-        let read = &mut self.read;
-        run(&mut GroupEntries { transaction, keyspace, durability, held: None, read }, args, &mut reply)?;
+        let (now, read) = (self.now, &mut self.read);
+        let mut entries = GroupEntries { transaction, keyspace, durability, now, held: None, read };
+        run(&mut entries, args, &mut reply)?;
         if reply.is_too_large() || self.read.left.is_none() {
             return Err(Stop::TooLarge);
         }
@@ -223,62 +276,14 @@ pub(super) const fn durability(database: &Database) -> Durability {
     }
 }
 
-/// The entry of the only key of a command, and the command's change of this entry.
-struct OneEntry<'a> {
-    value: Option<&'a [u8]>,
-    left: Ttl,
-    change: Change<Value>,
-}
-
-impl Entries for OneEntry<'_> {
-    fn get(&mut self, _key: &[u8]) -> Result<Option<&[u8]>, Stop> {
-        Ok(self.value)
-    }
-
-    fn remaining(&mut self, _key: &[u8]) -> Result<Option<Remaining>, Stop> {
-        Ok(self.value.map(|_| match self.left {
-            Ttl::For(left) => Remaining::For(left),
-            _ => Remaining::Never,
-        }))
-    }
-
-    fn expires_at(&mut self, _key: &[u8]) -> Result<Option<Timestamp>, Stop> {
-        unreachable!("the table runs such a command in a transaction")
-    }
-
-    fn frequency(&mut self, _key: &[u8]) -> u64 {
-        unreachable!("the table runs such a command in a transaction")
-    }
-
-    fn put(&mut self, _key: &[u8], value: Value, ttl: Ttl) -> Result<(), Stop> {
-        self.change = Change::insert_for(value, ttl);
-        Ok(())
-    }
-
-    fn touch(&mut self, _key: &[u8], ttl: Ttl) -> Result<bool, Stop> {
-        let Some(value) = self.value else { return Ok(false) };
-        self.change = Change::insert_for(Value::from(value), ttl);
-        Ok(true)
-    }
-
-    fn remove(&mut self, _key: &[u8]) -> Result<bool, Stop> {
-        self.change = Change::Remove;
-        Ok(self.value.is_some())
-    }
-}
-
 struct GroupEntries<'a, 'tx> {
     transaction: &'a mut Transaction<'tx>,
     keyspace: &'a Keyspace<Vec<u8>, Value>,
     durability: Durability,
+    now: Timestamp,
     /// The value that was read last.
     held: Option<Arc<Value>>,
     read: &'a mut ReadValues,
-}
-
-/// Returns whether a write with this TTL removes the entry.
-fn is_past(ttl: Ttl) -> bool {
-    matches!(ttl, Ttl::Until(until) if until <= SystemClock::new().wall())
 }
 
 /// Returns the default for a key that is too long, because such a key has no entry.
@@ -290,6 +295,10 @@ fn none_if_too_long<T: Default>(read: Result<T, Error>) -> Result<T, Error> {
 }
 
 impl Entries for GroupEntries<'_, '_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Stop> {
         if self.read.left.is_none() {
             // The transaction has failed, so further reads can be skipped.
@@ -303,7 +312,8 @@ impl Entries for GroupEntries<'_, '_> {
     }
 
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Stop> {
-        Ok(none_if_too_long(self.transaction.ttl(self.keyspace, key))?)
+        let now = self.now;
+        Ok(self.expires_at(key)?.map(|expires_at| remaining(expires_at, now)))
     }
 
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Stop> {
@@ -315,20 +325,12 @@ impl Entries for GroupEntries<'_, '_> {
     }
 
     fn put(&mut self, key: &[u8], value: Value, ttl: Ttl) -> Result<(), Stop> {
-        // A write that has already expired must act as a removal, because the transaction would otherwise
-        // find the entry.
-        if is_past(ttl) {
-            return self.remove(key).map(|_| ());
-        }
         self.read.note_put(self.keyspace.name(), key, &value);
         let options = InsertOptions::new().ttl(ttl).durability(self.durability);
         Ok(self.transaction.insert_with(self.keyspace, key, value, options)?)
     }
 
     fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Stop> {
-        if is_past(ttl) {
-            return self.remove(key);
-        }
         Ok(none_if_too_long(self.transaction.touch_with(self.keyspace, key, ttl))?)
     }
 

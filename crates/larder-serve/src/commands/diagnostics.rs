@@ -7,8 +7,9 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use larder::clock::{Clock, SystemClock};
+
 use super::errors;
-use super::expiry::now_ms;
 use super::family::family;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
@@ -24,6 +25,12 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
     "slowlog" -2 (CONTAINER | ADMIN | LOADING | STALE) NONE slowlog, "A container for slow log commands.";
     "time" 1 (LOADING | STALE | FAST) NONE time, "Returns the server time.";
 };
+
+/// Returns the Unix time of the system's clock in milliseconds, for people and clients to read. Expiries are
+/// compared with the cache's time instead.
+pub(super) fn wall_ms() -> i64 {
+    i64::try_from(SystemClock::new().wall().as_millis()).unwrap_or(i64::MAX)
+}
 
 /// Number of requests that `SLOWLOG GET` returns by default, as in Redis.
 const DEFAULT_SHOWN: usize = 10;
@@ -56,7 +63,7 @@ pub(super) fn note(session: &Session, command: &Command, args: Arguments<'_>, to
         return;
     }
     let served = &session.served;
-    let time = now_ms() / 1000;
+    let time = wall_ms() / 1000;
     served.slow_log.note(args, took, time, &session.client);
     let is_fast = command.flags & FAST != 0;
     let event = if is_fast { LatencyEvent::FastCommand } else { LatencyEvent::Command };
@@ -69,7 +76,7 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
     if command.flags & (SKIP_MONITOR | ADMIN) != 0 {
         return;
     }
-    let now = now_ms();
+    let now = wall_ms();
     let client = &session.client;
     let mut line = String::new();
     let _ = write!(line, "+{}.{:06} [{} ", now / 1000, now % 1000 * 1000, session.db);
@@ -232,7 +239,7 @@ async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) 
 }
 
 async fn time(_session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
-    let now = now_ms();
+    let now = wall_ms();
     out.reply().array(2);
     out.reply().bulk((now / 1000).to_string().as_bytes());
     out.reply().bulk((now % 1000 * 1000).to_string().as_bytes());

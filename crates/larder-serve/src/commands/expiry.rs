@@ -5,15 +5,13 @@
 //! durable. Any other change of an expiry is a write, even if the change shortens the entry's life. By
 //! default, a write is on disk within the flush interval.
 //!
-//! An absolute expiry is a Unix time, and the cache compares it with its own time, which never goes back.
-//! So after the system's clock was set back, an absolute expiry may have passed although the clock has not
-//! reached it yet. Such an expiry removes the entry too. Until the clock has caught up, `GT` and `LT`
-//! compare an absolute expiry with the present one by the clock, and a transaction that sets such an expiry
-//! finds the entry until the transaction ends. A relative expiry depends on the cache's time alone.
+//! All expiries are compared with the cache's time, which never goes back ([`Entries::now`]). A command reads
+//! this time once: a relative expiry counts from it, and an absolute expiry that it has reached is in the
+//! past. `GT` and `LT` compare the times at which the entry would expire and expires. So after the system's
+//! clock was set back, an absolute expiry may have passed although the clock has not reached it yet.
 
 use std::time::Duration;
 
-use larder::clock::{Clock, SystemClock};
 use larder::{MAX_TTL, Remaining, Timestamp, Ttl};
 
 use super::errors;
@@ -37,9 +35,9 @@ pub(super) static COMMANDS: &[Command] = family! { "generic";
     "ttl" 2 (READONLY | FAST) FIRST [entry] time_left, "Returns the expiration time in seconds of a key.";
 };
 
-/// Maximum distance of an absolute expiry from now, in milliseconds. It is a minute below the maximum of the
+/// Maximum distance of an absolute expiry from the cache's time. It is a minute below the maximum of the
 /// cache.
-const MAX_AHEAD_MS: i64 = MAX_TTL.as_secs().cast_signed() * 1000 - 60_000;
+const MAX_AHEAD: Duration = MAX_TTL.saturating_sub(Duration::from_mins(1));
 
 /// The unit of an expiry, and whether it counts from now or from the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,53 +81,52 @@ impl Expiry {
         units.iter().find(|(name, _)| args.is(at, name)).map(|(_, unit)| *unit)
     }
 
-    /// Returns the TTL for a write with this expiry. If the expiry is in the past, that write removes the
-    /// entry.
-    pub(super) fn ttl(self) -> Ttl {
+    /// Returns the TTL for a write at the cache's time `now` with this expiry. If the expiry is in the past,
+    /// that write removes the entry.
+    pub(super) fn ttl(self, now: Timestamp) -> Ttl {
         match self {
             Self::In(millis) => match u64::try_from(millis) {
                 Ok(millis) if millis > 0 => Ttl::For(Duration::from_millis(millis).min(MAX_TTL)),
                 _ => Ttl::Until(Timestamp::from_millis(0)),
             },
             Self::At(millis) => {
-                let at = millis.min(now_ms().saturating_add(MAX_AHEAD_MS));
-                Ttl::Until(Timestamp::from_millis(u64::try_from(at).unwrap_or(0)))
+                let at = u64::try_from(millis).unwrap_or(0);
+                Ttl::Until(Timestamp::from_millis(at).min(now.after(MAX_AHEAD)))
             }
         }
     }
 
-    fn is_past(self) -> bool {
+    /// Returns the Unix time of this expiry in milliseconds, if it counts from the cache's time `now`.
+    fn unix_ms(self, now: Timestamp) -> i64 {
         match self {
-            Self::In(millis) => millis <= 0,
-            Self::At(millis) => millis <= now_ms(),
-        }
-    }
-
-    fn ms_from_now(self) -> i64 {
-        match self {
-            Self::In(millis) => millis,
-            Self::At(millis) => millis.saturating_sub(now_ms()),
+            Self::In(millis) => millis.saturating_add(unix_ms(now)),
+            Self::At(millis) => millis,
         }
     }
 }
 
-/// Returns the current Unix time in milliseconds.
-pub(super) fn now_ms() -> i64 {
-    i64::try_from(SystemClock::new().wall().as_millis()).unwrap_or(i64::MAX)
+/// Returns a time in milliseconds, as a signed number.
+fn unix_ms(time: Timestamp) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Parses an expiry. Returns an error if the text is not an integer, and the error `invalid` if the number is
-/// not positive or is too large.
-pub(super) fn parse_expiry(unit: Unit, number: &[u8], invalid: &'static str) -> Result<Expiry, &'static str> {
+/// Parses an expiry that counts from the cache's time `now`. Returns an error if the text is not an integer,
+/// and the error `invalid` if the number is not positive or is too large.
+pub(super) fn parse_expiry(
+    unit: Unit,
+    number: &[u8],
+    now: Timestamp,
+    invalid: &'static str,
+) -> Result<Expiry, &'static str> {
     let number = integer(number).ok_or(errors::NOT_AN_INTEGER)?;
     let millis = unit.millis(number).filter(|millis| *millis > 0).ok_or(invalid)?;
-    expiry(unit, millis).ok_or(invalid)
+    expiry(unit, millis, now).ok_or(invalid)
 }
 
-/// Returns an expiry, or `None` if its Unix time overflows.
-fn expiry(unit: Unit, millis: i64) -> Option<Expiry> {
+/// Returns an expiry that counts from `now`, or `None` if its Unix time overflows.
+fn expiry(unit: Unit, millis: i64, now: Timestamp) -> Option<Expiry> {
     if unit.is_relative() {
-        millis.checked_add(now_ms()).map(|_| Expiry::In(millis))
+        millis.checked_add(unix_ms(now)).map(|_| Expiry::In(millis))
     } else {
         Some(Expiry::At(millis))
     }
@@ -171,13 +168,13 @@ impl Conditions {
         Ok(conditions)
     }
 
-    fn allow(&self, expiry: Expiry, present: Remaining) -> bool {
-        let left = present.duration().map(|left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
-        let ms_from_now = expiry.ms_from_now();
-        !((self.if_none && left.is_some())
-            || (self.if_any && left.is_none())
-            || (self.if_later && left.is_none_or(|left| ms_from_now <= left))
-            || (self.if_sooner && left.is_some_and(|left| ms_from_now >= left)))
+    /// Returns whether an entry that expires at `present` may expire at the Unix time `ms` instead.
+    fn allow(&self, ms: i64, present: Timestamp) -> bool {
+        let present = (!present.is_never()).then(|| unix_ms(present));
+        !((self.if_none && present.is_some())
+            || (self.if_any && present.is_none())
+            || (self.if_later && present.is_none_or(|present| ms <= present))
+            || (self.if_sooner && present.is_some_and(|present| ms >= present)))
     }
 }
 
@@ -203,16 +200,18 @@ fn expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffe
         reply.error(errors::NOT_AN_INTEGER);
         return Ok(());
     };
-    let Some(expiry) = unit.millis(number).and_then(|millis| expiry(unit, millis)) else {
+    let now = entries.now();
+    let Some(expiry) = unit.millis(number).and_then(|millis| expiry(unit, millis, now)) else {
         reply.error(&errors::invalid_expire(name));
         return Ok(());
     };
-    let is_set = match entries.remaining(args.get(1))? {
-        Some(present) if conditions.allow(expiry, present) => {
-            if expiry.is_past() {
+    let ms = expiry.unix_ms(now);
+    let is_set = match entries.expires_at(args.get(1))? {
+        Some(present) if conditions.allow(ms, present) => {
+            if ms <= unix_ms(now) {
                 entries.remove(args.get(1))?
             } else {
-                entries.touch(args.get(1), expiry.ttl())?
+                entries.touch(args.get(1), expiry.ttl(now))?
             }
         }
         _ => false,

@@ -17,7 +17,7 @@ macro_rules! family {
             summary: $summary,
             run: $crate::commands::family::runner!($run $(, $how)?),
             data: $crate::commands::family::data!($run $(, $how)?),
-            hot: $crate::commands::family::hot($name),
+            hot: $crate::commands::family::hot($name, &[$(stringify!($how))?]),
         }),*]
     };
 }
@@ -44,10 +44,12 @@ macro_rules! data {
 
 pub(super) use {data, family, runner};
 
-pub(super) const fn hot(name: &str) -> Hot {
-    match name.as_bytes() {
-        b"get" => Hot::Get,
-        b"set" => Hot::Set,
+/// `how` contains the function of [`super::data`] that runs a data command.
+pub(super) const fn hot(name: &str, how: &[&str]) -> Hot {
+    match (name.as_bytes(), how) {
+        (b"get", _) => Hot::Get,
+        (b"set", _) => Hot::Set,
+        (_, [how]) if matches!(how.as_bytes(), b"entry") => Hot::Entry,
         _ => Hot::No,
     }
 }

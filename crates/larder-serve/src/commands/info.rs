@@ -93,7 +93,7 @@ fn server(facts: &Facts<'_>, text: &mut String) -> std::fmt::Result {
     for (number, named) in facts.served.databases.named() {
         write!(text, "larder_keyspace_{number}:{}\r\n", escape_control(named.keyspace.name()))?;
     }
-    write!(text, "server_time_usec:{}\r\n", super::expiry::now_ms().saturating_mul(1000))?;
+    write!(text, "server_time_usec:{}\r\n", super::diagnostics::wall_ms().saturating_mul(1000))?;
     write!(text, "uptime_in_seconds:{uptime}\r\nuptime_in_days:{}\r\n", uptime / 86_400)
 }
 

@@ -2,11 +2,12 @@
 //!
 //! - [`table`]: all commands, with their arity, flags and keys. [`family`]: macros that define them.
 //!   [`dispatch`]: finds the command of a request, checks the request, and runs the command.
-//! - [`data`]: runs data commands. [`strings`], [`numbers`], [`ranges`] and [`many`]: commands on values.
-//!   [`keys`] and [`removal`]: commands on keys, and removals. [`expiry`]: commands on expiry. [`scan`]:
-//!   commands over all keys of a database. [`walk`]: the threads that walk over the keys. [`key_source`]:
-//!   the keys of a database. [`named`]: data commands on a keyspace of the application. [`stop`]: the error
-//!   replies of such commands, and of transactions.
+//! - [`data`]: runs data commands. [`one_entry`]: the entry that some of them read and change.
+//!   [`strings`], [`numbers`], [`ranges`] and [`many`]: commands on values. [`keys`] and [`removal`]:
+//!   commands on keys, and removals. [`expiry`]: commands on expiry. [`scan`]: commands over all keys of a
+//!   database. [`walk`]: the threads that walk over the keys. [`key_source`]: the keys of a database.
+//!   [`named`]: data commands on a keyspace of the application. [`stop`]: the error replies of such
+//!   commands, and of transactions.
 //! - [`transactions`] and [`scripts`]: several commands at one moment.
 //! - [`connection`] and [`client`]: commands about the connection. [`info`], [`config`], [`introspect`],
 //!   [`inspect`] and [`diagnostics`]: commands about the server.
@@ -40,6 +41,7 @@ mod keys;
 mod many;
 mod named;
 mod numbers;
+mod one_entry;
 mod ranges;
 mod removal;
 mod scan;

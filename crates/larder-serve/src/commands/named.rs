@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use larder::{Error, InvalidationCommit, MemoryLookup, Remaining, Shortened, Timestamp, Ttl};
 
+use super::one_entry::remaining;
 use super::removal;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
@@ -132,8 +133,8 @@ impl NamedRun {
     fn in_stage(&self, stage: Stage, args: Arguments<'_>) -> Result<Answer, Stop> {
         let mut reply = ReplyBuffer::new(self.protocol, self.max);
         let left = if stage == Stage::Inline { MAX_INLINE } else { usize::MAX };
-        let mut entries =
-            NamedEntries { version: &self.version, stage, left, held: None, commits: Vec::new() };
+        let (version, now) = (&self.version, self.version.keyspace.now());
+        let mut entries = NamedEntries { version, now, stage, left, held: None, commits: Vec::new() };
         (self.run)(&mut entries, args, &mut reply)?;
         if reply.is_too_large() {
             return Err(Stop::TooLarge);
@@ -144,6 +145,8 @@ impl NamedRun {
 
 struct NamedEntries<'a> {
     version: &'a NamedVersion,
+    /// The time of the cache when the stage began.
+    now: Timestamp,
     stage: Stage,
     /// Number of bytes that this stage may still handle.
     left: usize,
@@ -192,6 +195,10 @@ fn known<T>(looked_up: MemoryLookup<T>) -> Result<Option<T>, Stop> {
 }
 
 impl Entries for NamedEntries<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Stop> {
         let (key, keyspace) = (self.key(key)?, &self.version.keyspace);
         self.held = if self.is_in_memory() {
@@ -205,11 +212,8 @@ impl Entries for NamedEntries<'_> {
     }
 
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Stop> {
-        let now = self.version.keyspace.now();
-        let left = |expires_at: Timestamp| {
-            if expires_at.is_never() { Remaining::Never } else { Remaining::For(expires_at.since(now)) }
-        };
-        Ok(self.expires_at(key)?.map(left))
+        let now = self.now;
+        Ok(self.expires_at(key)?.map(|expires_at| remaining(expires_at, now)))
     }
 
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Stop> {
@@ -232,7 +236,7 @@ impl Entries for NamedEntries<'_> {
 
     fn touch(&mut self, key: &[u8], ttl: Ttl) -> Result<bool, Stop> {
         let expires_at = match ttl {
-            Ttl::For(ttl) => self.version.keyspace.now().after(ttl),
+            Ttl::For(ttl) => self.now.after(ttl),
             Ttl::Until(until) => until,
             _ => return Err(self.refused(NO_LONGER_LIFE)),
         };

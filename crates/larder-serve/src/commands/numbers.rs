@@ -6,7 +6,7 @@ use super::decimal::Decimal;
 use super::errors;
 use super::family::family;
 use crate::protocol::arguments::Arguments;
-use crate::protocol::number::{integer, write_integer};
+use crate::protocol::number::{IntegerText, integer};
 use crate::protocol::reply::ReplyBuffer;
 use crate::session::Command;
 use crate::session::entries::{Done, Entries, Stop};
@@ -26,9 +26,8 @@ pub(super) fn add(entries: &mut dyn Entries, key: &[u8], by: i64) -> Result<Resu
     let is_new = old.is_none();
     let Some(old) = old.unwrap_or(Some(0)) else { return Ok(Err(errors::NOT_AN_INTEGER)) };
     let Some(sum) = old.checked_add(by) else { return Ok(Err(errors::OVERFLOW)) };
-    let mut text = Vec::with_capacity(20);
-    write_integer(&mut text, sum);
-    entries.put(key, text.into(), if is_new { Ttl::Never } else { Ttl::Keep })?;
+    let ttl = if is_new { Ttl::Never } else { Ttl::Keep };
+    entries.put(key, IntegerText::of(sum).as_bytes().into(), ttl)?;
     Ok(Ok(sum))
 }
 

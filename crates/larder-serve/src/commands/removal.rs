@@ -6,8 +6,8 @@ use std::sync::Arc;
 use larder::{Error, Invalidation, InvalidationCommit};
 use tokio::time::Instant;
 
+use super::diagnostics::wall_ms;
 use super::errors;
-use super::expiry::now_ms;
 use super::named::PANICKED;
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
@@ -129,6 +129,6 @@ pub(super) fn reply_when_durable(
 async fn timed<T>(served: Arc<Served>, commit: impl Future<Output = T>) -> T {
     let since = Instant::now();
     let committed = commit.await;
-    served.latencies.note(LatencyEvent::Commit, since.elapsed(), now_ms() / 1000);
+    served.latencies.note(LatencyEvent::Commit, since.elapsed(), wall_ms() / 1000);
     committed
 }

@@ -198,7 +198,8 @@ fn increment_present(entries: &mut dyn Entries, call: Call<'_>, reply: &mut Repl
 
 /// Increments the counter of a window. An increment from zero sets the expiry.
 fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuffer) -> Done {
-    let expiry = parse_expiry(Unit::Seconds, call.arg(0), errors::NOT_AN_INTEGER);
+    let now = entries.now();
+    let expiry = parse_expiry(Unit::Seconds, call.arg(0), now, errors::NOT_AN_INTEGER);
     let (Ok(expiry), Some(by)) = (expiry, integer(call.arg(1))) else {
         reply.error(errors::NOT_AN_INTEGER);
         return Ok(());
@@ -206,7 +207,7 @@ fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut R
     match numbers::add(entries, call.key, by)? {
         Ok(sum) => {
             if sum == by {
-                entries.touch(call.key, expiry.ttl())?;
+                entries.touch(call.key, expiry.ttl(now))?;
             }
             reply.integer(sum);
         }

@@ -1,7 +1,7 @@
 //! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] has the commands on parts of
 //! values, and [`super::many`] has the commands on values of several keys.
 
-use larder::{InsertOptions, Ttl};
+use larder::{InsertOptions, Timestamp, Ttl};
 
 use super::expiry::{Expiry, Unit, parse_expiry};
 use super::family::family;
@@ -40,7 +40,8 @@ pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Ou
 /// Runs `SET key value [option ...]` outside of a transaction. A buffered write reads the existing entry
 /// only if an option needs it.
 pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
-    let options = match SetOptions::parse(args) {
+    let now = || session.served.cache.now();
+    let options = match SetOptions::parse(args, now) {
         Ok(options) => options,
         Err(error) => return out.reply().error(error),
     };
@@ -50,9 +51,10 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         Selected::Raw(database) if !options.needs_entry() && database.writes == WriteMode::Buffered => {
             database
         }
-        _ => return data::entry(session, args, out, set_entry).await,
+        _ if data::entry_at_once(session, Some(set_entry), args, out) => return,
+        _ => return Box::pin(data::entry(session, args, out, set_entry)).await,
     };
-    let ttl = options.expiry.map_or(Ttl::Never, Expiry::ttl);
+    let ttl = options.ttl.unwrap_or(Ttl::Never);
     let insert = InsertOptions::new().ttl(ttl).durability(data::durability(database));
     let value: Box<[u8]> = args.get(2).into();
     match database.keyspace.insert_with_async(args.get(1), value, insert).await {
@@ -68,11 +70,13 @@ struct SetOptions {
     if_present: bool,
     gets: bool,
     keeps_ttl: bool,
-    expiry: Option<Expiry>,
+    /// The TTL of the option `EX`, `PX`, `EXAT` or `PXAT`.
+    ttl: Option<Ttl>,
 }
 
 impl SetOptions {
-    fn parse(args: Arguments<'_>) -> Result<Self, &'static str> {
+    /// Parses the options. `now` returns the time of the cache, for an expiry.
+    fn parse(args: Arguments<'_>, now: impl FnOnce() -> Timestamp) -> Result<Self, &'static str> {
         let mut options = Self::default();
         let mut next = 3;
         let mut given = None;
@@ -98,7 +102,8 @@ impl SetOptions {
             next += 1;
         }
         if let Some((unit, number)) = given {
-            options.expiry = Some(parse_expiry(unit, number, errors::INVALID_EXPIRE_SET)?);
+            let now = now();
+            options.ttl = Some(parse_expiry(unit, number, now, errors::INVALID_EXPIRE_SET)?.ttl(now));
         }
         Ok(options)
     }
@@ -129,7 +134,7 @@ fn reply_value(reply: &mut ReplyBuffer, value: Option<&[u8]>) {
 
 /// Runs `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`.
 fn set_entry(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
-    let options = match SetOptions::parse(args) {
+    let options = match SetOptions::parse(args, || entries.now()) {
         Ok(options) => options,
         Err(error) => {
             reply.error(error);
@@ -150,8 +155,8 @@ fn set_entry(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBu
         }
         return Ok(());
     }
-    let ttl = match options.expiry {
-        Some(expiry) => expiry.ttl(),
+    let ttl = match options.ttl {
+        Some(ttl) => ttl,
         None if options.keeps_ttl && is_present => Ttl::Keep,
         None => Ttl::Never,
     };
@@ -169,9 +174,10 @@ fn set_for(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuff
     } else {
         (Unit::Millis, errors::INVALID_EXPIRE_PSETEX)
     };
-    match parse_expiry(unit, args.get(2), error) {
+    let now = entries.now();
+    match parse_expiry(unit, args.get(2), now, error) {
         Ok(expiry) => {
-            entries.put(args.get(1), args.get(3).into(), expiry.ttl())?;
+            entries.put(args.get(1), args.get(3).into(), expiry.ttl(now))?;
             reply.ok();
         }
         Err(error) => reply.error(error),
@@ -227,14 +233,15 @@ fn get_and_expire(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut Re
         }
         next += 1;
     }
+    let now = entries.now();
     let Some(value) = entries.get(args.get(1))? else {
         reply.null();
         return Ok(());
     };
     let ttl = match given {
         // The expiry is parsed only if the key has an entry, as in Redis.
-        Some((unit, number)) => match parse_expiry(unit, number, errors::INVALID_EXPIRE_GETEX) {
-            Ok(expiry) => Some(expiry.ttl()),
+        Some((unit, number)) => match parse_expiry(unit, number, now, errors::INVALID_EXPIRE_GETEX) {
+            Ok(expiry) => Some(expiry.ttl(now)),
             Err(error) => {
                 reply.error(error);
                 return Ok(());

@@ -183,7 +183,7 @@ async fn run_steps(
         for watch in watches {
             transaction.require(watch)?;
         }
-        let mut run = GroupRun::new(version, max);
+        let mut run = GroupRun::new(transaction.now(), version, max);
         let replies = steps
             .iter()
             .map(|step| run.run(transaction, &step.database, step.command, step.args.as_arguments()));

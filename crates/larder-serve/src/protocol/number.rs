@@ -22,22 +22,42 @@ pub(crate) fn integer(bytes: &[u8]) -> Option<i64> {
     if is_negative { Some(value) } else { value.checked_neg() }
 }
 
-pub(crate) fn write_integer(out: &mut Vec<u8>, value: i64) {
-    let mut digits = [0; 20];
-    let mut left = value.unsigned_abs();
-    let mut len = 0;
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + u8::try_from(left % 10).unwrap_or_default();
-        left /= 10;
-        len += 1;
-        if left == 0 {
-            break;
+/// Number of bytes of the longest integer, with its sign.
+const MAX_LEN: usize = 20;
+
+/// The text of an integer.
+#[derive(Debug)]
+pub(crate) struct IntegerText {
+    bytes: [u8; MAX_LEN],
+    start: usize,
+}
+
+impl IntegerText {
+    pub(crate) fn of(value: i64) -> Self {
+        let mut text = Self { bytes: [b'-'; MAX_LEN], start: MAX_LEN };
+        let mut left = value.unsigned_abs();
+        while let Some(start) = text.start.checked_sub(1)
+            && let Some(slot) = text.bytes.get_mut(start)
+        {
+            *slot = b'0' + u8::try_from(left % 10).unwrap_or_default();
+            text.start = start;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
         }
+        // The byte before the digits is a minus sign.
+        text.start = text.start.saturating_sub(usize::from(value < 0));
+        text
     }
-    if value < 0 {
-        out.push(b'-');
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
     }
-    out.extend_from_slice(digits.get(digits.len() - len..).unwrap_or_default());
+}
+
+pub(crate) fn write_integer(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(IntegerText::of(value).as_bytes());
 }
 
 #[cfg(test)]

@@ -26,6 +26,13 @@ pub(crate) struct ReplyBuffer {
     is_too_large: bool,
 }
 
+/// A position in a [`ReplyBuffer`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReplyMark {
+    len: usize,
+    is_too_large: bool,
+}
+
 impl ReplyBuffer {
     /// Returns an empty buffer for up to `max` bytes.
     pub(crate) const fn new(version: Version, max: usize) -> Self {
@@ -34,6 +41,22 @@ impl ReplyBuffer {
 
     pub(crate) const fn is_too_large(&self) -> bool {
         self.is_too_large
+    }
+
+    /// Returns the present end of the replies, for [`rewind`](Self::rewind).
+    pub(crate) const fn mark(&self) -> ReplyMark {
+        ReplyMark { len: self.bytes.len(), is_too_large: self.is_too_large }
+    }
+
+    /// Removes the replies that were written since `mark`.
+    pub(crate) fn rewind(&mut self, mark: ReplyMark) {
+        self.bytes.truncate(mark.len);
+        self.is_too_large = mark.is_too_large;
+    }
+
+    /// Removes the replies that were written since `mark`, and returns them.
+    pub(crate) fn take_since(&mut self, mark: ReplyMark) -> Vec<u8> {
+        self.bytes.split_off(mark.len.min(self.bytes.len()))
     }
 
     pub(crate) fn append(&mut self, mut replies: Vec<u8>) {

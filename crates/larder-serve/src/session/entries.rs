@@ -48,6 +48,10 @@ pub(crate) type DataCommand = fn(&mut dyn Entries, Arguments<'_>, &mut ReplyBuff
 
 /// The entries of the selected database, for one command.
 pub(crate) trait Entries {
+    /// Returns the time of the cache at which the command reads the entries. A command compares expiries with
+    /// this time alone. Must not be called by a command that the command table marks with `value`.
+    fn now(&self) -> Timestamp;
+
     /// Returns the value of a key, if the key has a live entry.
     fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Stop>;
 
@@ -55,7 +59,7 @@ pub(crate) trait Entries {
     fn remaining(&mut self, key: &[u8]) -> Result<Option<Remaining>, Stop>;
 
     /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. Must not be
-    /// called by a command that the command table marks with `value` or `entry`.
+    /// called by a command that the command table marks with `value`.
     fn expires_at(&mut self, key: &[u8]) -> Result<Option<Timestamp>, Stop>;
 
     /// Returns how often a key was used recently, as the eviction estimates it. Must not be called by a

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "async")]
 mod asynchronous;
+mod clock;
 mod keys;
 mod transaction;
 #[cfg(feature = "untyped")]

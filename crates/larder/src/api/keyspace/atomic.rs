@@ -59,7 +59,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<Option<Arc<V>>, Error> {
         let (full, value) = (self.encode(&key)?, value.into());
         let InsertOptions { ttl, durability } = options;
-        ttl.check(self.now())?;
+        ttl.check(|| self.now())?;
         let mut insert = |old: Option<&Arc<V>>, _| match old {
             Some(_) => Change::Keep,
             None => Change::Insert(value.clone(), ttl),
@@ -122,10 +122,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<Option<Arc<V>>, Error> {
         let (full, value) = (self.encode(&key)?, value.into());
         let InsertOptions { ttl, durability } = options;
-        ttl.check(self.now())?;
+        ttl.check(|| self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
             Some(_) => Change::Insert(value.clone(), ttl),
-            None if ttl.is_past(self.now()) => Change::Remove,
+            None if ttl.is_past(|| self.now()) => Change::Remove,
             None => Change::Keep,
         };
         match self.change(full.as_slice(), durability, &mut replace)? {
@@ -206,7 +206,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         let (full, value) = (self.encode(&key)?, value.into());
         let InsertOptions { ttl, durability } = options;
-        ttl.check(self.now())?;
+        ttl.check(|| self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
             Some(old) if **old == *expected => Change::Insert(value.clone(), ttl),
             _ => Change::Keep,

@@ -2,6 +2,7 @@
 
 use super::ttl::Ttl;
 use crate::sys::sync::Arc;
+use crate::units::{Remaining, Timestamp};
 
 /// The change that a closure requests for the entry of its key.
 #[derive(Debug)]
@@ -71,5 +72,33 @@ impl<V> Modified<V> {
     }
 }
 
-/// A closure that computes a change from the live value, if there is one, and its remaining TTL.
-pub(super) type Compute<'a, V> = &'a mut dyn FnMut(Option<&Arc<V>>, Ttl) -> Change<V>;
+/// The live entry of a key, as an atomic change finds it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CurrentEntry<'a, V> {
+    /// The value, or `None` if the key has no live entry.
+    pub value: Option<&'a V>,
+    /// When the TTL of the entry ends: [`Timestamp::NEVER`] for an entry that never expires, and `None` if
+    /// the key has no live entry.
+    pub ends_at: Option<Timestamp>,
+    /// The time of the cache at which the entry was found. A comparison of [`ends_at`](Self::ends_at) with
+    /// this time, or with an expiry counted from it, reads the clock once.
+    pub now: Timestamp,
+}
+
+/// When the live entry of a key ends, and the time of the reading.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CurrentLife {
+    pub(super) ends_at: Option<Timestamp>,
+    pub(super) now: Timestamp,
+}
+
+impl CurrentLife {
+    /// Returns the remaining TTL, or [`Ttl::Default`] if the key has no live entry.
+    pub(super) fn left(self) -> Ttl {
+        self.ends_at.map_or(Ttl::Default, |ends_at| Remaining::until(ends_at, self.now).into())
+    }
+}
+
+/// A closure that computes a change from the live value, if there is one, and its life.
+pub(super) type Compute<'a, V> = &'a mut dyn FnMut(Option<&Arc<V>>, CurrentLife) -> Change<V>;

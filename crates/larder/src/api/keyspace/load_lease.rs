@@ -211,8 +211,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let Some(now) = self.keyspace().map(|keyspace| keyspace.now()) else {
             return self.publish(&value, ttl);
         };
-        let checked = ttl.check(now);
-        if checked.is_ok() && !ttl.is_past(now) {
+        let checked = ttl.check(|| now);
+        if checked.is_ok() && !ttl.is_past(|| now) {
             return self.publish(&value, ttl);
         }
         self.share(value);

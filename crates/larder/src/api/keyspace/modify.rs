@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::change::{Change, Compute, Modified};
+use super::change::{Change, Compute, CurrentLife, Modified};
 use super::change_commit::ChangeCommit;
 use super::insert_options::Durability;
 use super::modify_error::ModifyError;
@@ -39,7 +39,6 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
-use crate::units::Remaining;
 
 enum RoundEnd<V> {
     Made(Modified<V>),
@@ -119,7 +118,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut change: impl FnMut(Option<&V>, Ttl) -> Change<V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         let full = self.encode(&key)?;
-        self.change(full.as_slice(), durability, &mut |value, ttl| change(value.map(|value| &**value), ttl))
+        self.change(full.as_slice(), durability, &mut |value, life| {
+            change(value.map(|value| &**value), life.left())
+        })
     }
 
     /// Runs rounds until one is not lost.
@@ -202,10 +203,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
         };
-        let left = entry.map_or(Ttl::Default, |entry| Remaining::until(entry.ends_at, self.now()).into());
+        let life = CurrentLife { ends_at: entry.map(|entry| entry.ends_at), now: self.now() };
         // 2.
         let in_closure = InClosure::of_key(&self.shared.tiers.memory, key.bytes);
-        let change = compute(value.as_ref(), left);
+        let change = compute(value.as_ref(), life);
         drop(in_closure);
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
@@ -227,8 +228,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         match change {
             Change::Keep => Ok(RoundEnd::Made(Modified::Kept(value))),
-            Change::Insert(new, ttl) if !ttl.is_past(self.now()) => {
-                ttl.check(self.now())?;
+            Change::Insert(new, ttl) if !ttl.is_past(|| self.now()) => {
+                ttl.check(|| self.now())?;
                 let outcome = self.insert_read(key, (&new, ttl), durability, wait, condition);
                 let modified = Modified::Inserted { old: value, new };
                 match outcome {

@@ -79,11 +79,11 @@ impl PartialEq<Duration> for Ttl {
 }
 
 impl Ttl {
-    /// Refuses a TTL that is out of range.
-    pub(super) fn check(self, now: Timestamp) -> Result<(), Error> {
+    /// Refuses a TTL that is out of range. Reads the clock only for [`Ttl::Until`].
+    pub(super) fn check(self, now: impl FnOnce() -> Timestamp) -> Result<(), Error> {
         match self {
             Self::For(ttl) => check_ttl(ttl),
-            Self::Until(until) if until > now.after(MAX_TTL) => Err(Error::InvalidSetting {
+            Self::Until(until) if until > now().after(MAX_TTL) => Err(Error::InvalidSetting {
                 setting: "ttl",
                 value: format!("until {} ms after 1970", until.as_millis()),
                 allowed: format!(
@@ -94,9 +94,10 @@ impl Ttl {
         }
     }
 
-    /// Returns whether an entry that is written at `now` with this TTL has already expired.
-    pub(super) fn is_past(self, now: Timestamp) -> bool {
-        matches!(self, Self::Until(until) if until <= now)
+    /// Returns whether an entry that is written at `now` with this TTL has already expired. Reads the clock
+    /// only for [`Ttl::Until`].
+    pub(super) fn is_past(self, now: impl FnOnce() -> Timestamp) -> bool {
+        matches!(self, Self::Until(until) if until <= now())
     }
 }
 
@@ -108,14 +109,17 @@ mod tests {
     fn a_ttl_out_of_range_is_refused_and_a_time_that_has_come_is_not() {
         let now = Timestamp::from_millis(1_000);
         for ttl in [Ttl::Default, Ttl::Never, Ttl::Keep, Ttl::For(MAX_TTL), Ttl::Until(now.after(MAX_TTL))] {
-            assert!(ttl.check(now).is_ok() && !ttl.is_past(now), "{ttl:?}");
+            assert!(ttl.check(|| now).is_ok() && !ttl.is_past(|| now), "{ttl:?}");
         }
         for ttl in [Ttl::For(Duration::ZERO), Ttl::For(Duration::MAX), Ttl::Until(Timestamp::NEVER)] {
-            assert!(matches!(ttl.check(now), Err(Error::InvalidSetting { setting: "ttl", .. })), "{ttl:?}");
+            assert!(
+                matches!(ttl.check(|| now), Err(Error::InvalidSetting { setting: "ttl", .. })),
+                "{ttl:?}"
+            );
         }
-        assert!(Ttl::Until(now).check(now).is_ok() && Ttl::Until(now).is_past(now));
-        assert!(Ttl::from(SystemTime::UNIX_EPOCH).is_past(now));
-        assert!(!Ttl::from(SystemTime::UNIX_EPOCH + Duration::from_secs(2)).is_past(now));
+        assert!(Ttl::Until(now).check(|| now).is_ok() && Ttl::Until(now).is_past(|| now));
+        assert!(Ttl::from(SystemTime::UNIX_EPOCH).is_past(|| now));
+        assert!(!Ttl::from(SystemTime::UNIX_EPOCH + Duration::from_secs(2)).is_past(|| now));
     }
 
     #[test]

@@ -175,8 +175,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
     ) -> Result<Shortened, Error> {
         let keyspace = self.keyspace(detached)?;
         let ttl = Ttl::Until(expires_at);
-        ttl.check(keyspace.now())?;
-        if ttl.is_past(keyspace.now()) {
+        ttl.check(|| keyspace.now())?;
+        if ttl.is_past(|| keyspace.now()) {
             let removed = keyspace.change(full, Durability::Buffered, &mut |_, _| Change::Remove)?;
             return Ok(if removed.is_changed() { Shortened::Done } else { Shortened::Missing });
         }

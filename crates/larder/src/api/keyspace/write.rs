@@ -172,12 +172,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let InsertOptions { ttl, durability } = options;
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)?;
         if !matches!(ttl, Ttl::Default) {
-            ttl.check(self.now())?;
+            ttl.check(|| self.now())?;
             if ttl == Ttl::Keep {
                 self.change_by(full, durability, wait, &mut |_, _| Change::Insert(value.clone(), ttl))?;
                 return Ok(());
             }
-            if ttl.is_past(self.now()) {
+            if ttl.is_past(|| self.now()) {
                 return self.remove_full(full).map(drop);
             }
         }
@@ -240,10 +240,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs a lookup and an insert: the entry is written again.
     pub fn touch_with(&self, key: impl EncodeKey<K>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let (full, ttl) = (self.encode(&key)?, ttl.into());
-        ttl.check(self.now())?;
+        ttl.check(|| self.now())?;
         let mut touch = |value: Option<&Arc<V>>, _| match value {
             Some(value) => Change::Insert(value.clone(), ttl),
-            None if ttl.is_past(self.now()) => Change::Remove,
+            None if ttl.is_past(|| self.now()) => Change::Remove,
             None => Change::Keep,
         };
         let touched = self.change(full.as_slice(), Durability::Buffered, &mut touch)?;

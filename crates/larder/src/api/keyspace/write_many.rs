@@ -182,7 +182,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         self.shared.refuse_if_unusable()?;
         let ttl = options.ttl;
-        ttl.check(self.now())?;
+        ttl.check(|| self.now())?;
         if ttl == Ttl::Keep {
             return Err(Error::InvalidSetting {
                 setting: "ttl",
@@ -208,7 +208,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if entries.is_empty() {
             return Ok(());
         }
-        if ttl.is_past(self.now()) {
+        if ttl.is_past(|| self.now()) {
             let counters = &self.opened.counters;
             let removals = entries.iter().map(|entry| Removal::Key { counters, full: &entry.key });
             return self.shared.invalidate(removals).map(drop);

@@ -139,3 +139,39 @@ fn a_lookup_of_several_keys_must_not_use_a_filter_that_was_replaced() {
     keys.begin_again();
     assert!(!keys.is_current(&before));
 }
+
+/// Looks up 100 keys that the file lacks. Returns how many of these lookups the filter has answered, and how
+/// many have read the file.
+fn lookups_of_absent(cache: &Cache, look: impl FnOnce(std::ops::Range<u64>)) -> (u64, u64) {
+    let counted = || cache.stats().disk.map(|disk| (disk.filtered, disk.unfound)).unwrap();
+    let before = counted();
+    look(10_000..10_100);
+    let after = counted();
+    (after.0 - before.0, after.1 - before.1)
+}
+
+#[test]
+fn bulk_lookups_and_loads_of_keys_that_the_file_lacks_read_no_file() {
+    let (cache, numbers) = filled();
+    // 16 bits for each key: about one key in 240 is read from the file although it is absent.
+    let is_filtered = |(filtered, read): (u64, u64)| filtered >= 95 && read <= 5;
+    let found = lookups_of_absent(&cache, |keys| {
+        let keys: Vec<_> = keys.collect();
+        assert_eq!(numbers.get_many(&keys).iter().flatten().count(), 0);
+    });
+    assert!(is_filtered(found), "get_many: {found:?}");
+    let found = lookups_of_absent(&cache, |keys| {
+        let keys: Vec<_> = keys.collect();
+        let got = cache.transaction(|tx| tx.get_many(&numbers, &keys)).unwrap();
+        assert_eq!(got.iter().flatten().count(), 0);
+    });
+    assert!(is_filtered(found), "in a transaction: {found:?}");
+    let found = lookups_of_absent(&cache, |keys| {
+        let none = |_: &[u64]| Ok::<_, crate::Error>(Vec::<(u64, u64)>::new());
+        assert_eq!(numbers.get_or_load_many(keys, none).unwrap().iter().flatten().count(), 0);
+    });
+    assert!(is_filtered(found), "get_or_load_many: {found:?}");
+    // The keys of the file are found, also when memory no longer has them.
+    let found = numbers.get_many((0..1_200).collect::<Vec<_>>());
+    assert_eq!(found.iter().flatten().count(), 1_200);
+}

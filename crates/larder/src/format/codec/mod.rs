@@ -56,6 +56,11 @@ impl Encoded {
 }
 
 pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Encoded, CodecError> {
+    if format == Format::Raw {
+        // Bytes have no parts, so they need no session. A session takes longer than the copy of a short value.
+        let (payload, shape) = (raw::encode(value)?, FinishedShape::EMPTY);
+        return Ok(Encoded { payload, shape, is_positional: false, has_open_map: false });
+    }
     let session = Session::new(Elements::of_unknown());
     let payload = match format {
         Format::Bincode => positional::encode(value, &session)?,
@@ -92,6 +97,9 @@ pub(crate) fn encode_up_to<V: Serialize + 'static>(
 
 /// Returns the number of bytes that [`encode()`] would produce, without producing them.
 pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    if format == Format::Raw {
+        return raw::encoded_len(value);
+    }
     let session = Session::counting();
     let len = match format {
         Format::Bincode => positional::encoded_len(value, &session)?,

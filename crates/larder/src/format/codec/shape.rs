@@ -227,6 +227,9 @@ pub(super) struct FinishedShape {
 }
 
 impl FinishedShape {
+    /// The shape of a value without parts.
+    pub(super) const EMPTY: Self = Self { kinds: 0, names: 0, edges: [0; EDGE_WORDS] };
+
     pub(super) fn fingerprint(&self) -> u64 {
         u64::from(self.kinds) << 32 | u64::from(self.names)
     }

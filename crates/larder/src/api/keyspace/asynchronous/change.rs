@@ -1,22 +1,20 @@
-//! Changes from async code: inserts, removals and atomic changes.
+//! Changes from async code: inserts and removals. [`super::modify`] has the atomic changes.
 //!
 //! A worker thread usually makes the change, because it may wait for the disk, for a server or for room in
-//! the write buffer. An insert that finds room needs no worker thread. The calling thread may also make an
-//! atomic change that need not wait. The wait for a commit does not occupy a worker thread, because the
-//! writer thread answers the task directly ([`crate::api::keyspace::change_commit`]). So any number of
-//! changes can share a commit. While the disk tier is off, a durable insert or change occupies its worker
-//! thread during the wait, because it may have to store its value again. A removal at a server occupies no
-//! worker thread during its wait ([`crate::sys::offload::worker_task`]). Any other change at a server does.
+//! the write buffer. An insert that finds room needs no worker thread. The wait for a commit does not occupy
+//! a worker thread, because the writer thread answers the task directly
+//! ([`crate::api::keyspace::change_commit`]). So any number of changes can share a commit. While the disk
+//! tier is off, a durable insert or change occupies its worker thread during the wait, because it may have to
+//! store its value again. A removal at a server occupies no worker thread during its wait
+//! ([`crate::sys::offload::worker_task`]). Any other change at a server does.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::api::invalidation::Invalidation;
-use crate::api::keyspace::change::{Change, Modified};
-use crate::api::keyspace::change_commit::{ChangeCommit, ModifyCommit};
+use crate::api::keyspace::change_commit::ChangeCommit;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
-use crate::api::keyspace::modify_error::ModifyError;
 use crate::api::keyspace::ttl::Ttl;
 use crate::api::keyspace::write::{InsertOutcome, WriteCondition};
 use crate::engine::closure_keys;
@@ -27,9 +25,6 @@ use crate::format::key::{EncodeKey, Key, KeyPrefix};
 use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Refused;
 use crate::stats::count::Count;
-use crate::sys::inline_calls;
-use crate::sys::inline_calls::WorkerLookup;
-use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -82,147 +77,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
-        let (full, value) = (self.whole_key(&key)?, value.into());
-        if options.ttl.is_past(self.now()) {
+        let value = value.into();
+        if options.ttl.is_past(|| self.now()) {
             return self.remove_async(key).await.map(drop);
         }
-        if let Some(wait) = self.insert_at_once(&full, &value, options)? {
+        let stored = self.insert_at_once(self.encode(&key)?.as_slice(), &value, options)?;
+        if let Some(wait) = stored {
             return wait.finish().await;
         }
-        self.refuse_in_closure(&full)?;
-        self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
-    }
-
-    /// The async form of [`modify`](Keyspace::modify). A worker thread usually calls `change`. The calling
-    /// thread calls `change` if it has [`inline_calls`](crate::Cache::inline_calls) or the keyspace has
-    /// only the memory tier, and if the call need not wait for other threads. The change is made even if
-    /// the future is dropped after its first poll.
-    ///
-    /// ```
-    /// # use larder::{Cache, Change, KeyspaceDefinition};
-    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let cache = Cache::builder().open()?;
-    /// let stock = cache.keyspace(STOCK)?;
-    /// let sell = |left: Option<&u64>, _| match left {
-    ///     Some(&left) if left > 0 => Change::insert(left - 1),
-    ///     _ => Change::Keep,
-    /// };
-    /// assert!(!stock.modify_async("MTN100", sell).await?.is_changed(), "there is none to sell");
-    /// stock.insert_async("MTN100", 3).await?;
-    /// assert_eq!(stock.modify_async("MTN100", sell).await?.new_value(), Some(&2));
-    /// # Ok(())
-    /// # }
-    /// # pollster::block_on(example())?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Returns the same errors as [`modify`](Keyspace::modify).
-    ///
-    /// # Cost
-    /// Costs the same as [`modify`](Keyspace::modify), plus a round trip to a worker thread if a worker
-    /// thread calls `change`.
-    ///
-    /// # Panics
-    /// Panics if `change` panics. Nothing is changed then.
-    pub async fn modify_async(
-        &self,
-        key: impl EncodeKey<K>,
-        change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
-    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
-        self.modify_with_async(key, Durability::Buffered, change).await
-    }
-
-    /// The async form of [`modify_with`](Keyspace::modify_with). [`modify_async`](Keyspace::modify_async)
-    /// describes the differences, and has an example.
-    ///
-    /// # Errors
-    /// Returns the same errors as [`modify_with`](Keyspace::modify_with).
-    ///
-    /// # Cost
-    /// Costs the same as [`modify_async`](Keyspace::modify_async). A durable change also waits for one
-    /// commit, shared with other waiting callers. The wait does not occupy a worker thread.
-    ///
-    /// # Panics
-    /// Panics if `change` panics. Nothing is changed then.
-    pub async fn modify_with_async(
-        &self,
-        key: impl EncodeKey<K>,
-        durability: Durability,
-        change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
-    ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
-        let (modified, commit) = self.begin_modify_async(key, durability, change).await?;
-        match commit.wait().await {
-            Ok(()) => Ok(modified),
-            Err(error) => Err(ModifyError { error, applied: Some(modified) }),
-        }
-    }
-
-    /// Makes a change like [`modify_with_async`](Self::modify_with_async), but does not wait for its commit.
-    /// When the future completes, the change is visible. For a removal, or with [`Durability::Immediate`],
-    /// the returned [`ModifyCommit`] waits until the change is durable. Meanwhile the caller can begin its
-    /// next change, so that both share a commit.
-    ///
-    /// ```
-    /// # use larder::{Cache, Change, Durability, KeyspaceDefinition};
-    /// # const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let cache = Cache::builder().open()?;
-    /// let stock = cache.keyspace(STOCK)?;
-    /// let add = |left: Option<&u64>, _| Change::insert(left.map_or(0, |left| *left) + 1);
-    /// let (first, first_commit) = stock.begin_modify_async("MTN100", Durability::Immediate, add).await?;
-    /// let (second, second_commit) = stock.begin_modify_async("MTN100", Durability::Immediate, add).await?;
-    /// assert_eq!((first.new_value(), second.new_value()), (Some(&1), Some(&2)));
-    /// first_commit.wait().await?;
-    /// second_commit.wait().await?;
-    /// # Ok(())
-    /// # }
-    /// # pollster::block_on(example())?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Returns the same errors as [`modify_with`](Keyspace::modify_with), except those of the commit.
-    ///
-    /// # Cost
-    /// Costs the same as [`modify_async`](Keyspace::modify_async).
-    ///
-    /// # Panics
-    /// Panics if `change` panics. Nothing is changed then.
-    pub async fn begin_modify_async(
-        &self,
-        key: impl EncodeKey<K>,
-        durability: Durability,
-        mut change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
-    ) -> Result<(Modified<V>, ModifyCommit), ModifyError<Modified<V>>> {
         let full = self.whole_key(&key)?;
         self.refuse_in_closure(&full)?;
-        let mut compute = move |value: Option<&Arc<V>>, ttl: Ttl| change(value.map(|value| &**value), ttl);
-        let mut wait = ChangeCommit::in_task();
-        // A durable change is not made inline: while the disk tier does not save values, it may have to
-        // store its value again.
-        let is_inline = durability == Durability::Buffered && inline_calls::are_allowed();
-        let mut changed = None;
-        if is_inline || !self.may_block() {
-            changed = self.change_at_once(&full, durability, &mut wait, &mut compute)?;
-        }
-        let modified = if let Some(modified) = changed {
-            modified
-        } else {
-            let keyspace = self.clone();
-            let pending = self.shared.changes.begin();
-            let lookup = WorkerLookup::new(is_inline);
-            let (changed, by_worker) = offload(move || {
-                let _pending = pending;
-                let changed = lookup.look(|| keyspace.change_by(&full, durability, &mut wait, &mut compute));
-                (changed, wait)
-            })
-            .await;
-            wait = by_worker;
-            changed?
-        };
-        Ok((modified, ModifyCommit(wait)))
+        self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
     }
 
     /// The async form of [`remove`](Keyspace::remove).
@@ -362,7 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(None);
         }
         self.shared.refuse_if_unusable()?;
-        ttl.check(self.now())?;
+        ttl.check(|| self.now())?;
         let memory = &self.shared.tiers.memory;
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
@@ -390,11 +255,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Refuses the change if the calling thread is inside a closure that changes the same key. Must run on
     /// the calling thread, because a worker thread is not inside that closure.
-    fn refuse_in_closure(&self, full: &[u8]) -> Result<(), Error> {
+    pub(super) fn refuse_in_closure(&self, full: &[u8]) -> Result<(), Error> {
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)
     }
 
-    fn whole_key(&self, key: &impl EncodeKey<K>) -> Result<StoredKey, Error> {
+    pub(super) fn whole_key(&self, key: &impl EncodeKey<K>) -> Result<StoredKey, Error> {
         Ok(self.encode(key)?.as_slice().into())
     }
 }

@@ -12,14 +12,15 @@
 //! whose request was sent to a server. A change completes even if no worker thread has begun it yet.
 //!
 //! - [`read`]: lookups. [`group`]: a lookup of several keys at one moment. [`load`], [`local_load`]: loads.
-//!   [`lease`]: calls that end a load, or wait for a load. [`change`]: inserts, removals and atomic changes.
-//!   [`stream`]: iterations.
+//!   [`lease`]: calls that end a load, or wait for a load. [`change`]: inserts and removals. [`modify`]:
+//!   atomic changes. [`stream`]: iterations.
 
 mod change;
 mod group;
 mod lease;
 mod load;
 mod local_load;
+mod modify;
 mod read;
 pub(crate) mod stream;
 

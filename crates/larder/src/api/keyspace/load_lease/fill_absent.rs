@@ -55,7 +55,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// then.
     pub fn fill_absent_with(self, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let ttl = ttl.into();
-        let checked = self.keyspace().map_or(Ok(()), |keyspace| ttl.check(keyspace.now()));
+        let checked = self.keyspace().map_or(Ok(()), |keyspace| ttl.check(|| keyspace.now()));
         let is_cached = self.publish_absence(Some(ttl).filter(|_| checked.is_ok()));
         checked.map(|()| is_cached)
     }
@@ -93,7 +93,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(in crate::api::keyspace) fn wanted_absent_ttl(&self, ttl: Option<Ttl>) -> Option<Ttl> {
         match ttl {
             Some(Ttl::Default | Ttl::Keep) => self.definition.default_absent_ttl().map(Ttl::For),
-            ttl => ttl.filter(|ttl| !ttl.is_past(self.now())),
+            ttl => ttl.filter(|ttl| !ttl.is_past(|| self.now())),
         }
     }
 

@@ -143,6 +143,12 @@ impl Transaction<'_> {
         Ok(expires_at.map(|expires_at| Remaining::until(expires_at, now)))
     }
 
+    /// Returns the current time of the cache ([`Cache::now`](crate::Cache::now)).
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.tiers.time.now()
+    }
+
     /// Returns the time at which a key's entry expires, or `None` if the key has no live entry. An entry that
     /// never expires has [`Timestamp::NEVER`]. The call is not counted as a lookup.
     ///
@@ -216,7 +222,7 @@ impl Transaction<'_> {
         options: InsertOptions,
     ) -> Result<(), Error> {
         let InsertOptions { ttl, durability } = options;
-        ttl.check(keyspace.now())?;
+        ttl.check(|| keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         self.put(keyspace, at, value.into(), ttl)?;
         if durability == Durability::Immediate {
@@ -261,7 +267,7 @@ impl Transaction<'_> {
         ttl: impl Into<Ttl>,
     ) -> Result<bool, Error> {
         let ttl = ttl.into();
-        ttl.check(keyspace.now())?;
+        ttl.check(|| keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
         self.fetch(keyspace, &[at])?;
         let Some(value) = self.value(keyspace, at).and_then(Keyspace::<K, V>::typed) else {
@@ -321,7 +327,7 @@ impl Transaction<'_> {
         value: Arc<V>,
         ttl: Ttl,
     ) -> Result<(), Error> {
-        if ttl.is_past(keyspace.now()) {
+        if ttl.is_past(|| keyspace.now()) {
             self.remove_at(keyspace, at)?;
             return Ok(());
         }

@@ -1,12 +1,15 @@
 //! Tests of a time to idle in combination with commits (contract 2), early expiration, and an import.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use larder::clock::ManualClock;
-use larder::{ByteSize, Cache, Follower, Keyspace, KeyspaceDefinition, Load, LoadPolicy, Remaining};
+use larder::{
+    ByteSize, Cache, EncodeKey, Follower, KeyWriter, Keyspace, KeyspaceDefinition, Load, LoadPolicy,
+    Remaining,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::support::simulated::wait_until;
@@ -144,4 +147,31 @@ fn contract_2_every_use_reaches_the_disk_without_a_flush() {
             (0..SESSIONS).all(|key| on_disk.ttl(&key).unwrap() == Some(LIFE.into()))
         });
     }
+}
+
+/// A form of a key that counts how often it is written.
+struct Counted(u64, Cell<u32>);
+
+impl EncodeKey<u64> for Counted {
+    fn encode(&self, out: &mut KeyWriter) {
+        self.1.set(self.1.get() + 1);
+        out.u64(self.0);
+    }
+}
+
+#[test]
+fn a_hit_encodes_its_key_only_if_it_extends_the_life_of_the_entry() {
+    let place = Place::new();
+    let cache = place.open();
+    let users = cache.keyspace(KeyspaceDefinition::<u64, u64>::new("user").time_to_idle(IDLE)).unwrap();
+    users.insert(1, 10).unwrap();
+    let key = Counted(1, Cell::new(0));
+    for _ in 0..3 {
+        assert!(users.get(&key).is_some());
+        assert_eq!(key.1.take(), 2, "the key is hashed and compared");
+    }
+    place.clock.advance(LIFE / 2);
+    assert!(users.get(&key).is_some());
+    assert_eq!(key.1.take(), 3, "the key is also encoded");
+    assert_eq!(users.ttl(1), Some(Remaining::For(LIFE)));
 }

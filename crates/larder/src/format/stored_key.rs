@@ -25,6 +25,32 @@ impl StoredKey {
     pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
 }
 
+/// The bytes of a key after its first `N` bytes.
+pub(crate) enum AfterStart<'a> {
+    /// The key is stored in place. So the compiler knows the maximum length of these bytes.
+    InPlace(&'a [u8]),
+    Boxed(&'a [u8]),
+}
+
+impl StoredKey {
+    /// Splits the key after its first `N` bytes. Returns `None` for a shorter key.
+    #[inline(always)]
+    pub(crate) fn split_start<const N: usize>(&self) -> Option<(&[u8; N], AfterStart<'_>)> {
+        match &self.0 {
+            KeyBytes::InPlace { len, bytes } => {
+                let (start, room) = bytes.split_first_chunk()?;
+                // For a shorter key, the difference wraps, and no room is that long.
+                let rest = room.get(..usize::from(*len).wrapping_sub(N))?;
+                Some((start, AfterStart::InPlace(rest)))
+            }
+            KeyBytes::Boxed(bytes) => {
+                let (start, rest) = bytes.split_first_chunk()?;
+                Some((start, AfterStart::Boxed(rest)))
+            }
+        }
+    }
+}
+
 impl From<&[u8]> for StoredKey {
     fn from(key: &[u8]) -> Self {
         let mut bytes = [0; IN_PLACE];

@@ -27,7 +27,12 @@ impl Memory {
     #[inline(always)]
     pub(crate) fn hit(&self, key: impl UnencodedKey, now: Timestamp) -> Option<(Value, Timestamp)> {
         let hash = key.hash();
-        self.read(hash)?.hit(key, short_hash(hash), now)
+        let shard = self.read(hash)?;
+        let Some(hit) = shard.hit(key, short_hash(hash), now) else {
+            unlock_without_hit(shard);
+            return None;
+        };
+        Some(hit)
     }
 
     #[inline]
@@ -83,4 +88,12 @@ impl Memory {
     fn wait_to_read<'a>(&self, shard: &'a RwLock<Shard>) -> Option<RwLockReadGuard<'a, Shard>> {
         self.process.is_current().then(|| shard.read())
     }
+}
+
+/// Unlocks a shard outside the path of a hit. If both paths shared the unlocking, a hit would check the
+/// result again after it.
+#[cold]
+#[inline(never)]
+fn unlock_without_hit(shard: RwLockReadGuard<'_, Shard>) {
+    drop(shard);
 }

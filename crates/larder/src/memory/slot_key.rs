@@ -1,6 +1,7 @@
 //! An encoded key with its hash.
 
 use crate::format::key::unencoded::UnencodedKey;
+use crate::format::stored_key::StoredKey;
 
 /// A full key: the number of its keyspace, then the encoded key. Each lookup computes the hash only once.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +21,8 @@ impl UnencodedKey for SlotKey<'_> {
         self.hash
     }
 
-    fn is(self, stored: &[u8]) -> bool {
-        self.bytes == stored
+    fn is(self, stored: &StoredKey) -> bool {
+        self.bytes == &**stored
     }
 }
 

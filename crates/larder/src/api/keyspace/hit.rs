@@ -2,7 +2,8 @@
 //!
 //! 1. Hash the borrowed key. Nothing is encoded.
 //! 2. Look up the hash in memory under the shared lock, and compare the borrowed key with the stored bytes.
-//! 3. If the keyspace has a time to idle, encode the key, and extend the entry's life if necessary.
+//! 3. If the keyspace has a time to idle and an extension of the entry's life is due, encode the key, and
+//!    extend the life.
 //! 4. Count the hit.
 //!
 //! Separate functions handle all other cases, so that these cases add no code or register use to the fast
@@ -72,7 +73,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         expires_at: Timestamp,
     ) -> Option<Arc<V>> {
         let value = Self::typed(value)?;
-        if self.definition.idle_limit().is_some()
+        if self.is_extension_due(expires_at)
             && let Ok(full) = self.encode(key)
         {
             self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);

@@ -54,6 +54,16 @@ impl<K: Key, V> Keyspace<K, V> {
         (until.min(read.expires_at), self.opened.keeps_extras().then(extras))
     }
 
+    /// Returns whether a hit now extends the life of an entry, unless the entry has reached its hard limit.
+    pub(super) fn is_extension_due(&self, expires_at: Timestamp) -> bool {
+        self.definition.idle_limit().is_some_and(|time_to_idle| self.is_within(expires_at, time_to_idle))
+    }
+
+    /// Returns whether less than the time to idle is left until an expiry.
+    fn is_within(&self, expires_at: Timestamp, time_to_idle: Duration) -> bool {
+        expires_at.since(self.shared.tiers.time.latest()) < time_to_idle
+    }
+
     /// Records a hit in memory. In a keyspace without a time to idle, this is one comparison.
     #[inline]
     pub(super) fn note_use(&self, key: SlotKey<'_>, expires_at: Timestamp) {
@@ -102,7 +112,7 @@ impl<K: Key, V> Keyspace<K, V> {
             let near_extras = || tiers.memory.near_extras(key, expires_at);
             return self.send_use_if_due(key, expires_at, time_to_idle, near_extras);
         }
-        if expires_at.since(tiers.time.latest()) < time_to_idle {
+        if self.is_within(expires_at, time_to_idle) {
             tiers.extend_life(key, life(time_to_idle), record);
         }
     }
@@ -116,7 +126,7 @@ impl<K: Key, V> Keyspace<K, V> {
         extras: impl FnOnce() -> Option<EntryExtras>,
     ) {
         let tiers = &self.shared.tiers;
-        if expires_at.since(tiers.time.latest()) < time_to_idle
+        if self.is_within(expires_at, time_to_idle)
             && let Some(extras) = extras()
         {
             tiers.send_use(key, (expires_at, extras), time_to_idle, life(time_to_idle));

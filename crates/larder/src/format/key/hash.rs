@@ -107,13 +107,16 @@ impl KeyHasher {
     #[inline(always)]
     pub(super) fn write(&mut self, bytes: &[u8]) {
         // Two words at a time, so that the compiler does not unroll a loop of one word, whose preparation
-        // takes longer than the words of most keys.
+        // takes longer than the words of most keys. The first pair is outside the loop, because most keys
+        // have no second pair.
         let (pairs, rest) = bytes.as_chunks::<{ 2 * WORD }>();
         let shift = 8 * (self.len % WORD);
-        for pair in pairs {
-            let (words, _) = pair.as_chunks::<WORD>();
-            for word in words {
-                self.write_word(u64::from_le_bytes(*word), shift);
+        if let Some((first, others)) = pairs.split_first() {
+            self.write_pair(first, shift);
+            if bytes.len() >= 4 * WORD {
+                for pair in others {
+                    self.write_pair(pair, shift);
+                }
             }
         }
         let (words, rest) = rest.as_chunks::<WORD>();
@@ -124,6 +127,14 @@ impl KeyHasher {
             self.write_last(last_bytes(bytes, rest.len()), rest.len(), shift);
         }
         self.len += bytes.len();
+    }
+
+    #[inline(always)]
+    fn write_pair(&mut self, pair: &[u8; 2 * WORD], shift: usize) {
+        let (words, _) = pair.as_chunks::<WORD>();
+        for word in words {
+            self.write_word(u64::from_le_bytes(*word), shift);
+        }
     }
 
     /// Runs steps 2 and 3 for a word. `shift` is the number of pending bits. The caller adds to the length.

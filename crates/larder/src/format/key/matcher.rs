@@ -13,6 +13,8 @@
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOP_BITS: u64 = ONES << 7;
+/// Parts that are longer are compared in blocks of this length.
+const BLOCK: usize = 32;
 
 /// The stored bytes that no part has matched yet.
 #[derive(Debug)]
@@ -39,11 +41,22 @@ impl<'a> KeyMatcher<'a> {
     /// Compares a text or byte part, and its end mark.
     #[inline(always)]
     pub(super) fn terminated(&mut self, part: &[u8]) {
+        // Most parts are the last of their keys. Then one comparison of lengths is enough.
+        if let Some((head, mark)) = self.rest.split_last_chunk::<2>()
+            && head.len() == part.len()
+        {
+            self.rest = &[];
+            self.is_equal &= u16::from_le_bytes(*mark) == 0 && is_equal_without_zero(head, part);
+            return;
+        }
         let parts = self.rest.split_at_checked(part.len());
-        // The two bytes of the end mark are compared at once.
+        // The two bytes of the end mark are compared at once. The tail is not empty here. The condition tells
+        // this to the compiler, which then removes this code for keys of one part.
         match parts.and_then(|(head, rest)| Some((head, rest.split_first_chunk::<2>()?))) {
             Some((head, (mark, tail)))
-                if u16::from_le_bytes(*mark) == 0 && is_equal_without_zero(head, part) =>
+                if !tail.is_empty()
+                    && u16::from_le_bytes(*mark) == 0
+                    && is_equal_without_zero(head, part) =>
             {
                 self.rest = tail;
             }
@@ -79,8 +92,8 @@ fn is_equal_without_zero(stored: &[u8], part: &[u8]) -> bool {
             suspects |= suspect_zeros(part);
         }
     };
-    let len = part.len();
-    if len > 32 {
+    let len = stored.len();
+    if len > BLOCK {
         return is_equal_without_zero_of_any_length(stored, part);
     } else if len > 16 {
         let ends = |bytes: &[u8]| Some((words(bytes.first_chunk()?), words(bytes.last_chunk()?)));
@@ -112,14 +125,24 @@ fn contains_zero(part: &[u8]) -> bool {
 /// Never inlined. Otherwise every lookup would prepare the registers of these loops.
 #[inline(never)]
 fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
-    let (Some(stored_end), Some(part_end)) = (stored.last_chunk(), part.last_chunk()) else {
+    let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<BLOCK>()?, *bytes.last_chunk::<BLOCK>()?));
+    let (Some(stored_ends), Some(part_ends)) = (ends(stored), ends(part)) else {
         return stored == part && !part.contains(&0);
     };
-    // Compares the words from the start, and the word at the end. The last two words may overlap.
-    let (mut differences, mut suspects) = (word(stored_end) ^ word(part_end), suspect_zeros(word(part_end)));
-    for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0) {
-        differences |= word(stored) ^ word(part);
-        suspects |= suspect_zeros(word(part));
+    let (mut differences, mut suspects) = (0, 0);
+    let mut compare = |stored: &[u8; BLOCK], part: &[u8; BLOCK]| {
+        for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0) {
+            differences |= word(stored) ^ word(part);
+            suspects |= suspect_zeros(word(part));
+        }
+    };
+    // The blocks at both ends may overlap.
+    compare(&stored_ends.0, &part_ends.0);
+    compare(&stored_ends.1, &part_ends.1);
+    if part.len() > 2 * BLOCK {
+        for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0).skip(1) {
+            compare(stored, part);
+        }
     }
     differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
 }

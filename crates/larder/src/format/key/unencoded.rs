@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::EncodeKey;
 use super::bytes::KeyWriter;
 use super::hash::KeyspaceSeed;
+use crate::format::stored_key::{AfterStart, StoredKey};
 
 /// A full key that is not encoded. This is a trait and not a closure, because a closure cannot be marked
 /// `inline(always)`.
@@ -18,7 +19,7 @@ pub(crate) trait UnencodedKey: Copy {
 
     /// Returns whether the key is certainly encoded as `stored`. Always false for a key with a zero byte in
     /// a text or byte part ([`super::matcher`]).
-    fn is(self, stored: &[u8]) -> bool;
+    fn is(self, stored: &StoredKey) -> bool;
 }
 
 /// A borrowed form of a key, with the keyspace of the key. It has two pointers, so it stays in registers.
@@ -33,6 +34,14 @@ impl<'a, K, Q: EncodeKey<K> + ?Sized> KeyForm<'a, K, Q> {
     #[inline(always)]
     pub(crate) const fn new(seed: &'a KeyspaceSeed, form: &'a Q) -> Self {
         Self { seed, form, key: PhantomData }
+    }
+
+    /// Compares the key with stored bytes that follow the number of the keyspace.
+    #[inline(always)]
+    fn is_rest(self, stored: &[u8]) -> bool {
+        let mut writer = KeyWriter::to_matcher(stored);
+        self.form.encode(&mut writer);
+        writer.is_match()
     }
 }
 
@@ -56,14 +65,16 @@ impl<K, Q: EncodeKey<K> + ?Sized> UnencodedKey for KeyForm<'_, K, Q> {
     }
 
     #[inline(always)]
-    fn is(self, stored: &[u8]) -> bool {
-        let Some((start, rest)) = stored.split_first_chunk() else { return false };
+    fn is(self, stored: &StoredKey) -> bool {
+        let Some((start, rest)) = stored.split_start() else { return false };
         if *start != self.seed.start() {
             return false;
         }
-        let mut writer = KeyWriter::to_matcher(rest);
-        self.form.encode(&mut writer);
-        writer.is_match()
+        // Each case has its own copy of the comparison. The copy for short keys has no code for longer parts.
+        match rest {
+            AfterStart::InPlace(rest) => self.is_rest(rest),
+            AfterStart::Boxed(rest) => self.is_rest(rest),
+        }
     }
 }
 

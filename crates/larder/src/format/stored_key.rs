@@ -34,6 +34,7 @@ pub(crate) enum AfterStart<'a> {
 
 impl StoredKey {
     /// Splits the key after its first `N` bytes. Returns `None` for a shorter key.
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
     #[inline(always)]
     pub(crate) fn split_start<const N: usize>(&self) -> Option<(&[u8; N], AfterStart<'_>)> {
         match &self.0 {

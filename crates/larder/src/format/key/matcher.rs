@@ -13,8 +13,10 @@
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const TOP_BITS: u64 = ONES << 7;
-/// Parts that are longer are compared in blocks of this length.
+/// Longer parts are compared in blocks of this length.
 const BLOCK: usize = 32;
+
+type Words = [u64; BLOCK / 8];
 
 /// The stored bytes that no part has matched yet.
 #[derive(Debug)]
@@ -50,8 +52,8 @@ impl<'a> KeyMatcher<'a> {
             return;
         }
         let parts = self.rest.split_at_checked(part.len());
-        // The two bytes of the end mark are compared at once. The tail is not empty here. The condition tells
-        // this to the compiler, which then removes this code for keys of one part.
+        // The two bytes of the end mark are compared at once. The tail cannot be empty here. The condition
+        // tells this to the compiler, so that it removes this code for keys of one part.
         match parts.and_then(|(head, rest)| Some((head, rest.split_first_chunk::<2>()?))) {
             Some((head, (mark, tail)))
                 if !tail.is_empty()
@@ -122,29 +124,60 @@ fn contains_zero(part: &[u8]) -> bool {
     part.contains(&0)
 }
 
-/// Never inlined. Otherwise every lookup would prepare the registers of these loops.
+/// Compares slices with one to two blocks as the blocks at both ends, which may overlap. Never inlined.
+/// Otherwise every lookup would prepare the registers of this comparison.
 #[inline(never)]
 fn is_equal_without_zero_of_any_length(stored: &[u8], part: &[u8]) -> bool {
-    let ends = |bytes: &[u8]| Some((*bytes.first_chunk::<BLOCK>()?, *bytes.last_chunk::<BLOCK>()?));
+    if part.len() > 2 * BLOCK {
+        return is_equal_without_zero_of_many_blocks(stored, part);
+    }
+    let ends = |bytes: &[u8]| Some((block(bytes.first_chunk()?), block(bytes.last_chunk()?)));
     let (Some(stored_ends), Some(part_ends)) = (ends(stored), ends(part)) else {
         return stored == part && !part.contains(&0);
     };
-    let (mut differences, mut suspects) = (0, 0);
-    let mut compare = |stored: &[u8; BLOCK], part: &[u8; BLOCK]| {
-        for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0) {
-            differences |= word(stored) ^ word(part);
-            suspects |= suspect_zeros(word(part));
-        }
-    };
-    // The blocks at both ends may overlap.
-    compare(&stored_ends.0, &part_ends.0);
-    compare(&stored_ends.1, &part_ends.1);
-    if part.len() > 2 * BLOCK {
-        for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0).skip(1) {
-            compare(stored, part);
+    // Kept in lanes to the end, so that the compiler uses vector registers.
+    let mut lanes = Lanes::default();
+    lanes.compare(stored_ends.0, part_ends.0);
+    lanes.compare(stored_ends.1, part_ends.1);
+    lanes.is_equal_without_zero(part)
+}
+
+/// Never inlined. Otherwise shorter slices would pay for the registers of this loop.
+#[inline(never)]
+fn is_equal_without_zero_of_many_blocks(stored: &[u8], part: &[u8]) -> bool {
+    let (Some(stored_end), Some(part_end)) = (stored.last_chunk(), part.last_chunk()) else { return false };
+    let mut lanes = Lanes::default();
+    lanes.compare(block(stored_end), block(part_end));
+    for (stored, part) in stored.as_chunks().0.iter().zip(part.as_chunks().0) {
+        lanes.compare(block(stored), block(part));
+    }
+    lanes.is_equal_without_zero(part)
+}
+
+/// The differences and the suspect bytes of the compared blocks, for each word of a block.
+#[derive(Default)]
+struct Lanes {
+    differences: Words,
+    suspects: Words,
+}
+
+impl Lanes {
+    #[inline(always)]
+    fn compare(&mut self, stored: Words, part: Words) {
+        let lanes = self.differences.iter_mut().zip(&mut self.suspects);
+        for ((differences, suspects), (stored, part)) in lanes.zip(stored.into_iter().zip(part)) {
+            *differences |= stored ^ part;
+            *suspects |= suspect_zeros(part);
         }
     }
-    differences == 0 && (suspects & TOP_BITS == 0 || !part.contains(&0))
+
+    /// Returns whether the compared slices are equal and have no zero byte. `part` is one of them.
+    #[inline(always)]
+    fn is_equal_without_zero(&self, part: &[u8]) -> bool {
+        let any = |words: Words| words.into_iter().fold(0, |any, word| any | word);
+        let (differences, suspects) = (any(self.differences), any(self.suspects));
+        differences | suspects & TOP_BITS == 0 || differences == 0 && !contains_zero(part)
+    }
 }
 
 #[inline(always)]
@@ -175,6 +208,12 @@ fn half(bytes: &[u8; 4]) -> u64 {
 }
 
 #[inline(always)]
+fn block(bytes: &[u8; BLOCK]) -> Words {
+    let (words, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|at| words.get(at).map_or(0, word))
+}
+
+#[inline(always)]
 fn words(bytes: &[u8; 16]) -> [u64; 2] {
     let (words, _) = bytes.as_chunks::<8>();
     [words.first().map_or(0, word), words.last().map_or(0, word)]
@@ -188,7 +227,7 @@ mod tests {
 
     #[test]
     fn slices_of_every_length_are_compared_in_every_byte() {
-        for len in 0..70 {
+        for len in 0..110 {
             let bytes: Vec<u8> = (0..len).map(|at| u8::try_from(at % 255 + 1).unwrap()).collect();
             assert!(is_equal_without_zero(&bytes, &bytes) && !has_zero(&bytes), "{len}");
             for at in 0..len {

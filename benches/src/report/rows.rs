@@ -73,9 +73,9 @@ pub const ROWS: [Row; 36] = [
     row(
         "instructions",
         "instructions",
-        "Instructions per memory hit",
+        "Instructions per memory hit, and per insert with eviction",
         "counted by valgrind's callgrind on a fixed workload",
-        "at most 300",
+        "at most 300 for a hit",
     ),
     row(
         "hit-ratio",

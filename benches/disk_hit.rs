@@ -1,10 +1,9 @@
 //! Measures a disk hit after a restart, and a miss in both tiers. The file is in the operating system's page
 //! cache.
 //!
-//! redb opens a copy of larder's file. The page caches of larder and redb hold a part of the file, except
-//! in two contestants with a page cache of 1 GiB. The other peers store the same pages. Each store except
-//! Redis was closed and reopened after it was filled. Redis holds all pages in the memory of its own
-//! process.
+//! larder and redb open copies of one file. Their page caches hold a part of the file, except in two
+//! contestants with a page cache of 1 GiB. The other peers store the same pages. Each store except Redis was
+//! closed and reopened after it was filled. Redis holds all pages in the memory of its own process.
 
 #![forbid(unsafe_code)]
 
@@ -93,11 +92,12 @@ struct Field {
 impl Field {
     fn new(dir: &Path, entries: usize) -> Result<Self, Box<dyn Error>> {
         let file = |name: &str| dir.join(name);
-        fill(&file("larder"), entries, TEXT_LEN);
-        fs::copy(file("larder"), file("promoting"))?;
-        fs::copy(file("larder"), file("roomy"))?;
-        fs::copy(file("larder"), file("redb"))?;
-        fs::copy(file("larder"), file("large"))?;
+        fill(&file("filled"), entries, TEXT_LEN);
+        // A lookup in a copy takes up to 5 % less time than a lookup in the file that was filled. So all of
+        // these contestants get copies.
+        for copy in ["larder", "promoting", "roomy", "redb", "large"] {
+            fs::copy(file("filled"), file(copy))?;
+        }
         let bytes = room(entries, TEXT_LEN);
         let peeking = builder(&file("larder"), bytes).memory_capacity(NO_MEMORY).open()?;
         let promoting = builder(&file("promoting"), bytes).memory_capacity(NO_MEMORY).open()?;

@@ -2,8 +2,8 @@
 //! Other work on the machine does not change the count.
 //!
 //! A child process fills a cache, and looks up or inserts keys under valgrind. valgrind counts only the loop
-//! of the lookups or inserts. The instructions of the same loop without a cache are subtracted. The hash seeds
-//! differ between processes, which changes the count of a hit by less than 0.1 %.
+//! of the lookups or inserts. The instructions of the same loop without a cache are subtracted. The hash
+//! seeds differ between processes, which changes the count of a hit by less than 0.1 %.
 //!
 //! The package `larder-callgrind` checks larder's count against a limit.
 

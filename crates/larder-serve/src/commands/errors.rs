@@ -18,6 +18,7 @@ pub(super) const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pai
 pub(super) const WRONG_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
 pub(super) const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
+pub(super) const PANICKED: &str = "ERR the command has failed: the code of a value's type has panicked";
 pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 
 /// Maximum number of bytes that an error reply quotes of an unknown command, and of its arguments, as in

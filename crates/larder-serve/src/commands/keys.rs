@@ -2,7 +2,6 @@
 //! [`super::scan`] has the commands that walk over all keys.
 
 use super::family::family;
-use super::named::PANICKED;
 use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::ReplyBuffer;
@@ -86,7 +85,7 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
                 Ok(flush)
             };
             let Some(begun) = removal::begin_on_thread(session, build).await else {
-                return out.reply().error(PANICKED);
+                return out.reply().error(errors::PANICKED);
             };
             (begun, RemovalMode::Durable)
         }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use larder::{Error, InvalidationCommit, MemoryLookup, Remaining, Shortened, Timestamp, Ttl};
 
 use super::one_entry::remaining;
-use super::removal;
+use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::reply::{ReplyBuffer, Version};
 use crate::session::Session;
@@ -35,7 +35,6 @@ use crate::session::output::Output;
 use crate::session::threads::{Work, run_inline};
 
 const NO_SCRIPTS: &str = "ERR this database shows a keyspace of an application, and scripts do not run on it; read and remove its keys one by one";
-pub(super) const PANICKED: &str = "ERR the command has failed: the code of a value's type has panicked";
 const NO_WRITES: &str = "the server does not know which bytes are a value of its type; write the value in the application, or remove it here and let the application load it";
 const NO_LONGER_LIFE: &str = "the entry would live longer than the application lets it; give an earlier time";
 
@@ -91,7 +90,7 @@ pub(super) async fn run(
             removal::reply_when_durable(&session.served, committed, reply, out);
         }
         Some(Err(stop)) => out.reply().error(&stop.text(max)),
-        None => out.reply().error(PANICKED),
+        None => out.reply().error(errors::PANICKED),
     }
 }
 

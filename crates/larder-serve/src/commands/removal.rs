@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::diagnostics::wall_ms;
 use super::errors;
-use super::named::PANICKED;
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::session::Session;
@@ -39,7 +38,7 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
                 add_named(&mut removal, named, args)?;
                 Ok(removal)
             });
-            let Some(begun) = Box::pin(begun).await else { return out.reply().error(PANICKED) };
+            let Some(begun) = Box::pin(begun).await else { return out.reply().error(errors::PANICKED) };
             (begun, RemovalMode::Durable)
         }
     };

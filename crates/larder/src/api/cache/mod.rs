@@ -330,10 +330,9 @@ impl Cache {
     /// Callers that close the cache at the same time all wait until it is closed, and get the same result. A
     /// later call returns this result again.
     ///
-    /// An event listener, or the `Drop` of a value, may run on a thread of the cache and may close the
-    /// cache. There, `close` does not wait for other callers: if another thread is already closing the
-    /// cache, `close` returns immediately. This thread of the cache ends after the listener or the `Drop`
-    /// returns.
+    /// An event listener, or the `Drop` of a value, may run on a thread of the cache and may close the cache.
+    /// There, `close` does not wait for other callers: if another thread is closing the cache, `close`
+    /// returns immediately. This thread of the cache ends after the listener or the `Drop` returns.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

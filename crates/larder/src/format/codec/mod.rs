@@ -57,7 +57,7 @@ impl Encoded {
 
 pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Result<Encoded, CodecError> {
     if format == Format::Raw {
-        // Bytes have no parts, so they need no session. A session takes longer than the copy of a short value.
+        // Bytes have no parts, so they need no session, which takes longer than the copy of a short value.
         let (payload, shape) = (raw::encode(value)?, FinishedShape::EMPTY);
         return Ok(Encoded { payload, shape, is_positional: false, has_open_map: false });
     }

@@ -113,6 +113,7 @@ mod faults {
 
 mod concurrency {
     mod closing;
+    mod drop_panics;
     mod drops;
     mod drops_at_work;
     #[cfg(unix)]

@@ -246,6 +246,9 @@ fn what_a_suspended_disk_may_bring_back_is_not_told_to_be_gone() {
     ];
     assert!(errors.iter().all(|error| matches!(error, Error::NotDurable { .. })), "{errors:?}");
     assert!(names.take("kept").unwrap_err().applied.is_none());
+    // This call would store nothing, so there is nothing to remove.
+    let absent = names.insert_if_absent_with("old", "old 2".to_owned(), InsertOptions::new().ttl(past));
+    assert_eq!(absent.unwrap(), None);
     // For entries in memory, the calls return exact answers.
     assert!(names.expire("new").unwrap() && !names.expire("new").unwrap());
     assert!(names.take("new").unwrap().is_none());

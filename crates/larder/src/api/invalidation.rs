@@ -87,9 +87,6 @@ impl InvalidationCommit {
     /// # Cost
     /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread. In
     /// a cache without a file, there is no commit to wait for.
-    ///
-    /// # Panics
-    /// Panics if the `Drop` of a removed value has panicked.
     #[must_use = "an invalidation that failed must be handled: stale data may be served after a restart"]
     pub async fn wait(self) -> Result<u64, Error> {
         self.0.wait().await

@@ -23,10 +23,8 @@
 //! the cache, or drop the last handle, on a thread of the pool. The cache treats this thread like a thread of
 //! the application. The thread is not idle, so it never joins itself.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::threads::spawn;
@@ -35,6 +33,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::thread::{JoinHandle, ThreadId};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread, thread_local};
+use crate::sys::user_code::{drop_caught, run_caught};
 
 /// A thread of the pool ends after it has been idle for this duration.
 const IDLE_TIME: Duration = Duration::from_secs(10);
@@ -211,7 +210,7 @@ impl LoadPool {
             // The job has left the queue, so callers that wait for room may continue.
             pool.changed.notify_all();
             // The lease in the load reports a panic to the waiting callers.
-            drop(catch_unwind(AssertUnwindSafe(job)));
+            run_caught(job);
             // If a loader forks, it returns in both processes. The child must not continue the loop.
             if !pool.process.is_current() {
                 return;
@@ -255,18 +254,13 @@ impl LoadPool {
         threads.into_iter().filter(|thread| idle.contains(&thread.thread().id())).collect()
     }
 
-    /// Drops the loads that were still queued when the pool was closed. Stores the first panic of a user's
-    /// `Drop` in `panic`. Each load is dropped separately, because a second panic while the first one unwinds
-    /// would abort the process.
-    pub(super) fn drop_left(&self, panic: &mut Option<Box<dyn Any + Send>>) {
+    /// Drops the loads that were still queued when the pool was closed, and catches each panic of a user's
+    /// `Drop`.
+    pub(super) fn drop_left(&self) {
         let mut state = self.state.lock();
         let (loads, refreshes) = (std::mem::take(&mut state.loads), std::mem::take(&mut state.refreshes));
         drop(state);
-        for job in loads.into_iter().chain(refreshes) {
-            if let Err(caught) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
-                panic.get_or_insert(caught);
-            }
-        }
+        loads.into_iter().chain(refreshes).for_each(drop_caught);
     }
 }
 

@@ -14,9 +14,6 @@
 //! thread may still store an entry that it has derived from the old source. The second removal then removes
 //! this entry, too.
 
-#[cfg(feature = "async")]
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use smallvec::SmallVec;
 
 use super::closure_keys;
@@ -72,8 +69,8 @@ struct PendingRemovals {
     /// key at the path, and only the writer thread checks the path. If nothing has changed, the writer thread
     /// makes no commit.
     needs_writer: bool,
-    /// The values that were removed from the shards. They are dropped last, so that a panic in a user's
-    /// `Drop` can't leave a removal incomplete.
+    /// The values that were removed from the shards. They are dropped last, because a user's `Drop` may take
+    /// long.
     evicted_values: EvictedValues,
 }
 
@@ -83,8 +80,6 @@ struct PendingRemovals {
 pub(crate) struct CommittingRemovals {
     live: u64,
     commit: RemovalCommit,
-    /// The result of dropping the removed values. A panic is rethrown after the wait for the commit.
-    dropped: std::thread::Result<()>,
 }
 
 #[cfg(feature = "async")]
@@ -103,20 +98,13 @@ impl CommittingRemovals {
     }
 
     /// Waits for the commit. Returns the number of live entries removed.
-    ///
-    /// # Panics
-    /// Panics if the `Drop` of a removed value has panicked.
     pub(crate) async fn wait(self) -> Result<u64, Error> {
-        let Self { live, commit, dropped } = self;
-        let committed = match commit {
+        let Self { live, commit } = self;
+        match commit {
             RemovalCommit::None => Ok(live),
             RemovalCommit::Keys(committed) => committed.wait().await.map(|()| live),
             RemovalCommit::Ranges(removed) => removed.wait().await.map(|removed| live + removed),
-        };
-        if let Err(panic) = dropped {
-            std::panic::resume_unwind(panic);
         }
-        committed
     }
 }
 
@@ -166,7 +154,7 @@ impl Shared {
 
     #[cfg(feature = "async")]
     fn begin_commit(&self, pending: PendingRemovals) -> Result<CommittingRemovals, Error> {
-        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values } = pending;
+        let PendingRemovals { live, ranges, is_large, needs_writer, evicted_values: _dropped_last } = pending;
         let writer = &self.tiers.writer;
         if is_large {
             self.tiers.wait_for_few_ranges()?;
@@ -180,8 +168,7 @@ impl Shared {
         } else {
             RemovalCommit::None
         };
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(evicted_values)));
-        Ok(CommittingRemovals { live, commit, dropped })
+        Ok(CommittingRemovals { live, commit })
     }
 
     /// Refuses removals if the calling thread is inside a closure of one of their keys. A call that passes

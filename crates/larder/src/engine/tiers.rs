@@ -4,8 +4,6 @@
 //! The handles of a cache own [`Tiers`] through [`Shared`](super::shared::Shared). The two threads own only
 //! [`Tiers`], so that dropping the last handle can end them.
 
-use std::panic::resume_unwind;
-
 use super::disk_tier::DiskTier;
 use super::remote::link::RemoteLink;
 use super::sweeper::handle::SweeperHandle;
@@ -176,14 +174,10 @@ impl Tiers {
         // The planned sweep is cancelled before this sweep begins, so that an entry that is stored during
         // this sweep can plan the next one.
         self.sweeper.plan_nothing();
-        let mut panic = None;
-        let mut swept = SweepReport { memory: self.memory.expire(self.time.now(), &mut panic), disk: 0 };
+        let mut swept = SweepReport { memory: self.memory.expire(self.time.now()), disk: 0 };
         let on_disk = self.sweep_disk(max);
         if let Some(next) = self.memory.next_expiry() {
             self.sweeper.lower(next);
-        }
-        if let Some(panic) = panic {
-            resume_unwind(panic);
         }
         let (on_disk, has_more) = on_disk?;
         swept.disk = on_disk;

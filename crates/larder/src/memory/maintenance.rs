@@ -1,9 +1,7 @@
 //! Operations over all shards, such as expiring, listing and counting entries. They lock one shard at a
 //! time.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -28,9 +26,8 @@ pub(crate) struct MemoryTotals {
 }
 
 impl Memory {
-    /// Removes the clean entries whose grace has ended, and returns their number. The first panic of a
-    /// user's `Drop` is stored in `panic`, because the caller must still schedule the next sweep.
-    pub(crate) fn expire(&self, now: Timestamp, panic: &mut Option<Box<dyn Any + Send>>) -> u64 {
+    /// Removes the clean entries whose grace has ended, and returns their number.
+    pub(crate) fn expire(&self, now: Timestamp) -> u64 {
         let mut expired = 0;
         for shard in &self.shards {
             loop {
@@ -40,9 +37,7 @@ impl Memory {
                 drop(locked);
                 // Each batch is dropped immediately, because the expired entries may be a large part of the
                 // memory tier.
-                if let Err(dropped) = catch_unwind(AssertUnwindSafe(|| drop(evicted_values))) {
-                    panic.get_or_insert(dropped);
-                }
+                drop(evicted_values);
                 expired += batch as u64;
                 if batch < EXPIRE_BATCH {
                     break;

@@ -252,9 +252,7 @@ impl Drop for Thrower {
 }
 
 #[test]
-fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_for_the_end() {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
+fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_a_panic_ends_there() {
     let memory = Memory::new(2, u64::MAX, 1 << 20, 0);
     let counted = Arc::new(());
     for number in 0..10_000_u32 {
@@ -270,7 +268,7 @@ fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_keeps_a_panic_f
     let left = Arc::strong_count(&counted) - 1;
     assert_eq!(left, evicted_values.len());
     assert!(left <= 2_048, "{left} values wait");
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(evicted_values))).is_err(), "the panic is the caller's");
+    drop(evicted_values);
     assert_eq!(Arc::strong_count(&counted), 1);
 }
 

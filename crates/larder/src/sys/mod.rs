@@ -11,6 +11,7 @@ pub(crate) mod inline_calls;
 pub(crate) mod offload;
 pub(crate) mod process;
 pub(crate) mod sync;
+pub(crate) mod user_code;
 pub(crate) mod volume;
 #[cfg(feature = "async")]
 pub(crate) mod waker_thread;

@@ -70,9 +70,6 @@ impl Cache {
     /// Panics if `body` panics. Nothing is changed then. In a round that will be lost, the reads may be from
     /// different moments. So `body` must not panic if they contradict each other.
     ///
-    /// Also panics if the `Drop` of a replaced or evicted value panics. The changes are made even then,
-    /// unless the value was evicted in a round that was lost.
-    ///
     /// # Cost
     /// Each round costs a lookup for each key, and an insert for each change. While the changes are applied,
     /// the transaction holds the locks of all affected shards, for about a microsecond per change. Entries

@@ -62,6 +62,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl.check(|| self.now())?;
         let mut insert = |old: Option<&Arc<V>>, _| match old {
             Some(_) => Change::Keep,
+            // A removal instead would fail for an entry that may be only on disk, while the disk tier is off.
+            None if ttl.is_past(|| self.now()) => Change::Keep,
             None => Change::Insert(value.clone(), ttl),
         };
         match self.change(full.as_slice(), durability, &mut insert)? {

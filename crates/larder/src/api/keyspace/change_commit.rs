@@ -5,9 +5,6 @@
 //! occupy a worker thread, and any number of changes can share a commit. The commit is requested before the
 //! change counts as ended (`engine::pending_changes`). So a later close is processed after this commit.
 
-#[cfg(feature = "async")]
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use super::Keyspace;
 use crate::engine::writer::command::Acknowledge;
 #[cfg(feature = "async")]
@@ -15,7 +12,6 @@ use crate::engine::writer::command::Command;
 #[cfg(feature = "async")]
 use crate::engine::writer::handle::WriterAnswer;
 use crate::error::Error;
-use crate::memory::evicted_values::EvictedValues;
 
 /// How a change waits for its commit.
 #[derive(Debug)]
@@ -32,8 +28,6 @@ pub(super) enum ChangeCommit {
 pub(super) struct TaskCommit {
     /// `None` if the change needs no commit.
     answer: Option<(Acknowledge, WriterAnswer<()>)>,
-    /// The result of dropping the removed values. A panic is rethrown after the wait for the commit.
-    dropped: std::thread::Result<()>,
 }
 
 /// The commit of a change that was begun. [`Keyspace::begin_modify_async`] returns it.
@@ -63,9 +57,6 @@ impl ModifyCommit {
     ///
     /// # Cost
     /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
-    ///
-    /// # Panics
-    /// Panics if the `Drop` of a removed value has panicked.
     pub async fn wait(self) -> Result<(), Error> {
         self.0.finish().await
     }
@@ -74,37 +65,14 @@ impl ModifyCommit {
 impl ChangeCommit {
     #[cfg(feature = "async")]
     pub(super) fn in_task() -> Self {
-        Self::InTask(TaskCommit { answer: None, dropped: Ok(()) })
-    }
-
-    /// In a task, keeps a panic of the values' `Drop` for [`finish`](Self::finish).
-    pub(super) fn drop_values(&mut self, values: EvictedValues) {
-        match self {
-            Self::OnThread => drop(values),
-            #[cfg(feature = "async")]
-            Self::InTask(commit) => {
-                commit.dropped = catch_unwind(AssertUnwindSafe(|| drop(values)));
-            }
-        }
+        Self::InTask(TaskCommit { answer: None })
     }
 
     /// Waits for the requested commit.
-    ///
-    /// # Panics
-    /// Panics if the `Drop` of a removed value has panicked.
     #[cfg(feature = "async")]
     pub(super) async fn finish(self) -> Result<(), Error> {
-        let Self::InTask(TaskCommit { answer, dropped }) = self else { return Ok(()) };
-        let committed = match answer {
-            Some((acknowledge, answer)) => {
-                answer.wait().await.map_err(|error| error_of_commit(acknowledge, error))
-            }
-            None => Ok(()),
-        };
-        if let Err(panic) = dropped {
-            resume_unwind(panic);
-        }
-        committed
+        let Self::InTask(TaskCommit { answer: Some((acknowledge, answer)) }) = self else { return Ok(()) };
+        answer.wait().await.map_err(|error| error_of_commit(acknowledge, error))
     }
 }
 

@@ -6,7 +6,8 @@
 //! 4. End the flights of these leases: with a value, or with an absence if the loader omitted the key. The
 //!    absence is cached like that of any other load ([`super::absence`]). If the loader fails or panics, all
 //!    flights end with that error or panic.
-//! 5. Wait for the other callers' loads. If this step came before (4), two callers with overlapping keys
+//! 5. Wait for the other callers' loads, at most for the rest of the `load_timeout`. It limits the sum of all
+//!    waits of the call, in all rounds. If this step came before (4), two callers with overlapping keys
 //!    could deadlock: each would wait for a flight that the other ends only after its own wait.
 //! 6. If another caller's load ended without a result, begin again at (2) with its key.
 //!
@@ -65,10 +66,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// # Errors
     /// Returns the same errors as [`get_or_load`](Keyspace::get_or_load). An error of the loader is returned
     /// by this call and by all calls that wait for one of its loads. After [`LoadError::Key`], no key was
-    /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the waits for other callers
-    /// together, and begins again if keys must be looked up again. If the keyspace has a
-    /// [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a stale value, the stale values
-    /// are returned instead of the error.
+    /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the sum of the waits for
+    /// other callers, even if keys must be looked up again. The call's own loads do not count. If the
+    /// keyspace has a [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a stale value, the
+    /// stale values are returned instead of the error.
     ///
     /// # Panics
     /// Panics if `loader` panics. The waiting callers get [`LoadError::Panicked`].

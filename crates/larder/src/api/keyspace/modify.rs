@@ -327,7 +327,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(is_removed.then_some(Modified::Removed(value)));
         }
         let tiers = &self.shared.tiers;
-        // Dropped after the removal is complete, because a user's `Drop` may panic.
+        // Dropped after the removal is complete, because a user's `Drop` may take long.
         let mut evicted_values = EvictedValues::default();
         loop {
             let removed = self.publish(key, condition, |publication| {
@@ -356,7 +356,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         {
             return Err(ModifyError { error, applied: Some(removed) });
         }
-        wait.drop_values(evicted_values);
         Ok(Some(removed))
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::sys::user_code::drop_caught;
 
 /// The error of a call that changes an entry atomically.
 ///
@@ -33,8 +34,10 @@ impl<T> From<Error> for ModifyError<T> {
     }
 }
 
+/// Drops the values of `applied`. A panic of their `Drop` is caught, because it would hide the error.
 impl<T> From<ModifyError<T>> for Error {
     fn from(error: ModifyError<T>) -> Self {
+        drop_caught(error.applied);
         error.error
     }
 }

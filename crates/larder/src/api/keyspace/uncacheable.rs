@@ -24,11 +24,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     false,
                 );
             }
-            Err(error @ Error::ValueTooLarge { .. }) => self.count_uncacheable(key, error, false),
+            // The value is cached.
+            Ok(_) => {}
+            Err(error) => self.count_refused(key, error),
+        }
+    }
+
+    /// Counts a loaded value whose encoding was refused. Ignores any other error: the cache was closed during
+    /// the load.
+    pub(super) fn count_refused(&self, key: SlotKey<'_>, error: &Error) {
+        match error {
+            Error::ValueTooLarge { .. } => self.count_uncacheable(key, error, false),
             // The error message comes from the value's type, so it may quote the value.
-            Err(error @ Error::Encode { .. }) => self.count_uncacheable(key, error, true),
-            // The value is cached, or the cache was closed during the load.
-            Ok(_) | Err(_) => {}
+            Error::Encode { .. } => self.count_uncacheable(key, error, true),
+            _ => {}
         }
     }
 

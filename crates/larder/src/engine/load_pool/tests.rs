@@ -53,9 +53,8 @@ fn a_hung_load_does_not_hold_up_the_close_and_the_queue_is_left() {
     fill(&pool, &go_on);
     assert!(pool.close().is_empty(), "no thread is idle");
     assert_eq!(pool.state.lock().queued(), QUEUED_PER_THREAD);
-    let mut panic = None;
-    pool.drop_left(&mut panic);
-    assert!(panic.is_none() && pool.state.lock().queued() == 0);
+    pool.drop_left();
+    assert_eq!(pool.state.lock().queued(), 0);
     assert!(matches!(pool.submit(LoadReason::Call, Box::new(|| ())), Err(PoolRefusal::Closed(_))));
     drop(to_go_on);
 }
@@ -178,9 +177,7 @@ fn loads_that_panic_when_they_are_dropped_are_all_dropped() {
         assert!(pool.submit(reason, Box::new(move || drop(value))).is_ok());
     }
     pool.close();
-    let mut panic = None;
-    pool.drop_left(&mut panic);
-    assert!(panic.is_some());
+    pool.drop_left();
     assert_eq!(is_dropped.try_iter().count(), 3);
     drop(to_go_on);
 }

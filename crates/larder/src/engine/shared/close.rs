@@ -35,8 +35,6 @@
 //! So for a caller on a thread of the application, the call returns only after (4), no matter which thread
 //! began. The path may then be opened again.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use super::Shared;
 use crate::engine::closing::{ClosingTurn, Ending};
 use crate::engine::service_thread::ServiceThread;
@@ -87,16 +85,10 @@ impl Shared {
         let left = if threads.is_empty() { None } else { Some(Ending { threads, answer: None }) };
         let outcome = self.closing.end(left, failure);
         // Step 6.
-        let mut panic = None;
-        self.load_pool.drop_left(&mut panic);
+        self.load_pool.drop_left();
         values.append(self.tiers.sweeper.take_left_values());
-        if let Err(caught) = catch_unwind(AssertUnwindSafe(|| drop(values))) {
-            panic.get_or_insert(caught);
-        }
+        drop(values);
         self.tiers.sweeper.tell_left_events();
-        if let Some(panic) = panic {
-            resume_unwind(panic);
-        }
         outcome
     }
 

@@ -5,14 +5,13 @@
 //! thread drops the values and calls the listener. Values and events that come after the sweeper thread has
 //! ended are kept here, for the caller that closes the cache.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::message::SweeperMessage;
 use crate::config::Listener;
 use crate::event::Event;
 use crate::memory::evicted_values::EvictedValues;
 use crate::sys::sync::channel::{Receiver, SendError, Sender, unbounded};
 use crate::sys::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
+use crate::sys::user_code::run_caught;
 use crate::units::Timestamp;
 
 /// The value of `next_sweep` while no sweep is planned.
@@ -121,7 +120,7 @@ impl SweeperHandle {
 
     pub(super) fn call_listener(&self, event: &Event) {
         if let Some(listener) = &self.listener {
-            drop(catch_unwind(AssertUnwindSafe(|| listener.call(event))));
+            run_caught(|| listener.call(event));
         }
     }
 

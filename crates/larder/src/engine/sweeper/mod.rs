@@ -123,7 +123,7 @@ impl Sweeper {
             SweeperMessage::Wake => {}
             SweeperMessage::Tell(event) => self.tiers.sweeper.call_listener(&event),
             SweeperMessage::DropValues(evicted_values) => {
-                drop(catch_unwind(AssertUnwindSafe(|| drop(evicted_values))));
+                drop(evicted_values);
             }
         }
     }
@@ -149,8 +149,7 @@ impl Sweeper {
 
     fn step(&mut self) {
         let now = self.tiers.time.now();
-        // The `Drop` of a value may panic, if an abandoned load held the value for its waiters.
-        drop(catch_unwind(AssertUnwindSafe(|| self.tiers.memory.drop_overdue_leases())));
+        self.tiers.memory.drop_overdue_leases();
         if self.until_watch(now).is_zero() {
             self.last_watch = now;
             self.tiers.watch_file();
@@ -161,8 +160,8 @@ impl Sweeper {
             }
         }
         let began = self.tiers.time.clock().monotonic();
-        // Errors are ignored, because the writer thread reports them. A panic comes from a user's `Drop`, and
-        // the next sweep continues.
+        // Errors are ignored, because the writer thread reports them. A panic of a user's clock ends this
+        // sweep, and the next sweep continues.
         let swept = catch_unwind(AssertUnwindSafe(|| self.tiers.sweep_parts(1)));
         let took = self.tiers.time.clock().monotonic().saturating_sub(began);
         let now = self.tiers.time.now();

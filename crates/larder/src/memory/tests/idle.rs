@@ -45,8 +45,8 @@ fn a_use_extends_a_live_entry_up_to_its_limit_in_every_state() {
     assert_eq!((used(12), expiry(&memory, key)), (Some(Stamped::Added), Some(at(20))));
     assert_eq!(used(13), None, "at its limit");
     memory.validate();
-    assert_eq!(memory.expire(at(19), &mut None), 0, "it is listed by its new expiry");
-    assert_eq!((memory.expire(at(21), &mut None), expiry(&memory, key)), (1, None));
+    assert_eq!(memory.expire(at(19)), 0, "it is listed by its new expiry");
+    assert_eq!((memory.expire(at(21)), expiry(&memory, key)), (1, None));
     memory.validate();
 }
 

@@ -125,7 +125,7 @@ fn run(memory: &Memory, step: &Step) {
             );
             memory.remove_range_tombstone(range.sequence);
         }
-        Step::Expire => drop(memory.expire(now, &mut None)),
+        Step::Expire => drop(memory.expire(now)),
     }
 }
 

@@ -241,9 +241,9 @@ impl Run {
     /// Expires entries. Live entries must stay, and no expired clean entry may remain.
     fn expire(&self) {
         let live = self.live();
-        self.memory.expire(self.now, &mut None);
+        self.memory.expire(self.now);
         assert_eq!(self.live(), live, "an entry was expired before its time");
-        assert_eq!(self.memory.expire(self.now, &mut None), 0);
+        assert_eq!(self.memory.expire(self.now), 0);
         for number in (0..KEYS).filter(|number| !live.contains(number)) {
             assert!(!self.memory.has_clean(&key_of(number)), "{number} has expired and is kept");
         }

@@ -72,6 +72,9 @@ pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Se
     counts: bool,
     /// Other callers' loads, each with the index of its key.
     pending: VecDeque<(usize, PendingLoad<V>)>,
+    /// The time left for all waits of this call together. `None` without a `load_timeout`.
+    left: Option<Duration>,
+    /// The deadline of the current wait.
     until: Option<Deadline>,
     /// The indices of the keys whose loads failed, with the errors.
     failed: VecDeque<(usize, LoadError<E>)>,
@@ -153,6 +156,7 @@ where
             open: Vec::new(),
             counts: true,
             pending: VecDeque::new(),
+            left: keyspace.shared.settings.load_timeout,
             until: None,
             failed: VecDeque::new(),
         };
@@ -187,8 +191,6 @@ where
                 }
                 Stage::Load => {
                     self.stage = Stage::Wait;
-                    // The wait for other callers begins only when this call's own loads have ended.
-                    self.until = None;
                     let missing = self.take_missing();
                     if !missing.is_empty() {
                         return BulkStep::Load(missing);
@@ -204,9 +206,8 @@ where
 
     fn next_wait(&mut self) -> Option<BulkStep<Q, V, E>> {
         let (at, load) = self.pending.pop_front()?;
-        let max = self.keyspace.shared.settings.load_timeout;
-        self.until = self.until.or_else(|| max.map(Deadline::after));
-        Some(BulkStep::Wait { at, load, left: self.until.map(Deadline::left) })
+        self.until = self.left.map(Deadline::after);
+        Some(BulkStep::Wait { at, load, left: self.left })
     }
 
     /// Looks up the keys in memory. Returns the keys without a live value there.
@@ -281,6 +282,8 @@ where
     }
 
     pub(super) fn note_waited(&mut self, at: usize, ended: Result<Waited<V>, LoadError<E>>) {
+        // Only waits use up the time of the call. Its own loads may take any time.
+        self.left = self.until.take().map(Deadline::left);
         let Some(wanted) = self.keys.get_mut(at) else { return };
         match ended {
             Ok(Waited::Value(value)) => wanted.value = Some(value),
@@ -369,3 +372,6 @@ impl<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> WantedK
         SlotKey { hash: self.hash, bytes: &self.full }
     }
 }
+
+#[cfg(test)]
+mod tests;

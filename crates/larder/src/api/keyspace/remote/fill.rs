@@ -63,6 +63,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let outgoing = match outgoing {
             Ok(Some(outgoing)) => outgoing,
             not_stored => {
+                if let Err(error) = &not_stored {
+                    keyspace.count_refused(key, error);
+                }
                 self.give_back(keyspace, key);
                 return not_stored.map(|_| false);
             }

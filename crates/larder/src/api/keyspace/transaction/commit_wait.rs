@@ -1,8 +1,5 @@
 //! Step 6 of [`super`]: the wait for the commit of a transaction.
 
-#[cfg(feature = "async")]
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
@@ -21,8 +18,7 @@ pub(super) struct CommitWait {
     /// Whether values that must be durable are in memory only.
     pub(super) is_unsaved: bool,
     /// The values that were replaced, evicted, read or stored. They are dropped only after the commit was
-    /// made or requested, because a user's `Drop` may panic. Otherwise a panic could leave the changes in
-    /// memory without a commit of the removals.
+    /// made or requested, because a user's `Drop` may take long.
     pub(super) evicted_values: EvictedValues,
 }
 
@@ -36,14 +32,12 @@ impl CommitWait {
         result(self.is_unsaved)
     }
 
-    /// Requests the commit if one is needed, for a task that will wait for the answer. Keeps a panic of a
-    /// value's `Drop` until then.
+    /// Requests the commit if one is needed, for a task that will wait for the answer.
     #[cfg(feature = "async")]
     pub(super) fn ask(self, shared: &Shared) -> Result<CommitAnswer, Error> {
         let ask = |kind| shared.tiers.writer.ask_for_task(|reply| Command::Commit(kind, reply));
         let answer = self.kind.map(ask).transpose().map_err(not_closed)?;
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(self.evicted_values)));
-        Ok(CommitAnswer { answer, is_unsaved: self.is_unsaved, dropped })
+        Ok(CommitAnswer { answer, is_unsaved: self.is_unsaved })
     }
 }
 
@@ -81,35 +75,25 @@ impl TransactionCommit {
     ///
     /// # Cost
     /// Waits for one commit, shared with other waiting callers. The wait does not occupy a worker thread.
-    ///
-    /// # Panics
-    /// Panics if the `Drop` of a replaced or evicted value has panicked.
     pub async fn wait(self) -> Result<(), Error> {
         self.0.wait().await
     }
 }
 
-/// The commit that a task waits for, and the result of dropping the values.
+/// The commit that a task waits for.
 #[cfg(feature = "async")]
 #[derive(Debug)]
 pub(crate) struct CommitAnswer {
     answer: Option<WriterAnswer<()>>,
     is_unsaved: bool,
-    dropped: std::thread::Result<()>,
 }
 
 #[cfg(feature = "async")]
 impl CommitAnswer {
-    /// Waits for the answer, and then rethrows a panic of a value's `Drop`.
     pub(super) async fn wait(self) -> Result<(), Error> {
-        let committed = match self.answer {
-            Some(answer) => answer.wait().await,
-            None => Ok(()),
-        };
-        if let Err(panic) = self.dropped {
-            resume_unwind(panic);
+        if let Some(answer) = self.answer {
+            answer.wait().await.map_err(not_closed)?;
         }
-        committed.map_err(not_closed)?;
         result(self.is_unsaved)
     }
 }

@@ -73,6 +73,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::CommitCondition;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 use put::PendingPut;
 
 /// The maximum number of keys that a transaction reads or changes. With this number of keys, the locks are
@@ -375,6 +376,13 @@ impl Drop for Transaction<'_> {
                     memory.release(key.slot_key(), lease);
                 }
             }
+        }
+        // The values that were read or would be stored may be last handles. A panic of their `Drop` must not
+        // end the transaction after a lost round, and must not hide an error.
+        self.leave_closure();
+        for key in self.keys.drain(..) {
+            drop_caught(key.read);
+            drop_caught(key.change);
         }
     }
 }

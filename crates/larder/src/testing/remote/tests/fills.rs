@@ -1,5 +1,5 @@
-//! Tests of storing values at the server: raw values, a value whose encoding panics, and a value that
-//! expires before the request is sent.
+//! Tests of storing values at the server: raw values, values whose encoding panics or is refused, and a value
+//! that expires before the request is sent.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::*;
 use crate::format::codec::format::Format;
+use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::sys::clock::Clock;
 use crate::units::Timestamp;
 
@@ -27,6 +28,18 @@ impl Serialize for PanickingPrice {
 impl<'de> Deserialize<'de> for PanickingPrice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u64::deserialize(deserializer).map(Self)
+    }
+}
+
+const REFUSING: KeyspaceDefinition<String, RefusingPrice> = KeyspaceDefinition::new("refusing");
+
+/// A price whose encoding fails.
+#[derive(Debug, Deserialize)]
+struct RefusingPrice(u64);
+
+impl Serialize for RefusingPrice {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("it is a secret"))
     }
 }
 
@@ -119,4 +132,20 @@ fn a_write_whose_time_comes_on_the_way_leaves_no_earlier_value() {
             assert_ne!(prices.get("MTNVTU").as_deref(), Some(&100), "{ends_in}");
         }
     }
+}
+
+/// Checks a value that is too large, and one that does not encode. Both are loaded by each caller anew.
+#[test]
+fn a_loaded_value_that_cannot_be_sent_is_counted_with_its_cause() {
+    let two = two_nodes();
+    let raw = raw(&two)[0].clone();
+    let len = usize::try_from(MAX_VALUE_LEN.as_u64()).unwrap() + 1;
+    let loaded = raw.get_or_load("MTNVTU", || Ok::<_, Error>("x".repeat(len)));
+    assert_eq!(loaded.unwrap().len(), len);
+    let refusing = two.caches[0].keyspace(REFUSING).unwrap();
+    assert_eq!(refusing.get_or_load("MTNVTU", || Ok::<_, Error>(RefusingPrice(0))).unwrap().0, 0);
+    let stats = two.caches[0].stats();
+    assert_eq!((two.server.records(), stats.uncacheable, stats.voided_fills), (0, 2, 0));
+    let causes = stats.keyspaces.iter().filter_map(|keyspace| keyspace.uncacheable_cause.clone());
+    assert_eq!(causes.collect::<Vec<_>>().len(), 2, "{:?}", stats.keyspaces);
 }

@@ -1,0 +1,171 @@
+//! A user's `Drop` may panic, wherever the cache drops a value. No call of the cache panics with it, and none
+//! loses its result: a removal that is not durable says so, and a transaction runs its next round.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use larder::testing::Failure;
+use larder::{
+    ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, ModifyError,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::support::HOUR;
+use crate::support::simulated::{SimulatedPlace, WRITES};
+
+/// A value whose `Drop` panics while `armed` is set, even during another panic.
+#[derive(Serialize, Deserialize)]
+struct PanicsOnDrop {
+    filler: Vec<u8>,
+    #[serde(skip)]
+    armed: Option<Arc<Armed>>,
+}
+
+#[derive(Default)]
+struct Armed {
+    is_set: AtomicBool,
+    panics: AtomicU64,
+}
+
+const PANICKING: KeyspaceDefinition<u64, PanicsOnDrop> = KeyspaceDefinition::new("grenade").ttl(HOUR);
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        let Some(armed) = self.armed.as_ref().filter(|armed| armed.is_set.load(Ordering::SeqCst)) else {
+            return;
+        };
+        armed.panics.fetch_add(1, Ordering::SeqCst);
+        panic!("planted");
+    }
+}
+
+impl PanicsOnDrop {
+    const SAFE: Self = Self { filler: Vec::new(), armed: None };
+
+    fn new(armed: &Arc<Armed>) -> Self {
+        Self { filler: vec![0; 1_000], armed: Some(armed.clone()) }
+    }
+}
+
+/// Returns a cache with 30 values on disk and in memory, whose `Drop` panics while the returned flag is set.
+fn filled(place: &SimulatedPlace) -> (Cache, Keyspace<u64, PanicsOnDrop>, Arc<Armed>) {
+    let cache = place.builder().memory_capacity(ByteSize::kib(64)).shards(8).open().unwrap();
+    let panicking = cache.keyspace(PANICKING).unwrap();
+    let armed = Arc::<Armed>::default();
+    for key in 0..30 {
+        panicking.insert(&key, PanicsOnDrop::new(&armed)).unwrap();
+    }
+    cache.flush().unwrap();
+    (cache, panicking, armed)
+}
+
+#[test]
+fn drops_that_panic_reach_no_caller_and_leave_the_cache_usable() {
+    type LetsGo = fn(&SimulatedPlace, &Cache, &Keyspace<u64, PanicsOnDrop>);
+    let ways: [(&str, LetsGo); 5] = [
+        ("cleared", |_, _, panicking| assert_eq!(panicking.clear().unwrap(), 30)),
+        ("expired", |place, cache, _| {
+            place.clock.advance(2 * HOUR);
+            assert!(cache.sweep().unwrap().memory > 0);
+        }),
+        ("replaced", |_, _, panicking| {
+            panicking.insert_many((0..30).map(|key| (key, PanicsOnDrop::SAFE))).unwrap();
+        }),
+        ("evicted by the writer", |_, cache, panicking| {
+            for key in 0..200 {
+                panicking.insert(&key, PanicsOnDrop { filler: vec![0; 1_000], armed: None }).unwrap();
+            }
+            cache.flush().unwrap();
+        }),
+        ("closed", |_, cache, _| cache.close().unwrap()),
+    ];
+    for (what, lets_go) in ways {
+        let place = SimulatedPlace::new();
+        let (cache, panicking, armed) = filled(&place);
+        armed.is_set.store(true, Ordering::SeqCst);
+        lets_go(&place, &cache, &panicking);
+        armed.is_set.store(false, Ordering::SeqCst);
+        if what == "closed" {
+            assert_eq!(armed.panics.load(Ordering::SeqCst), 30, "each value is dropped");
+            assert_eq!(place.open().keyspace(PANICKING).unwrap().count(), 30);
+            continue;
+        }
+        for key in 300..350 {
+            drop(panicking.get_or_load(&key, || Ok::<_, ()>(PanicsOnDrop::SAFE)));
+            assert!(panicking.contains_key(&key), "{what}: a load of key {key} is cached");
+        }
+        drop((panicking, cache.close()));
+        assert!(place.open().keyspace(PANICKING).unwrap().count() >= 50, "{what}");
+    }
+}
+
+/// Checks that each kind of change reports that it is not durable, although the value that it takes from
+/// memory panics when it is dropped.
+#[test]
+fn drops_that_panic_hide_no_error() {
+    type Changes = fn(&Cache, &Keyspace<u64, PanicsOnDrop>) -> Result<(), Error>;
+    let ways: [(&str, Changes); 8] = [
+        ("remove", |_, panicking| panicking.remove(&1).map(drop)),
+        ("clear", |_, panicking| panicking.clear().map(drop)),
+        ("invalidation", |cache, panicking| {
+            let mut invalidation = cache.invalidation();
+            invalidation.remove(panicking, &1)?;
+            invalidation.commit().map(drop)
+        }),
+        ("take", |_, panicking| panicking.take(&1).map(drop).map_err(Error::from)),
+        ("modify", |_, panicking| {
+            panicking.modify(&1, |_, _| Change::Remove).map(drop).map_err(|error| {
+                let ModifyError { error, applied, .. } = error;
+                // This test owns the last handle of the removed value.
+                std::mem::forget(applied);
+                error
+            })
+        }),
+        ("expire", |_, panicking| panicking.expire(&1).map(drop)),
+        ("insert", |_, panicking| {
+            let durable = InsertOptions::new().durability(Durability::Immediate);
+            panicking.insert_with(&1, PanicsOnDrop::SAFE, durable)
+        }),
+        ("transaction", |cache, panicking| {
+            cache.transaction(|tx| {
+                tx.insert(panicking, &2, PanicsOnDrop::SAFE)?;
+                tx.remove(panicking, &1).map(drop)
+            })
+        }),
+    ];
+    for (what, change) in ways {
+        let place = SimulatedPlace::new();
+        let (cache, panicking, armed) = filled(&place);
+        assert!(panicking.get(&1).is_some(), "{what}: it is in memory");
+        place.disk.fail_every(&WRITES, Failure::Io);
+        armed.is_set.store(true, Ordering::SeqCst);
+        let changed = change(&cache, &panicking);
+        armed.is_set.store(false, Ordering::SeqCst);
+        assert!(matches!(changed, Err(Error::NotDurable { .. })), "{what}: {changed:?}");
+        place.disk.heal();
+    }
+}
+
+/// Checks a value that another call removes during the round of a transaction. The transaction then owns its
+/// last handle, and the round is lost.
+#[test]
+fn a_drop_that_panics_after_a_lost_round_does_not_end_the_transaction() {
+    let cache = Cache::builder().open().unwrap();
+    let panicking = cache.keyspace(PANICKING).unwrap();
+    let armed = Arc::<Armed>::default();
+    panicking.insert(&1, PanicsOnDrop::new(&armed)).unwrap();
+    let mut rounds = 0;
+    armed.is_set.store(true, Ordering::SeqCst);
+    let was_there = cache.transaction(|tx| {
+        rounds += 1;
+        let was_there = tx.contains_key(&panicking, &1)?;
+        if rounds == 1 {
+            std::thread::scope(|scope| scope.spawn(|| panicking.remove(&1).map(drop)).join().unwrap())?;
+        }
+        tx.insert(&panicking, &2, PanicsOnDrop::SAFE)?;
+        Ok::<_, Error>(was_there)
+    });
+    armed.is_set.store(false, Ordering::SeqCst);
+    assert_eq!((was_there.unwrap(), rounds, armed.panics.load(Ordering::SeqCst)), (false, 2, 1));
+    assert!(panicking.contains_key(&2));
+}

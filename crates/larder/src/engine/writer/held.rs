@@ -32,7 +32,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::command::{Acknowledge, Reply};
-use super::limits::WriterLimits;
+use super::limits::{MAX_KEPT_CHANGES, WriterLimits};
 use super::waiting::Waiting;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::mutation::{Mutation, SlotChange};
@@ -47,6 +47,8 @@ type Commits = Vec<(Acknowledge, Reply<()>)>;
 #[derive(Debug, Default)]
 pub(super) struct HeldWrites {
     groups: VecDeque<StepWrites>,
+    /// The empty list of an earlier step, for the writes of the next one.
+    spare: VecDeque<Mutation>,
     /// Whether the file is over its limit while no write is held. The next step then evicts more entries.
     pub(super) is_over_limit: bool,
 }
@@ -109,14 +111,17 @@ impl HeldWrites {
     pub(super) fn begin(&mut self, waiting: &mut Waiting) {
         let is_of_write = |(kind, _): &mut (Acknowledge, _)| *kind != Acknowledge::Invalidation;
         let commits = waiting.commits.extract_if(.., is_of_write).collect();
-        self.groups.push_back(StepWrites { commits, ..StepWrites::default() });
+        let writes = std::mem::take(&mut self.spare);
+        self.groups.push_back(StepWrites { writes, commits, is_begun: false });
     }
 
     /// Takes the callers whose writes are all committed.
     pub(super) fn take_done(&mut self) -> Commits {
         let mut done = Vec::new();
-        while let Some(group) = self.groups.pop_front_if(|group| group.writes.is_empty()) {
+        while let Some(mut group) = self.groups.pop_front_if(|group| group.writes.is_empty()) {
             done.extend(group.commits);
+            group.writes.shrink_to(MAX_KEPT_CHANGES);
+            self.spare = group.writes;
         }
         done
     }
@@ -146,7 +151,12 @@ impl HeldWrites {
     }
 
     /// Adds the writes that a step has drained. Drops or changes held writes according to rule 2.
-    pub(super) fn add(&mut self, writes: Vec<Mutation>, removals: &mut [Mutation], ranges: &[RangeRemoval]) {
+    pub(super) fn add(
+        &mut self,
+        writes: impl IntoIterator<Item = Mutation>,
+        removals: &mut [Mutation],
+        ranges: &[RangeRemoval],
+    ) {
         if self.has_writes() {
             self.drop_removed(removals);
         }
@@ -197,14 +207,14 @@ impl HeldWrites {
     /// Takes back the values of a batch that was committed without them. The writes from the step at index
     /// `at` return to the front of that step. Values that replaced removals become the last writes of the
     /// current step.
-    pub(super) fn put_back(&mut self, mut batch: Vec<Mutation>, removing: usize, at: Option<usize>) {
-        let writes = batch.split_off(removing);
+    pub(super) fn put_back(&mut self, batch: &mut Vec<Mutation>, removing: usize, at: Option<usize>) {
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
-            for write in writes.into_iter().rev() {
+            for write in batch.drain(removing..).rev() {
                 group.writes.push_front(write);
             }
         }
-        self.last().writes.extend(batch.into_iter().filter(Mutation::is_put));
+        batch.truncate(removing);
+        self.last().writes.extend(batch.drain(..).filter(Mutation::is_put));
     }
 
     /// Records that writes of the step at index `at` were committed.

@@ -3,6 +3,14 @@
 
 use std::time::Duration;
 
+use crate::memory::mutation::Mutation;
+
+/// Maximum number of changes for which an empty list of the writer keeps its memory until the next step: less
+/// than 1 MiB for each list. A longer list gives memory back, so that a burst does not occupy it forever.
+pub(super) const MAX_KEPT_CHANGES: usize = 8_192;
+
+const _: () = assert!(MAX_KEPT_CHANGES * size_of::<Mutation>() <= 1 << 20);
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriterLimits {
     pub(crate) flush_interval: Duration,

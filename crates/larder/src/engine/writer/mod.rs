@@ -44,16 +44,39 @@ mod units;
 mod verify;
 mod waiting;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::tiers::Tiers;
 use crate::disk::file::cache_file::backoff::INITIAL_RETRY_DELAY;
 use crate::disk::file::cache_file::{CacheFile, ServiceState};
+use crate::memory::mutation::Mutation;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use held::HeldWrites;
-use limits::WriterLimits;
+use limits::{MAX_KEPT_CHANGES, WriterLimits};
 use units::Units;
+
+/// The empty lists of the last step. The next step uses them again. Otherwise each step would allocate lists
+/// as long as its changes, and the allocator would keep several of them.
+#[derive(Debug, Default)]
+struct ReusedLists {
+    drained: Vec<Mutation>,
+    removals: VecDeque<Mutation>,
+    batch: Vec<Mutation>,
+}
+
+impl ReusedLists {
+    fn clear(&mut self) {
+        let Self { drained, removals, batch } = self;
+        removals.clear();
+        removals.shrink_to(MAX_KEPT_CHANGES);
+        for list in [drained, batch] {
+            list.clear();
+            list.shrink_to(MAX_KEPT_CHANGES);
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -66,6 +89,7 @@ pub(super) struct Writer {
     /// while there was no file, or their file was discarded.
     has_unsaved: bool,
     held: HeldWrites,
+    lists: ReusedLists,
     /// The number of stamps of uses to commit before the writer waits for a command again.
     stamps_due: usize,
     units: Units,
@@ -94,6 +118,7 @@ impl Writer {
             announced: ServiceState::InService,
             has_unsaved: false,
             held: HeldWrites::default(),
+            lists: ReusedLists::default(),
             stamps_due: 0,
             units: Units::default(),
             has_unflushed: false,

@@ -3,12 +3,10 @@
 //!
 //! A step enters [`super::recovery`] only if the disk fails or is already off.
 
-use std::collections::VecDeque;
-
-use super::Writer;
 use super::bounded_commit;
 use super::entry_changes::{entry_changes, expiry_extensions};
 use super::waiting::{Waiting, unsaved};
+use super::{ReusedLists, Writer};
 use crate::disk::file::cache_file::ServiceState;
 use crate::disk::file::error_translation::not_durable;
 use crate::disk::store::guard::StoreError;
@@ -102,34 +100,46 @@ impl Writer {
         progress: &mut StepProgress,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), StoreError> {
+        let mut lists = std::mem::take(&mut self.lists);
+        let done = self.commit_with(&mut lists, waiting, progress, evicted_values);
+        lists.clear();
+        self.lists = lists;
+        done
+    }
+
+    /// Runs [`commit_drained`](Self::commit_drained) with empty lists. May leave changes in the lists.
+    fn commit_with(
+        &mut self,
+        ReusedLists { drained, removals, batch }: &mut ReusedLists,
+        waiting: &Waiting,
+        progress: &mut StepProgress,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<(), StoreError> {
         // The stamps are copied before the drain, so that the stamp of an uncommitted value is never later
         // than the expiry that the drain finds in its slot.
         let (needs_all, max) = (self.needs_all_stamps(waiting), self.limits.max_stamps());
         let mut stamps = self.copy_stamps(needs_all);
-        let mut drained = Vec::new();
-        self.tiers.memory.drain_into(&mut drained, self.now(), evicted_values);
-        let (mut removals, writes) = self.units.arrange(drained);
-        self.held.add(writes, &mut removals, &waiting.ranges);
+        self.tiers.memory.drain_into(drained, self.now(), evicted_values);
+        self.units.arrange(drained, removals);
+        self.held.add(drained.drain(..), removals.make_contiguous(), &waiting.ranges);
         self.held.extend(&stamps);
-        let mut removals = VecDeque::from(removals);
         loop {
-            let mut batch = Vec::new();
-            self.limits.fill(&mut batch, &mut removals);
+            self.limits.fill(batch, removals);
             let removing = batch.len();
             // On a full disk, deletions are committed in separate transactions.
             let may_write = removals.is_empty() && (removing == 0 || !self.file.is_short_of_room());
-            let group = if may_write { self.held.fill(&mut batch, self.limits) } else { None };
+            let group = if may_write { self.held.fill(batch, self.limits) } else { None };
             // Stamps never share a transaction with deletions on a full disk.
             let stamped = if may_write { stamps.get(..max).unwrap_or(&stamps) } else { &[] };
             let is_last = removals.is_empty() && !self.held.has_writes() && stamped.len() == stamps.len();
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
-            let outcome = self
-                .commit_part((&batch, stamped), waiting, position, evicted_values)
-                .inspect_err(|fault| {
+            let outcome = self.commit_part((batch, stamped), waiting, position, evicted_values).inspect_err(
+                |fault| {
                     // If another file is in the place of the cache's file, a restart does not find the
                     // removals of earlier parts.
                     progress.removals_are_durable &= !fault.is_displacement();
-                })?;
+                },
+            )?;
             let needs_room = outcome.needs_room;
             self.stamps_due = self.stamps_due.saturating_sub(outcome.extended);
             if may_write {
@@ -142,6 +152,8 @@ impl Writer {
             } else {
                 self.held.committed(group);
             }
+            // Releases the room of the committed values in the write buffer.
+            batch.clear();
             // The evicted values are handed to the sweeper thread before the next part begins. No budget
             // counts them any more, so they must not accumulate until the end of the step.
             self.tiers.sweeper.drop_values(std::mem::take(evicted_values));

@@ -23,7 +23,7 @@
 //! A unit may exceed the limits of a transaction. The limits of a group ensure that its transaction still
 //! fits into the file ([`crate::engine::capacity`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::sys::sync::Arc;
@@ -36,27 +36,31 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// Divides the changes of a drain into removals and writes, each in the order of the keys. Arranges the
-    /// writes by units.
-    pub(super) fn arrange(&mut self, mut drained: Vec<Mutation>) -> (Vec<Mutation>, Vec<Mutation>) {
+    /// Divides the changes of a drain into removals and writes, each in the order of the keys. Moves the
+    /// removals to the end of `removals`, and leaves the writes in `drained`, arranged by units. Without
+    /// groups, allocates no list.
+    pub(super) fn arrange(&mut self, drained: &mut Vec<Mutation>, removals: &mut VecDeque<Mutation>) {
         // An unstable sort needs no second list. No two changes have the same key.
         drained.sort_unstable_by(|one, next| (*one.key).cmp(&next.key));
         if drained.iter().all(|mutation| mutation.group().is_none()) {
-            return drained.into_iter().partition(Mutation::removes);
+            removals.extend(drained.extract_if(.., |mutation| mutation.removes()));
+            return;
         }
-        let (mut removals, mut writes) = (Vec::new(), Vec::new());
-        for mut mutation in drained {
+        let mut writes = Vec::new();
+        for mut mutation in drained.drain(..) {
             if mutation.hides_removal && mutation.group().is_some() {
                 // 1. This deletion does not mark a slot clean, because no slot has its sequence.
                 let sequence = mutation.sequence.saturating_sub(1);
-                removals.push(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
+                removals.push_back(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
                 mutation.hides_removal = false;
             }
-            let comes_first = mutation.removes() && mutation.group().is_none();
-            let list = if comes_first { &mut removals } else { &mut writes };
-            list.push(mutation);
+            if mutation.removes() && mutation.group().is_none() {
+                removals.push_back(mutation);
+            } else {
+                writes.push(mutation);
+            }
         }
-        (removals, self.number(writes))
+        drained.extend(self.number(writes));
     }
 
     /// Runs steps 2 and 3.

@@ -3,6 +3,7 @@ mod groups;
 mod history;
 mod idle;
 mod key_order;
+mod reused_lists;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::Writer;
@@ -97,13 +98,7 @@ impl Machine {
         let memory = Memory::new(1, 1 << 20, 1 << 20, 0).seeded(1);
         let time = CacheTime::new(time, Timestamp::ZERO);
         let (tiers, _messages) = Tiers::new(memory, time, disk_tier, Some(commands), None, None);
-        let limits = WriterLimits {
-            flush_interval: Duration::from_hours(1),
-            max_changes: 8,
-            max_bytes: 1 << 20,
-            deletes_between_steps: true,
-        };
-        let writer = Writer::new(tiers.clone(), file, limits);
+        let writer = Writer::new(tiers.clone(), file, limits());
         let mut machine =
             Self { disk, clock, tiers, writer, open_keyspace: KeyspaceId::on_disk(1), _inbox: inbox };
         let (reply, registered) = bounded(1);
@@ -214,6 +209,15 @@ impl Machine {
             self.step([]);
         }
         self.finish();
+    }
+}
+
+fn limits() -> WriterLimits {
+    WriterLimits {
+        flush_interval: Duration::from_hours(1),
+        max_changes: 8,
+        max_bytes: 1 << 20,
+        deletes_between_steps: true,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Tests that the transactions of a step follow the order of the keys, and that no key waits for keys that
 //! were stored later.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::memory::mutation::Mutation;
 use crate::sys::sync::Mutex;
@@ -57,12 +59,13 @@ fn the_transactions_of_a_step_get_consecutive_ranges_of_the_keys() {
         machine.remove(name);
     }
     let (now, mut evicted_values) = (machine.tiers.time.now(), EvictedValues::default());
-    let drained = machine.tiers.memory.drain(now, &mut evicted_values);
-    let (removals, writes) = machine.writer.units.arrange(drained);
+    let mut writes = machine.tiers.memory.drain(now, &mut evicted_values);
+    let mut removals = VecDeque::new();
+    machine.writer.units.arrange(&mut writes, &mut removals);
     let in_order = |removed| (0..60).filter(move |name| (name % 3 == 0) == removed);
     let expected = |removed| in_order(removed).map(|name| machine.key(name)).collect::<Vec<_>>();
     let (removed, written) = (expected(true), expected(false));
-    assert_eq!(keys(&removals), removed);
+    assert_eq!(keys(removals.make_contiguous()), removed);
     machine.writer.held.add(writes, &mut [], &[]);
     let mut parts = Vec::new();
     while machine.writer.held.has_writes() {

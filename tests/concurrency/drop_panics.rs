@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use larder::testing::Failure;
+use larder::testing::{DiskOperation, Failure};
 use larder::{
     ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, ModifyError,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::support::HOUR;
-use crate::support::simulated::{SimulatedPlace, WRITES};
+use crate::support::simulated::SimulatedPlace;
 
 /// A value whose `Drop` panics while `armed` is set, even during another panic.
 #[derive(Serialize, Deserialize)]
@@ -137,7 +137,7 @@ fn drops_that_panic_hide_no_error() {
         let place = SimulatedPlace::new();
         let (cache, panicking, armed) = filled(&place);
         assert!(panicking.get(&1).is_some(), "{what}: it is in memory");
-        place.disk.fail_every(&WRITES, Failure::Io);
+        place.disk.fail_every(&DiskOperation::CHANGES, Failure::Full);
         armed.is_set.store(true, Ordering::SeqCst);
         let changed = change(&cache, &panicking);
         armed.is_set.store(false, Ordering::SeqCst);

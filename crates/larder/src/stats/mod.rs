@@ -195,6 +195,7 @@ pub struct DiskStats {
     /// Reads for which the store returned an error. A lookup whose read fails is a miss.
     pub read_faults: u64,
     /// Lookups that a filter in memory answered without a read of the file, because the file lacks the key.
+    /// Each round of a transaction or of an atomic change is a lookup.
     pub filtered: u64,
     /// Reads of the file that found no record. The filter mistakes a few in a hundred missing keys for keys
     /// that the file has. At first it does not know the keyspaces that the file already had when it was

@@ -3,7 +3,8 @@
 //!
 //! A process has one set of workers, for all caches. A worker starts when a job finds no idle worker, up to
 //! [`MAX_WORKERS`]. Further jobs wait in the queue, in order of arrival. A worker ends after [`IDLE_TIME`]
-//! without a job.
+//! without a job. A worker is started and counted under the lock of the queue. So the count never exceeds
+//! the maximum, and never includes a thread that the system refuses to start.
 //!
 //! A running job never waits for a job that is still in the queue. So if all workers are busy, jobs are
 //! delayed but never blocked forever. A job may wait for a writer thread, for the disk, for one answer of a
@@ -66,10 +67,7 @@ impl Drop for SuspendedMark {
 struct JobQueue {
     last_number: u64,
     jobs: BTreeMap<u64, Job>,
-    /// The workers that run or are about to start.
     workers: usize,
-    /// The workers that run.
-    running: usize,
     idle: usize,
     suspended: usize,
 }
@@ -77,7 +75,7 @@ struct JobQueue {
 impl JobQueue {
     /// Returns whether the worker that asks must not end.
     fn needs_this_worker(&self) -> bool {
-        self.suspended > 0 && self.running == 1
+        self.suspended > 0 && self.workers == 1
     }
 }
 
@@ -218,21 +216,19 @@ impl Workers {
         queue.last_number += 1;
         let number = queue.last_number;
         queue.jobs.insert(number, job);
-        let starts = queue.jobs.len() > queue.idle && queue.workers < MAX_WORKERS;
-        queue.workers += usize::from(starts);
+        let wants_worker = queue.jobs.len() > queue.idle && queue.workers < MAX_WORKERS;
+        let is_refused = wants_worker && !self.start(&mut queue);
         drop(queue);
         self.added.notify_one();
-        if starts && !self.start(false) {
+        if is_refused {
             self.run_without_worker();
         }
         number
     }
 
-    /// Runs the jobs that no worker will run, because a worker could not be started. If two threads get here
-    /// at the same time, the last of them runs the jobs of both.
+    /// Runs the queued jobs if there is no worker, because the system has refused to start one.
     fn run_without_worker(&self) {
         let mut queue = self.queue.lock();
-        queue.workers -= 1;
         while queue.workers == 0
             && let Some((_, job)) = queue.jobs.pop_first()
         {
@@ -252,15 +248,8 @@ impl Workers {
     /// start a worker.
     fn begin_suspended_with_worker(self: &Arc<Self>) -> Option<SuspendedMark> {
         let mut queue = self.queue.lock();
-        // A worker that `add` is about to start does not count, because the system may refuse it. The worker
-        // is started and counted under the lock. Otherwise each task that begins before the worker runs would
-        // start another one.
-        if queue.running == 0 {
-            if !self.start(true) {
-                return None;
-            }
-            queue.workers += 1;
-            queue.running += 1;
+        if queue.workers == 0 && !self.start(&mut queue) {
+            return None;
         }
         queue.suspended += 1;
         drop(queue);
@@ -275,17 +264,17 @@ impl Workers {
         }
     }
 
-    /// Starts a worker. `is_counted` says whether the caller counts it as running. Returns whether the system
-    /// could start it.
-    fn start(self: &Arc<Self>, is_counted: bool) -> bool {
+    /// Starts a worker and counts it. Returns whether the system could start it.
+    fn start(self: &Arc<Self>, queue: &mut JobQueue) -> bool {
         let (workers, builder) = (self.clone(), thread::Builder::new().name("larder-worker".to_owned()));
-        builder.spawn(move || workers.run(is_counted)).is_ok()
+        let is_started = builder.spawn(move || workers.run()).is_ok();
+        queue.workers += usize::from(is_started);
+        is_started
     }
 
-    fn run(&self, is_counted: bool) {
+    fn run(&self) {
         _ = IS_WORKER.try_with(|is_worker| is_worker.set(true));
         let mut queue = self.queue.lock();
-        queue.running += usize::from(!is_counted);
         loop {
             if let Some((_, job)) = queue.jobs.pop_first() {
                 drop(queue);
@@ -306,7 +295,6 @@ impl Workers {
             };
             if is_over && queue.jobs.is_empty() && !queue.needs_this_worker() {
                 queue.workers -= 1;
-                queue.running -= 1;
                 return;
             }
         }
@@ -352,17 +340,18 @@ mod tests {
     #[test]
     fn a_job_that_no_thread_could_be_started_for_is_not_lost() {
         let (done, is_done) = unbounded();
-        // Two threads have each added a job, but the system could start no worker for either.
-        let queue = Mutex::new(JobQueue { workers: 2, ..JobQueue::default() });
+        let queue = Mutex::default();
         let workers = Workers { process: Process::current(), queue, added: Condvar::new() };
         for number in 0..2 {
             let done = done.clone();
             workers.queue.lock().jobs.insert(number, Box::new(move || done.send(number).unwrap()));
         }
+        workers.queue.lock().workers = 1;
         workers.run_without_worker();
+        assert!(is_done.try_recv().is_err(), "a worker will run them");
+        workers.queue.lock().workers = 0;
         workers.run_without_worker();
         assert_eq!((is_done.try_recv(), is_done.try_recv()), (Ok(0), Ok(1)));
-        assert_eq!(workers.queue.lock().workers, 0);
     }
 
     #[test]

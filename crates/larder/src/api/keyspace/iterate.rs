@@ -12,7 +12,8 @@
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and omit all
 //! later keys. During an outage of the disk there is no next snapshot. Then the iteration continues with the
-//! keys in memory, and `is_complete` reports that keys may be missing.
+//! keys in memory, and `is_complete` reports that keys may be missing. In a forked child, an iteration ends
+//! and is not complete, even if the parent has begun it.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or
 //! evicted between these two steps is still in the first source. An entry that is in neither source did not
@@ -43,7 +44,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// The iterator is not a snapshot. It may or may not yield an entry that is written or removed during the
     /// iteration. It never yields an entry after the entry expired or was invalidated. In a forked child, it
-    /// yields nothing.
+    /// yields nothing, and [`is_complete`](Iter::is_complete) returns false.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -120,7 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // A forked child must not collect the keys, because that takes the lock of every shard.
         let is_forked = self.shared.is_forked();
         let (mut in_memory, is_complete) = match is_forked {
-            true => (Vec::new(), true),
+            true => (Vec::new(), false),
             false if self.is_remote() => self.remote_keys(),
             false => (self.shared.tiers.memory.keys(&prefix), true),
         };
@@ -156,12 +157,16 @@ struct FullKeys {
     chunk: VecDeque<Arc<[u8]>>,
     last_on_disk: Option<Arc<[u8]>>,
     disk_is_done: bool,
-    /// False if keys may be missing, because the disk or the server could not be read.
+    /// False if keys may be missing, because the disk or the server could not be read, or in a forked child.
     is_complete: bool,
 }
 
 impl FullKeys {
     fn next(&mut self, tiers: &Tiers) -> Option<Arc<[u8]>> {
+        if !tiers.process.is_current() {
+            self.is_complete = false;
+            return None;
+        }
         if self.chunk.is_empty() && !self.disk_is_done {
             let chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK);
             self.is_complete &= chunk.is_some();
@@ -201,7 +206,7 @@ pub struct Iter<K, V> {
 impl<K, V> Iter<K, V> {
     /// Returns whether the iterator has yielded everything so far. Returns false if the file, or the server
     /// of a remote tier, could not be read, so that entries may be missing. During an outage of the disk, for
-    /// example, an iterator yields only the entries in memory.
+    /// example, an iterator yields only the entries in memory. Also returns false in a forked child.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.keys.is_complete
@@ -242,7 +247,7 @@ pub struct Keys<K, V> {
 impl<K, V> Keys<K, V> {
     /// Returns whether the iterator has yielded everything so far. Returns false if the file, or the server
     /// of a remote tier, could not be read, so that keys may be missing. During an outage of the disk, for
-    /// example, an iterator yields only the keys in memory.
+    /// example, an iterator yields only the keys in memory. Also returns false in a forked child.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         self.full.is_complete

@@ -128,6 +128,11 @@ impl StorageBackend for Overlay {
         changes.len = len;
         changes.file_len = changes.file_len.min(len);
         changes.blocks.retain(|number, _| number * BLOCK < len);
+        // If the length grows again, the bytes that were cut off must be zero, also in the last block.
+        let kept = usize::try_from(len % BLOCK).unwrap_or(0);
+        if let Some(cut) = changes.blocks.get_mut(&(len / BLOCK)).and_then(|block| block.get_mut(kept..)) {
+            cut.fill(0);
+        }
         Ok(())
     }
 
@@ -245,6 +250,13 @@ mod tests {
         expected.truncate(9_000);
         expected.resize(12_000, 0);
         let mut read = vec![1; 12_000];
+        overlay.read(0, &mut read).unwrap();
+        assert!(read == expected);
+        // The block of this offset is in memory.
+        overlay.set_len(4_150).unwrap();
+        overlay.set_len(12_000).unwrap();
+        expected.truncate(4_150);
+        expected.resize(12_000, 0);
         overlay.read(0, &mut read).unwrap();
         assert!(read == expected);
         assert!(overlay.read(11_999, &mut [0; 2]).is_err());

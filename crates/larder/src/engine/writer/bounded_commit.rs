@@ -78,13 +78,18 @@ impl Writer {
             return;
         }
         let is_free = self.tiers.disk.snapshots.withdraw();
-        let generation = self.file.generation();
+        let (generation, lock_losses) = (self.file.generation(), self.file.lock_losses());
         let Some(store) = self.file.store_mut() else { return };
         let compacted = if is_free { store.compact() } else { Ok(false) };
         // The compaction opened the store again by its path, where another file may be by now. So the
         // snapshot is installed only after the check that the file belongs to this cache.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));
-        match snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot)) {
+        let snapshot = snapshot.and_then(|snapshot| self.file.check_place().map(|()| snapshot));
+        // While the store was closed, another process that had the lock may have added keys.
+        if self.file.lock_losses() != lock_losses {
+            self.tiers.disk.absent_keys.forget();
+        }
+        match snapshot {
             Ok(snapshot) => self.tiers.disk.snapshots.install(Some(snapshot)),
             // Committed entries are not lost, because the file is opened again after a wait.
             Err(fault) => return self.fail_unasked(fault),

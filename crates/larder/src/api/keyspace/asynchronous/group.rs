@@ -135,8 +135,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             })
             .collect();
         let absent = is_absent.iter().filter(|is_absent| **is_absent).count();
-        tiers.disk.absent_keys.note_filtered(absent as u64);
+        // Counted once, at the end of the last round.
+        let note_absent = || tiers.disk.absent_keys.note_filtered(absent as u64);
         if absent == found.iter().filter(|found| is_unknown(found)).count() {
+            note_absent();
             return Round::Found(self.values_of_group(keys, found, Vec::new()));
         }
         // 2. The conditions are read before the snapshot is loaded, as in `look_in_both`.
@@ -160,6 +162,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !read.iter().flatten().all(is_live) {
             return Round::Lost;
         }
+        note_absent();
         Round::Found(self.values_of_group(keys, found, read))
     }
 

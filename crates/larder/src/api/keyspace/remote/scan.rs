@@ -6,7 +6,8 @@
 //! 1. Take the epoch token of each key, then ask the server for the entries.
 //! 2. Before an entry is yielded, read the validity of memory. The entry is yielded if its token is still
 //!    valid, if it has not expired, and if the validity is still current after that. Otherwise the key is
-//!    looked up like any other key.
+//!    looked up like any other key. An update of the key does not matter, because the entry is only yielded,
+//!    and not copied into memory.
 //!
 //! The server decides how many pages a walk has. A walk ends as incomplete if a cursor comes twice, or after
 //! an hour ([`WalkLimit`]). So a broken server does not keep the caller forever.
@@ -21,7 +22,6 @@ use crate::api::keyspace::Keyspace;
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::key::Key;
 use crate::memory::epochs::EpochToken;
-use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
 use crate::remote::tier::ScanCursor;
 use crate::sys::clock::Deadline;
@@ -177,7 +177,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn may_yield(&self, full: &[u8], entry: &AheadEntry<V>) -> bool {
         let Some(link) = self.link() else { return false };
         let (memory, validity) = (&self.shared.tiers.memory, link.tier.validity());
-        memory.permits(memory.key(full), Permit::EpochToken(entry.token))
+        memory.is_current(memory.key(full), entry.token)
             && entry.expires_at > self.now()
             && link.tier.is_current(validity)
     }

@@ -108,7 +108,9 @@ impl<K: Key, V> Keyspace<K, V> {
     fn is_unchanged(&self, full: &[u8], token: EpochToken) -> bool {
         let Some(link) = self.link() else { return true };
         let memory = &self.shared.tiers.memory;
-        // The validity is read before the token is checked: see `engine::remote::lookup`.
+        // The validity is read before the token is checked: see `engine::remote::lookup`. During an update of
+        // the key, the token is refused, although the value would be valid. The check is that of a near copy,
+        // and it costs the waiting callers a request only if an update begins at the end of the load.
         let validity = link.tier.validity();
         memory.permits(memory.key(full), Permit::EpochToken(token)) && link.tier.is_current(validity)
     }

@@ -26,13 +26,14 @@
 //!
 //! A round *at once* does not wait for other threads. It ends without a change in the same cases as in
 //! [`super::modify`], and if it requires a watch. The reads and the result of its closure are then
-//! discarded.
+//! discarded. A read that would have to wait returns an error to the closure. A miss instead would be
+//! invented, and a closure that expects a value could panic.
 //!
 //! In a remote keyspace, a round takes no leases and makes its changes at the server ([`remote`]). A
 //! transaction changes either remote keyspaces or others, because no step covers memory and the server.
 //!
-//! - [`calls`]: the methods for the closure. [`put`]: a value that is not stored yet. [`watch`]: the
-//!   condition that a key has not changed since an earlier moment.
+//! - [`calls`]: the methods for the closure. [`mod@read`]: the reads in memory and on disk. [`put`]: a value
+//!   that is not stored yet. [`watch`]: the condition that a key has not changed since an earlier moment.
 //! - [`rounds`]: the loop of rounds. [`group_size`]: step 2. [`commit`]: steps 3 to 5. [`commit_wait`]:
 //!   step 6. [`remote`]: the steps in a remote keyspace.
 
@@ -41,6 +42,7 @@ mod commit;
 pub(crate) mod commit_wait;
 mod group_size;
 mod put;
+mod read;
 mod remote;
 pub(crate) mod rounds;
 pub(crate) mod watch;
@@ -49,17 +51,12 @@ pub(crate) mod watch;
 mod tests;
 
 use hashbrown::HashTable;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::insert_options::Durability;
-use super::read::{LeasedRead, ReadValue};
 use crate::engine::closure_keys::{InClosure, refuse_in_other_closure};
-use crate::engine::group::LeasedEntry;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
 use crate::engine::shared::Shared;
-use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
@@ -67,7 +64,6 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Value;
 use crate::memory::extras::EntryExtras;
 use crate::memory::key_leases::LeaseId;
-use crate::memory::leases::Permit;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::CommitCondition;
@@ -279,74 +275,6 @@ impl Transaction<'_> {
         }
         Ok(at)
     }
-
-    /// Returns the value of a key as this transaction sees it, with its own changes applied.
-    fn value<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
-        &mut self,
-        keyspace: &Keyspace<K, V>,
-        at: usize,
-    ) -> Option<Value> {
-        match self.keys.get(at)?.change.as_ref() {
-            Some(KeyChange::Put(put)) => return Some(put.value()),
-            Some(KeyChange::Remove) => return None,
-            None => {}
-        }
-        match &self.read(keyspace, at)?.value {
-            KeyContent::Value(value) => Some(value.clone()),
-            KeyContent::None | KeyContent::OnDisk => None,
-        }
-    }
-
-    /// Reads a key with its value, unless it was already read. A remote key must have been
-    /// [fetched](Self::fetch).
-    fn read<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
-        &mut self,
-        keyspace: &Keyspace<K, V>,
-        at: usize,
-    ) -> Option<&KeyRead> {
-        let tiers = &self.shared.tiers;
-        let key = self.keys.get_mut(at)?;
-        if matches!(&key.read, Some(KeyRead { value: KeyContent::Value(_) | KeyContent::None, .. })) {
-            return key.read.as_ref();
-        }
-        let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-        let leased = match self.waits {
-            RoundWaits::Allowed => keyspace.lease_and_read(slot_key).ok(),
-            RoundWaits::Refused => keyspace.lease_and_read_at_once(slot_key),
-            RoundWaits::Needed => None,
-        };
-        let Some(LeasedRead { lease, read, is_unread, .. }) = leased else {
-            self.waits = RoundWaits::Needed;
-            return None;
-        };
-        if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
-            // The user's weigher may panic here. Then the drop of `lease` releases the lease, so `into_id` is
-            // called only after this.
-            keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);
-        }
-        let (value, entry, is_in_memory) = match read {
-            Some(ReadValue { value, entry, is_in_memory, .. }) => {
-                (KeyContent::Value(value), Some(entry), is_in_memory)
-            }
-            None => (KeyContent::None, None, true),
-        };
-        match &mut key.read {
-            None => {
-                let lease = Some(lease.into_id());
-                key.read = Some(KeyRead { lease, entry, value, extras: None, is_in_memory, is_unread });
-            }
-            // The key was watched, but its value was not read. The first lease is kept.
-            Some(read) => {
-                drop(lease);
-                // A record that does not decode still counts as an entry. Otherwise the record would make
-                // every round lose, forever.
-                let entry = entry.or_else(|| entry_now(tiers, slot_key));
-                self.is_lost |= read.entry.map(|entry| entry.sequence) != entry.map(|entry| entry.sequence);
-                read.value = value;
-            }
-        }
-        key.read.as_ref()
-    }
 }
 
 /// Returns the error of a transaction that would change both memory and the server.
@@ -356,13 +284,6 @@ fn mixed() -> Error {
         what: "a transaction that also uses a memory-only keyspace",
         remedy: "use one transaction for the keyspaces at the server, and another one for those in memory",
     }
-}
-
-/// Returns the entry of a key, even if its record does not decode.
-fn entry_now(tiers: &Tiers, key: SlotKey<'_>) -> Option<ReadEntry> {
-    let LeasedEntry { lease, entry, .. } = tiers.lease_entry(key);
-    tiers.memory.release(key, lease);
-    entry
 }
 
 impl Drop for Transaction<'_> {

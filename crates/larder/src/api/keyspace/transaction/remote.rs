@@ -82,8 +82,8 @@ impl Transaction<'_> {
         self.keys.first().is_some_and(TransactionKey::is_remote)
     }
 
-    /// Runs the reads of step 1 for remote keys that the transaction has neither read nor changed. Does
-    /// nothing for other keys.
+    /// Runs the reads of step 1 for remote keys that the transaction has neither read nor changed. For other
+    /// keys, the reads come later, unless this round must not wait ([`Self::read_at_once`]).
     ///
     /// # Errors
     /// Returns an error if the server could not be read, if this round must not wait, or if the values that
@@ -93,7 +93,7 @@ impl Transaction<'_> {
         keyspace: &Keyspace<K, V>,
         places: &[usize],
     ) -> Result<(), Error> {
-        let Some(link) = keyspace.link() else { return Ok(()) };
+        let Some(link) = keyspace.link() else { return self.read_at_once(keyspace, places) };
         let is_unread =
             |at: &usize| self.keys.get(*at).is_some_and(|key| key.read.is_none() && key.change.is_none());
         let mut unread: Vec<_> = places.iter().copied().filter(is_unread).collect();

@@ -238,3 +238,42 @@ fn a_replaced_value_whose_drop_panics_keeps_no_removal_from_its_commit() {
     assert_eq!(values.get(&1).map(|value| value.0), Some(11));
     assert!(values.get(&2).is_none());
 }
+
+/// The closure would panic in the task for a miss that no read has found. The disk is slow, so the calling
+/// thread must not read it.
+#[cfg(feature = "async")]
+#[test]
+fn a_task_never_sees_a_miss_of_a_key_on_a_slow_disk() {
+    use crate::sys::inline_calls;
+    use std::sync::atomic::AtomicU32;
+
+    let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+    let open =
+        || Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone()).open().unwrap();
+    let cache = open();
+    cache.keyspace(NUMBERS).unwrap().insert(&1, 10).unwrap();
+    cache.close().unwrap();
+    let cache = open();
+    let numbers = cache.keyspace(NUMBERS).unwrap();
+    let watch = numbers.watch(&3).unwrap();
+    let _inline = cache.inline_calls();
+    for requires in [false, true] {
+        inline_calls::look(|| inline_calls::read(|| clock.advance(Duration::from_millis(20))));
+        assert!(!inline_calls::may_look());
+        let rounds = Arc::new(AtomicU32::new(0));
+        let (counted, of_task, watch) = (rounds.clone(), numbers.clone(), watch.clone());
+        let made = cache.transaction_async(move |tx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            if requires {
+                tx.require(&watch)?;
+                counted.fetch_add(10, Ordering::Relaxed);
+            }
+            let seen = tx.get(&of_task, &1)?.expect("it is always there");
+            tx.insert(&of_task, &2, *seen)
+        });
+        pollster::block_on(made).unwrap();
+        assert_eq!(rounds.load(Ordering::Relaxed), if requires { 12 } else { 2 }, "the worker's round, too");
+        assert!(numbers.remove(&1).unwrap());
+        numbers.insert(&1, 10).unwrap();
+    }
+}

@@ -31,7 +31,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{KeyContent, KeyRead, RoundWaits, Transaction, entry_now};
+use super::read::entry_now;
+use super::{KeyContent, KeyRead, RoundWaits, Transaction};
 use crate::api::keyspace::Keyspace;
 use crate::engine::group::LeasedEntry;
 use crate::engine::remote::link::RemoteLink;
@@ -238,9 +239,9 @@ impl Transaction<'_> {
         }
         let at = self.place_of(&watch.key, String::new)?;
         if self.waits != RoundWaits::Allowed {
-            // Step 2 may wait for a snapshot, so a round at once ends here.
+            // Step 2 may wait for a snapshot, so a round at once ends here, with its closure.
             self.waits = RoundWaits::Needed;
-            return Ok(());
+            return Err(Error::Changed);
         }
         if let WatchedContent::AtServer(token) = &watch.content {
             return self.require_at_server(at, token);

@@ -105,9 +105,18 @@ fn a_wake_up_during_a_poll_is_not_lost() {
 
 #[test]
 fn the_last_worker_stays_while_a_task_is_suspended() {
-    let queue = |running, suspended| JobQueue { running, suspended, ..JobQueue::default() };
+    let queue = |workers, suspended| JobQueue { workers, suspended, ..JobQueue::default() };
     assert!(queue(1, 1).needs_this_worker());
     assert!(!queue(2, 1).needs_this_worker() && !queue(1, 0).needs_this_worker());
+}
+
+/// The first worker may not run yet when a function begins.
+#[test]
+fn a_function_starts_no_worker_beyond_the_maximum() {
+    let workers = no_workers();
+    workers.queue.lock().workers = MAX_WORKERS;
+    assert!(workers.begin_suspended_with_worker().is_some());
+    assert_eq!(workers.queue.lock().workers, MAX_WORKERS);
 }
 
 #[test]
@@ -115,7 +124,6 @@ fn a_function_that_no_worker_could_be_started_for_blocks_its_caller() {
     let workers = no_workers();
     let (sender, result) = completion();
     let task = WorkerTask::new(workers.clone(), async { may_suspend() }, sender);
-    workers.queue.lock().workers = 1;
     let of_job = task.clone();
     workers.queue.lock().jobs.insert(0, Box::new(move || of_job.run()));
     workers.run_without_worker();

@@ -22,6 +22,19 @@ fn a_walk_reads_many_entries_with_one_request() {
     }
 }
 
+/// An update only prevents near copies of the key.
+#[test]
+fn an_update_of_a_key_costs_a_walk_no_further_request() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let update = other.begin_update("K1").unwrap();
+    one.insert_many((0..5_u64).map(|number| (format!("K{number}"), number))).unwrap();
+    let asked = two.server.requests();
+    assert_eq!(other.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(two.server.requests() - asked, 5_u64.div_ceil(3) + 1, "two pages, and one for the entries");
+    update.finish();
+}
+
 #[test]
 fn an_entry_that_was_read_ahead_is_not_yielded_after_a_change() {
     let two = two_nodes();

@@ -272,7 +272,7 @@ impl Shared {
         let extras = (value.is_some() && keyspace.keeps_extras()).then_some(extras);
         let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
         // The values are dropped after the promotion is counted and its expiry is planned, because a user's
-        // `Drop` may panic.
+        // `Drop` may wait.
         let mut evicted_values = EvictedValues::default();
         let is_current = || match decoded.remote {
             Some(origin) => self.tiers.is_generation(origin.generation),

@@ -2,8 +2,8 @@
 //!
 //! Dropping the guard unlocks the shard first. After that, the released weight is returned to the budget, and
 //! the released values are added to the caller's list. The caller drops these values when it holds no lock
-//! and no reserved weight (invariant 5 of `docs/design.md`). A user's `Drop` may call the cache, wait for
-//! room, or panic.
+//! and no reserved weight (invariant 5 of `docs/design.md`). A user's `Drop` may call the cache, or wait
+//! for room.
 
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;

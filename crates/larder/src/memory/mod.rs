@@ -177,7 +177,7 @@ impl Memory {
     /// an error, and removes the key's previous value unless changes of the key must be committed.
     ///
     /// The caller drops the replaced value and the evicted values in `evicted_values`. Some callers must
-    /// first announce the write, because a user's `Drop` may panic. [`fill_entry`](Memory::fill_entry) and
+    /// first announce the write, because a user's `Drop` may wait. [`fill_entry`](Memory::fill_entry) and
     /// [`promote_entry`](Memory::promote_entry) also leave the dropping to the caller.
     pub(crate) fn store_entry(
         &self,

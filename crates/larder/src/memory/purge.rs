@@ -17,9 +17,8 @@
 //! barrier were removed before the last slot is visited, a promotion could put an older entry into a slot
 //! that was already visited.
 //!
-//! The caller drops the removed values after the removal is committed. If a `Drop` panicked earlier, the
-//! barrier would never be removed, or the removal would never be committed. If there are many values, some
-//! are dropped while the lock is released in between. The first panic is kept until all values are dropped.
+//! The caller drops the removed values after the removal is committed, because a `Drop` may take long. If
+//! there are many values, some are dropped while the lock is released in between.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;

@@ -173,7 +173,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// Runs steps 1 and 2.
     fn add_in_memory(&self, key: SlotKey<'_>, amount: Amount<V>) -> Result<InMemory<V>, Error> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room in the write buffer, or panic.
+        // Dropped last, because a user's `Drop` may wait for room in the write buffer.
         let mut evicted_values = EvictedValues::default();
         let overhead = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + EXTRAS_OVERHEAD;
         let max_room = overhead + key.bytes.len() as u64 + MAX_COUNTER_LEN;

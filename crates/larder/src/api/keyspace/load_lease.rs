@@ -297,8 +297,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         // before the cache is closed.
         let mut load = self;
         load.has_failed = false;
-        // Set before the write, so that the waiters get the value even if the write panics: in a user's
-        // `Serialize`, or in the `Drop` of an evicted value.
+        // Set before the write, so that the waiters get the value even if the write panics in a
+        // user's `Serialize` or weigher.
         load.outcome = Some(FlightOutcome::Value(value.clone()));
         let Some(keyspace) = &keyspace else { return Ok(false) };
         load.count_end(keyspace);

@@ -68,8 +68,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// by this call and by all calls that wait for one of its loads. After [`LoadError::Key`], no key was
     /// looked up. The [`load_timeout`](crate::CacheBuilder::load_timeout) limits the sum of the waits for
     /// other callers, even if keys must be looked up again. The call's own loads do not count. If the
-    /// keyspace has a [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a stale value, the
-    /// stale values are returned instead of the error.
+    /// keyspace has a [`grace`](crate::KeyspaceDefinition::grace) and each affected key has a stale value,
+    /// the stale values are returned instead of the error.
     ///
     /// # Panics
     /// Panics if `loader` panics. The waiting callers get [`LoadError::Panicked`].

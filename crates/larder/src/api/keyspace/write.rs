@@ -316,8 +316,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Refused> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room, or panic. Before that, the value must be
-        // stored and the writer thread must be awake, so that it can free room.
+        // Dropped last, because a user's `Drop` may wait for room. Before that, the value must be stored and
+        // the writer thread must be awake, so that it can free room.
         let mut evicted_values = EvictedValues::default();
         let PreparedValue { weight, payload, page_beyond_file, room } = prepared;
         let read = if let WriteCondition::Unchanged(read) = condition { read.read } else { None };

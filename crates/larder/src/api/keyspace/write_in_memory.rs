@@ -20,7 +20,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// prepared a second time. A clone of the `Arc` would cost two atomic operations.
     pub(super) fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may panic.
+        // Dropped last, because a user's `Drop` may call the cache.
         let mut evicted_values = EvictedValues::default();
         let weight = self.weigh_in_memory(key, &value)?;
         let (now, ends_at) = self.expiry_after_write(key, ttl, None);

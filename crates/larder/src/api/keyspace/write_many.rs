@@ -318,8 +318,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Ttl,
     ) -> Result<InsertOutcome, Refused> {
         let tiers = &self.shared.tiers;
-        // Dropped last, because a user's `Drop` may wait for room, or panic. Before that, the values must be
-        // stored and the writer thread must be awake, so that it can free room.
+        // Dropped last, because a user's `Drop` may wait for room. Before that, the values must be stored and
+        // the writer thread must be awake, so that it can free room.
         let mut evicted_values = EvictedValues::default();
         let mut now = tiers.time.bounds().earliest;
         let mut first = Timestamp::NEVER;

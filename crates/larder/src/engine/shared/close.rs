@@ -15,10 +15,9 @@
 //!    value.
 //! 5. The callers that wait for the close get their result.
 //! 6. The remaining values are dropped: the pool's queued loads, the values of (4), and the values that were
-//!    sent to the sweeper thread after its end. If a user's `Drop` panics, the other values are still
-//!    dropped, and the first panic is rethrown at the end. The listener gets the events that happened after
-//!    the sweeper thread had ended. This step is the last, because a user's `Drop`, or the listener, may
-//!    close the cache or wait for a thread that closes it.
+//!    sent to the sweeper thread after its end. The listener gets the events that happened after the sweeper
+//!    thread had ended. This step is the last, because a user's `Drop`, or the listener, may close the cache
+//!    or wait for a thread that closes it.
 //!
 //! The caller may be a thread of the cache, if a listener or the `Drop` of a value closes the cache there.
 //! This thread can't wait for its own end, or for another caller that waits for that end. So:

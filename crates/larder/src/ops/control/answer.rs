@@ -35,7 +35,7 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
             let (line, stream) = Stream::begin(&shared, request, only.map(|only| only.id))?;
             return Ok((line, Some(stream)));
         }
-        // A removal drops values here, and the `Drop` of an application's type may panic.
+        // A request may run an application's code, such as a clock, which may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
             .unwrap_or_else(|_| {
                 Err(Refusal::new(

@@ -68,8 +68,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         // absence before the cache is closed.
         let mut load = self;
         load.has_failed = false;
-        // Set before the write, so that the waiters get the absence even if the `Drop` of an evicted value
-        // panics.
+        // Set before the write, so that the waiters get the absence however the write ends.
         load.outcome = Some(FlightOutcome::Absent);
         let is_refresh = load.flight.as_ref().is_some_and(|flight| flight.is_refresh());
         let Some(keyspace) = &keyspace else { return false };

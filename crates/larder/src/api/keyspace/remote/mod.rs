@@ -81,7 +81,7 @@ impl<K, V> Keyspace<K, V> {
     ) -> Result<T, Error> {
         let Some(link) = self.link() else { return Err(Error::Closed) };
         let memory = &self.shared.tiers.memory;
-        // Dropped after the change is complete, because a user's `Drop` may panic.
+        // Dropped after the change is complete, because a user's `Drop` may take long.
         let mut dropped = EvictedValues::default();
         // 1.
         memory.forget(key, self.now(), &mut dropped);

@@ -250,7 +250,7 @@ impl Transaction<'_> {
     /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes.
     pub(super) fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
         // The values that were read or stored are dropped with the evicted values, after the commit is
-        // requested. This transaction may own their last handles, and a user's `Drop` may panic.
+        // requested. This transaction may own their last handles, and a user's `Drop` may take long.
         for key in &mut self.keys {
             if let Some(KeyChange::Put(put)) = &key.change {
                 evicted_values.push(put.value());

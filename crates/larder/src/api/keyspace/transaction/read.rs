@@ -1,4 +1,5 @@
-//! The reads of a transaction in memory and on disk: step 1 of [`super`]. [`super::remote`] reads remote keys.
+//! The reads of a transaction in memory and on disk: step 1 of [`super`]. For remote keys, see
+//! [`super::remote`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -112,7 +112,7 @@ fn contract_3_an_owner_shows_nothing_that_the_removals_in_its_file_cover_and_del
 }
 
 #[test]
-fn contract_3_nobody_who_reads_a_file_shows_what_its_removals_cover() {
+fn contract_3_no_reader_of_a_file_returns_the_entries_that_its_removals_cover() {
     let place = Place::new();
     planted(&place);
     let follower = Follower::open_with_clock(place.path(), place.clock.clone()).unwrap();

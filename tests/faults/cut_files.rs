@@ -285,7 +285,7 @@ fn contract_5_another_caches_file_is_not_ours_by_what_ours_left() {
 }
 
 #[test]
-fn a_lock_that_its_owner_left_names_the_file_and_nobody() {
+fn the_lock_file_of_a_closed_cache_names_its_file_and_no_process() {
     let place = closed();
     let left = fs::read_to_string(beside(&place.path(), ".lock")).unwrap();
     let identity = Inspector::open(place.path()).unwrap().snapshot().unwrap().file().identity.unwrap();

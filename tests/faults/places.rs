@@ -30,7 +30,7 @@ pub(crate) fn lower_file_size_limit(bytes: u64) {
 }
 
 #[test]
-fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_nobody() {
+fn contract_6_a_limit_on_the_length_of_files_bounds_the_file_and_ends_no_process() {
     let place = Place::new();
     let blocks = u32::try_from(LIMIT / BLOCK).unwrap();
     let worker = Worker::start_limited("limited", &place.path(), blocks);

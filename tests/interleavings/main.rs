@@ -130,7 +130,7 @@ scenarios! {
     outages::a_single_failure_brings_nothing_back,
     outages::an_outage_brings_nothing_back,
     outages::lookups_that_fail_bring_nothing_back,
-    outages::nobody_waits_for_a_disk_that_is_gone,
+    outages::no_caller_waits_for_a_disk_that_is_gone,
     shutdown::closing_loses_nothing_acknowledged,
     shutdown::the_last_handle_may_go_anywhere,
     shutdown::a_closed_cache_has_nothing,

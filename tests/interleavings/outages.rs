@@ -149,7 +149,7 @@ pub(crate) fn lookups_that_fail_bring_nothing_back() {
 
 /// The disk fails until the end of the contest, while callers find the write buffer full. Removals must
 /// still return.
-pub(crate) fn nobody_waits_for_a_disk_that_is_gone() {
+pub(crate) fn no_caller_waits_for_a_disk_that_is_gone() {
     let (place, disk) = Place::on_a_disk();
     let (source, removed) = (Source::new(), Removed::default());
     let cache = place.open_full();

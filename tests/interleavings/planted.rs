@@ -334,12 +334,12 @@ fn a_removal_that_is_not_replayed_after_a_failure_is_caught() {
 }
 
 #[test]
-fn a_wait_for_room_that_nobody_hears_of_is_caught() {
+fn a_wait_for_room_that_the_writer_ignores_is_caught() {
     assert_caught(Failpoint::IgnoreWaiters, crate::durability::writers_wait_for_room_and_go_on);
 }
 
 #[test]
-fn a_wait_of_a_large_value_that_nobody_hears_of_is_caught() {
+fn a_wait_of_a_large_value_that_the_writer_ignores_is_caught() {
     assert_caught(Failpoint::IgnoreWaiters, crate::durability::large_values_and_small_ones_go_on);
 }
 

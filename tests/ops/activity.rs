@@ -61,7 +61,7 @@ fn hot_misses_are_apart_from_hot_hits() {
     versions.insert(&7, 1).unwrap();
     for _ in 0..10_000 {
         versions.get(&7);
-        names.get("nobody");
+        names.get("unknown");
         let loaded = names.get_or_load("failing", || Err::<String, _>("away"));
         assert!(loaded.is_err());
     }
@@ -70,7 +70,7 @@ fn hot_misses_are_apart_from_hot_hits() {
     assert_eq!(keys(&hot.hits.keys), ["7"]);
     let mut missed = keys(&hot.misses.keys);
     missed.sort_unstable();
-    assert_eq!(missed, ["failing", "nobody"]);
+    assert_eq!(missed, ["failing", "unknown"]);
     assert!((hot.misses.keys[0].share - 0.5).abs() < 0.05, "{hot:?}");
     let of_names = cache.hot_keys(Some("name"), 20).unwrap();
     assert!(of_names.hits.keys.is_empty() && of_names.misses.keys.len() == 2);

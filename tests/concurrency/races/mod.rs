@@ -313,7 +313,7 @@ fn the_judge_of_races_catches_two_winners_none_and_a_loser_that_is_told_wrong() 
         ["won", "won", "lost 7"],
         ["lost 7", "lost 7", "lost 7"],
         ["won", "lost 9", "lost 7"],
-        ["won", "lost nobody", "lost 7"],
+        ["won", "lost unknown", "lost 7"],
         ["won", "failed with something else", "lost 7"],
     ] {
         assert!(said(wrong).is_err(), "{wrong:?}");

@@ -77,7 +77,7 @@ fn try_to_open(path: &Path, timeout: Duration) -> Option<Open> {
             Some((cache, written))
         }
         Err(Error::InUse { pid, .. }) => {
-            say(&format!("lost {}", pid.map_or_else(|| "nobody".to_owned(), |pid| pid.to_string())));
+            say(&format!("lost {}", pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string())));
             None
         }
         Err(error) => {

@@ -37,7 +37,7 @@ pub use walk::{KeyPage, WalkCursor, WalkFilter};
 /// use larder_redis::inspect::ServerInspector;
 ///
 /// let mut inspector = ServerInspector::open("redis://redis.example.com/1?prefix=shop")?;
-/// println!("{}", inspector.info()?.field("redis_version").unwrap_or("unknown"));
+/// println!("{}", inspector.info()?.version().unwrap_or_else(|| "unknown".to_owned()));
 /// # Ok::<(), larder_redis::Error>(())
 /// ```
 pub struct ServerInspector {
@@ -63,6 +63,16 @@ impl ServerInfo {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    /// Returns the version of the server, such as `7.0.15`, or `Valkey 9.1.2`. The field `redis_version` of a
+    /// Valkey server is the version of Redis that it is compatible with, and remains 7.2.4.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        match self.field("valkey_version") {
+            Some(version) => Some(format!("Valkey {version}")),
+            None => self.field("redis_version").map(str::to_owned),
+        }
     }
 
     /// Returns a field that is a whole number.
@@ -280,5 +290,9 @@ mod tests {
         let info = ServerInfo::parse("# Server\r\nredis_version:7.0.15\r\nmaxmemory:100\r\nodd\r\n");
         assert_eq!(info.field("redis_version"), Some("7.0.15"));
         assert_eq!((info.number("maxmemory"), info.number("redis_version")), (Some(100), None));
+        assert_eq!(info.version().as_deref(), Some("7.0.15"));
+        let info = ServerInfo::parse("redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n");
+        assert_eq!(info.version().as_deref(), Some("Valkey 9.1.2"));
+        assert_eq!(ServerInfo::default().version(), None);
     }
 }

@@ -4,33 +4,51 @@ use larder::inspect::escape_control;
 
 use crate::term::out;
 
-/// The column at which a finding begins, after the verdict and the name of the check, unless the terminal
-/// is narrow.
-const FOUND_AT: usize = 20;
-/// The column at which a remedy begins, after its arrow, unless the terminal is narrow.
-const REMEDY_AT: usize = 22;
+/// The width of the column with the names of the checks, unless a name is longer or the terminal is narrow.
+const NAMES: usize = 13;
+/// The columns before a name: the verdict and two spaces.
+const NAME_AT: usize = 6;
 /// In a terminal with fewer columns, the finding is below the name of the check.
 const NARROW: usize = 60;
 /// The column at which a finding begins in a narrow terminal.
 const NARROW_AT: usize = 4;
 
-/// The number of columns of the terminal. `None` if the output is not a terminal, or if its size is
-/// unknown. The text is then not wrapped.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Layout(Option<usize>);
+pub(super) struct Layout {
+    /// The number of columns of the terminal. `None` if the output is not a terminal, or if its size is
+    /// unknown. The text is then not wrapped.
+    columns: Option<usize>,
+    /// The width of the column with the names of the checks.
+    names: usize,
+}
 
 impl Layout {
     pub(super) fn of_stdout() -> Self {
-        Self(out::columns())
+        Self::of(out::columns())
     }
 
     #[cfg(test)]
     pub(super) fn of_a_program() -> Self {
-        Self(None)
+        Self::of(None)
+    }
+
+    fn of(columns: Option<usize>) -> Self {
+        Self { columns, names: NAMES }
+    }
+
+    /// Returns a layout whose findings begin in one column behind all of these names.
+    pub(super) fn with_names<'a>(self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let longest = names.into_iter().map(|name| name.chars().count()).max();
+        Self { names: longest.unwrap_or(0).max(NAMES), ..self }
+    }
+
+    /// Returns the column at which a finding begins in a terminal that is not narrow.
+    fn found_at(self) -> usize {
+        NAME_AT + self.names + 1
     }
 
     fn is_narrow(self) -> bool {
-        self.0.is_some_and(|columns| columns < NARROW)
+        self.columns.is_some_and(|columns| columns < NARROW)
     }
 
     /// Returns the text that follows the verdict: the name of the check and its finding.
@@ -39,16 +57,18 @@ impl Layout {
             let below = self.paragraph(&" ".repeat(NARROW_AT), NARROW_AT, found);
             return format!("  {check}\n{below}");
         }
-        let start = format!("  {check:<13} ");
+        let start = format!("  {check:<0$} ", self.names);
         // The verdict takes four columns.
-        self.paragraph_behind(4, &start, FOUND_AT, found)
+        self.paragraph_behind(4, &start, self.found_at(), found)
     }
 
     pub(super) fn remedy(self, remedy: &str) -> String {
         if self.is_narrow() {
             return self.paragraph("    → ", NARROW_AT + 2, remedy);
         }
-        self.paragraph(&format!("{:18}  → ", ""), REMEDY_AT, remedy)
+        let found_at = self.found_at();
+        // The arrow and its space take two columns.
+        self.paragraph(&format!("{:found_at$}→ ", ""), found_at + 2, remedy)
     }
 
     /// Returns `start` and a text, with its further lines indented. Escapes control characters.
@@ -58,7 +78,7 @@ impl Layout {
 
     fn paragraph_behind(self, used: usize, start: &str, indent: usize, text: &str) -> String {
         let text = escape_control(text);
-        let Some(columns) = self.0 else { return format!("{start}{text}") };
+        let Some(columns) = self.columns else { return format!("{start}{text}") };
         let mut laid_out = start.to_owned();
         let mut column = used + start.chars().count();
         let mut is_first = true;
@@ -90,7 +110,7 @@ mod tests {
     const REMEDY: &str = "raise `memory` in the service's URL: it is 4 MiB";
 
     fn render(columns: Option<usize>) -> String {
-        let layout = Layout(columns);
+        let layout = Layout::of(columns);
         format!("warn{}\n{}", layout.found("memory churn", FOUND), layout.remedy(REMEDY))
     }
 
@@ -129,7 +149,7 @@ warn  memory churn
     #[test]
     fn a_path_is_not_broken_and_no_text_moves_the_cursor() {
         let path = "/var/lib/shop/a/rather/long/path/to/shop.larder";
-        assert!(Layout(Some(30)).remedy(&format!("chmod 600 {path}")).contains(path));
-        assert_eq!(Layout(None).found("values", "a\u{1B}[2Jb\nc"), "  values        a\\u{1B}[2Jb\\nc");
+        assert!(Layout::of(Some(30)).remedy(&format!("chmod 600 {path}")).contains(path));
+        assert_eq!(Layout::of(None).found("values", "a\u{1B}[2Jb\nc"), "  values        a\\u{1B}[2Jb\\nc");
     }
 }

@@ -117,6 +117,7 @@ impl Report {
     }
 
     fn write(&self, out: &mut impl Write, layout: Layout) -> io::Result<()> {
+        let layout = layout.with_names(self.lines.iter().map(|line| line.check));
         writeln!(out, "{}", styled(out::NAME, layout.paragraph("", 0, &self.subject)))?;
         for same in self.lines.chunk_by(CheckResult::has_same_text) {
             let [line, ..] = same else { continue };
@@ -169,6 +170,22 @@ mod tests {
         let mut out = anstream::StripStream::new(Vec::new());
         report.write(&mut out, Layout::of_a_program()).unwrap();
         String::from_utf8(out.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn the_findings_of_long_names_begin_in_one_column() {
+        let lines = vec![
+            CheckResult::pass("version", "Valkey 9.1.2"),
+            CheckResult::fail("persistence_errors", "the disk is full", "free it"),
+        ];
+        let expected = "\
+shop
+pass  version            Valkey 9.1.2
+FAIL  persistence_errors the disk is full
+                         → free it
+1 pass, 0 warn, 1 fail (persistence_errors), 0 unknown
+";
+        assert_eq!(render(&Report { subject: "shop".to_owned(), lines }), expected);
     }
 
     #[test]

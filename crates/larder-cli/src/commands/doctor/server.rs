@@ -87,13 +87,14 @@ impl Facts {
 
     fn version(&self) -> CheckResult {
         let check = "version";
-        let Some(text) = self.info.field("redis_version") else {
+        let (Some(name), Some(compatible)) = (self.info.version(), self.info.field("redis_version")) else {
             return CheckResult::unknown(check, "INFO does not say it", "allow the user `+info`");
         };
-        let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+        // Valkey names here the version of Redis that it is compatible with.
+        let mut parts = compatible.split('.').map(|part| part.parse().unwrap_or(0));
         let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
         let uptime = span(Duration::from_secs(self.number("uptime_in_seconds")));
-        let found = format!("{text}, up for {uptime}");
+        let found = format!("{name}, up for {uptime}");
         if version < MIN_VERSION {
             return CheckResult::fail(check, found, "install Redis 6.2 or later, or Valkey");
         }
@@ -326,6 +327,16 @@ mod tests {
 
     fn verdict(facts: &Facts, check: &str) -> Verdict {
         facts.lines().into_iter().find(|line| line.check == check).unwrap().verdict
+    }
+
+    #[test]
+    fn the_version_of_valkey_is_its_own() {
+        let facts = facts("redis_version:7.2.4\nvalkey_version:9.1.2\nuptime_in_seconds:60");
+        let version = facts.version();
+        assert_eq!(
+            (version.verdict, version.found.as_str()),
+            (Verdict::Pass, "Valkey 9.1.2, up for 1 min 0 s")
+        );
     }
 
     #[test]

@@ -16,13 +16,14 @@ pub(super) fn run(server: &ServerUrl, options: &FileOptions) -> Result<Exit, Fai
     let info = inspector.info()?;
     let counts = count(&mut inspector)?;
     let text = |name: &str| info.field(name).unwrap_or("unknown").to_owned();
+    let version = info.version().unwrap_or_else(|| "unknown".to_owned());
     if options.json {
         let keyspaces = counts
             .iter()
             .map(|((name, version), keys)| json!({ "name": name, "version": version, "keys": keys }));
         out::json(&json!({
             "server": inspector.server(), "database": inspector.database(), "prefix": inspector.prefix(),
-            "version": text("redis_version"), "used_memory": info.number("used_memory"),
+            "version": version, "used_memory": info.number("used_memory"),
             "maxmemory": info.number("maxmemory"), "maxmemory_policy": text("maxmemory_policy"),
             "keyspaces": keyspaces.collect::<Vec<_>>(),
         }))?;
@@ -30,7 +31,7 @@ pub(super) fn run(server: &ServerUrl, options: &FileOptions) -> Result<Exit, Fai
     }
     let mut out = out::stdout();
     field(&mut out, "server", name(&inspector))?;
-    field(&mut out, "version", text("redis_version"))?;
+    field(&mut out, "version", version)?;
     let limit = match info.number("maxmemory") {
         Some(0) => "no limit".to_owned(),
         Some(_) => format!("of {}, {}", text("maxmemory_human"), text("maxmemory_policy")),

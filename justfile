@@ -44,6 +44,11 @@ serve *args:
 redis *args:
     cargo test -p larder-redis {{args}}
 
+# `just redis-with valkey-server`. CONTRIBUTING.md says which Python packages have a server.
+# The same with another server, such as Valkey or a newer Redis.
+redis-with server *args:
+    LARDER_REDIS_SERVER={{server}} cargo test -p larder-redis --features tls {{args}}
+
 # `just types -- --nocapture` prints what became of the values.
 # Hundreds of generated types in each format, and types that change.
 types *args:

@@ -12,6 +12,13 @@ use crate::skip::skip;
 /// Maximum number of checks whether a server that is starting answers. Together they take at least 20 s.
 const MAX_CHECKS: u32 = 4_000;
 const BETWEEN_CHECKS: Duration = Duration::from_millis(5);
+/// The environment variable with the path of another server, for example of Valkey or of a newer Redis.
+pub(crate) const PROGRAM: &str = "LARDER_REDIS_SERVER";
+
+/// Returns the command that starts a server.
+pub(crate) fn server_command() -> Command {
+    Command::new(std::env::var_os(PROGRAM).unwrap_or_else(|| "redis-server".into()))
+}
 
 /// A running server on a Unix socket, by default without persistence. Dropping this value kills the
 /// process.
@@ -26,11 +33,7 @@ impl RedisProcess {
     ///
     /// The error is [`io::ErrorKind::NotFound`] if redis-server is not installed.
     pub(crate) fn start(dir: &Path, arguments: &[&str]) -> io::Result<Self> {
-        let socket = dir.join("redis.sock");
-        let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
-        command.args(arguments).current_dir(dir).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut server = Self { child: command.spawn()?, socket };
+        let mut server = Self::spawn(dir, arguments)?;
         for _ in 0..MAX_CHECKS {
             // A server with a password refuses the request, and is ready. A server that loads its data is
             // not.
@@ -43,6 +46,15 @@ impl RedisProcess {
             pause();
         }
         Err(io::Error::other("redis-server does not answer"))
+    }
+
+    /// Starts a server like [`start`](Self::start), and returns at once.
+    pub(crate) fn spawn(dir: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let socket = dir.join("redis.sock");
+        let mut command = server_command();
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(&socket);
+        command.args(arguments).current_dir(dir).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self { child: command.spawn()?, socket })
     }
 
     /// Sends a request whose words contain no spaces. Returns the first line of the reply.
@@ -66,11 +78,12 @@ impl RedisProcess {
     pub(crate) fn start_or_skip(dir: &Path, arguments: &[&str]) -> Option<Self> {
         match Self::start(dir, arguments) {
             Ok(server) => Some(server),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A path in the variable is a request for this server, so its absence is a failure.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && std::env::var_os(PROGRAM).is_none() => {
                 skip("this machine has no redis-server");
                 None
             }
-            Err(error) => panic!("{error}"),
+            Err(error) => panic!("{:?}: {error}", server_command().get_program()),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Tests of whole caches: several nodes load from one database while it changes. No value may be older than
 //! an acknowledged invalidation by more than the bound.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -122,6 +126,58 @@ pub(crate) fn report(what: &str, nodes: &[CacheNode], database: &Database, bound
     assert!(worst <= bound, "{what}: an answer was {worst:?} old");
 }
 
+/// A redis-cli that reads and deletes entries and leases while a trial runs.
+struct ForeignClient {
+    child: Child,
+    dir: tempfile::TempDir,
+}
+
+impl ForeignClient {
+    fn start(socket: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let output = File::create(dir.path().join("output")).unwrap();
+        let mut command = Command::new("redis-cli");
+        command.arg("--no-raw").arg("-s").arg(socket).stdin(Stdio::piped()).stdout(output);
+        Self { child: command.spawn().unwrap(), dir }
+    }
+
+    /// Reads all keys, and deletes one of them.
+    fn step(&mut self, step: usize) {
+        let name = |at: usize| format!("\"larder:0:numbers:{}\\x{at:02x}\"", "\\x00".repeat(7));
+        let reads: String = (0..KEYS).map(|at| format!("GET {}\n", name(at))).collect();
+        let deletion = format!("DEL {}\n", name(step % KEYS));
+        self.child.stdin.as_mut().unwrap().write_all((reads + &deletion).as_bytes()).unwrap();
+    }
+
+    /// Ends the program. Checks that it has found entries to read and to delete.
+    fn end(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+        let output = std::fs::read_to_string(self.dir.path().join("output")).unwrap();
+        let count = |beginning: &str| output.lines().filter(|line| line.starts_with(beginning)).count();
+        let (read, deleted) = (count("\""), count("(integer) 1"));
+        println!("redis-cli has read {read} values and leases, and deleted {deleted}");
+        assert!(read > 100 && deleted > 10 && count("(error)") == 0, "{output}");
+    }
+}
+
+#[test]
+fn caches_beside_a_client_that_reads_and_deletes_their_keys_keep_the_bound() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    for tracking in ["per-key", "broadcast"] {
+        let url = server.url(&format!("staleness=100ms&tracking={tracking}"));
+        let nodes = [open(&url), open(&url)];
+        let mut client = ForeignClient::start(&server.socket());
+        let mut ends = for_time(Duration::from_secs(1), &|_| {});
+        let database = trial(&nodes, |step| {
+            client.step(step);
+            ends(step)
+        });
+        client.end();
+        report(tracking, &nodes, &database, BOUND);
+    }
+}
+
 #[test]
 fn no_load_of_any_node_outlives_an_invalidation() {
     let Some(server) = RedisServer::start(&[]) else { return };
@@ -139,6 +195,7 @@ fn caches_behind_a_bad_line_and_beside_flushes_keep_the_bound() {
     let proxy = Proxy::start(server.socket());
     let behind = open(&proxy.url("staleness=100ms&request_timeout=400ms"));
     let nodes = [open(&server.url("staleness=100ms")), behind];
+    let mut client = ForeignClient::start(&server.socket());
     let disturb = |step: usize| match step % 50 {
         5 => assert_eq!(server.cli(&["FLUSHALL"]), "OK"),
         10 => proxy.hold_answers(true),
@@ -147,6 +204,11 @@ fn caches_behind_a_bad_line_and_beside_flushes_keep_the_bound() {
         40 => proxy.cut(step % 100 > 50),
         _ => {}
     };
-    let database = trial(&nodes, for_time(Duration::from_secs(3), &disturb));
+    let mut ends = for_time(Duration::from_secs(3), &disturb);
+    let database = trial(&nodes, |step| {
+        client.step(step);
+        ends(step)
+    });
+    client.end();
     report("behind a bad line", &nodes, &database, BOUND);
 }

@@ -5,11 +5,12 @@
 //! replica, while the old master goes on answering as a master. The other test kills the master.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::cache_judge::{CacheNode, KEYS, open, report, trial};
+use crate::redis_process::server_command;
 use crate::server::{RedisServer, free_port};
 use crate::support::{eventually, now, pause};
 
@@ -30,7 +31,7 @@ impl Sentinel {
     pub(crate) fn start(dir: &Path, name: &str, lines: &[String]) -> Self {
         let path = dir.join(name);
         std::fs::write(&path, lines.join("\n")).unwrap();
-        let mut command = Command::new("redis-server");
+        let mut command = server_command();
         command.arg(&path).arg("--sentinel").current_dir(dir).stdout(Stdio::null());
         Self(command.spawn().unwrap())
     }

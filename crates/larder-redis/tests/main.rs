@@ -21,6 +21,7 @@ mod faults;
 mod foreign;
 mod idle;
 mod judge;
+mod loading;
 mod node;
 mod processes;
 mod proxy;

@@ -1,9 +1,10 @@
 //! Tests of ranges, which one request removes, on real servers.
 
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use larder::remote::{
-    FillReply, LeaseReply, Life, RemoteKey, RemoteKeyspace, RemoteTier, ScanCursor, SetCondition,
+    FillReply, LeaseReply, Life, NearTier, RemoteKey, RemoteKeyspace, RemoteTier, ScanCursor, SetCondition,
 };
 use larder::{Any, Cache, Error, Format, InsertOptions, Keyspace, KeyspaceDefinition, Ttl};
 use larder_redis::RedisTier;
@@ -175,6 +176,36 @@ fn a_lease_in_a_range_that_was_removed_is_not_released_as_valid() {
         let is_valid = ask(|reply| tier.release(tier_key("A", 0), token, reply)).unwrap();
         assert_eq!(is_valid, !is_removed);
     }
+}
+
+/// A near cache that only notes the ranges that a push has made void.
+#[derive(Debug, Default)]
+struct VoidRanges(Mutex<Vec<Vec<u8>>>);
+
+impl NearTier for VoidRanges {
+    fn invalidate(&self, _: &[&[u8]]) {}
+
+    fn invalidate_range(&self, prefix: &[u8]) {
+        self.0.lock().unwrap().push(prefix.to_vec());
+    }
+
+    fn invalidate_all(&self) {}
+}
+
+/// The push wakes the caller that waits for the load of another machine. This machine has read nothing else
+/// in the range. Redis 7.0 tracks all keys that a script declares, and later servers only those that it
+/// reads. So only the later servers show that the request for a lease reads the signal.
+#[test]
+fn a_machine_that_waits_for_a_lease_is_told_of_the_removal_of_its_range() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let (other, waits) = (tier(&server), tier(&server));
+    let void = Arc::new(VoidRanges::default());
+    waits.attach(Arc::downgrade(&void) as Weak<dyn NearTier>).unwrap();
+    let lease = |tier: &RedisTier| ask(|reply| tier.lease(tier_key("A", 0), Duration::from_secs(10), reply));
+    assert!(matches!(lease(&other).unwrap(), LeaseReply::Leased(_)));
+    assert!(matches!(lease(&waits).unwrap(), LeaseReply::Busy(_)));
+    ask(|reply| other.remove_range(tier_range("A"), reply)).unwrap();
+    eventually("the removal is pushed", || void.0.lock().unwrap().contains(&tier_range("A").to_vec()));
 }
 
 #[test]

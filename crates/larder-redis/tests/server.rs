@@ -58,6 +58,15 @@ impl RedisServer {
         self.process = Some(RedisProcess::start(self.dir.path(), &arguments).unwrap());
     }
 
+    /// Starts the server again with its data and additional arguments, and does not wait until it has loaded
+    /// the data.
+    pub(crate) fn restart_without_waiting(&mut self, arguments: &[&str]) {
+        self.kill();
+        let own = self.arguments.iter().map(String::as_str);
+        let arguments: Vec<_> = own.chain(arguments.iter().copied()).collect();
+        self.process = Some(RedisProcess::spawn(self.dir.path(), &arguments).unwrap());
+    }
+
     pub(crate) fn restart_with(&mut self, arguments: &[&str]) {
         self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         self.restart();

@@ -6,12 +6,30 @@ use std::process::{Command, Stdio};
 use larder_redis::{Error, RedisTier};
 
 use crate::failover::Sentinel;
+use crate::redis_process::server_command;
 use crate::server::{RedisServer, free_port};
 use crate::skip::skip;
 use crate::support::{ask, eventually, key, open};
 use larder::remote::{Life, RemoteTier, SetCondition};
 
-/// Makes a self-signed certificate for `localhost`. Returns whether openssl has made it.
+/// Returns whether the server was built with TLS. Otherwise prints that. Without a certificate, a server with
+/// a port for TLS ends at once: it asks for the certificate, or it does not know TLS.
+fn has_tls(dir: &Path) -> bool {
+    let mut command = server_command();
+    command.args(["--port", "0", "--tls-port", &free_port().to_string()]).current_dir(dir);
+    let Ok(output) = command.output() else {
+        skip("this machine has no redis-server");
+        return false;
+    };
+    let knows_tls = String::from_utf8_lossy(&output.stdout).contains("tls-cert-file");
+    if !knows_tls {
+        skip("the server was built without TLS");
+    }
+    knows_tls
+}
+
+/// Makes a self-signed certificate for `localhost`. Returns whether openssl has made it. Otherwise prints
+/// that.
 fn made_certificate(dir: &Path) -> bool {
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
@@ -22,14 +40,18 @@ fn made_certificate(dir: &Path) -> bool {
         "basicConstraints=critical,CA:FALSE",
     ]);
     command.args(["-keyout", "key.pem", "-out", "cert.pem"]).current_dir(dir);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let is_made = status.is_ok_and(|status| status.success());
+    if !is_made {
+        skip("this machine has no openssl");
+    }
+    is_made
 }
 
 #[test]
 fn an_encrypted_connection_carries_large_values_and_many_requests() {
     let dir = tempfile::tempdir().unwrap();
-    if !made_certificate(dir.path()) {
-        skip("this machine has no openssl");
+    if !has_tls(dir.path()) || !made_certificate(dir.path()) {
         return;
     }
     let (certificate, private) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
@@ -87,8 +109,7 @@ fn an_encrypted_connection_carries_large_values_and_many_requests() {
 #[test]
 fn sentinels_and_the_master_that_they_name_are_reached_with_tls() {
     let dir = tempfile::tempdir().unwrap();
-    if !made_certificate(dir.path()) {
-        skip("this machine has no openssl");
+    if !has_tls(dir.path()) || !made_certificate(dir.path()) {
         return;
     }
     let [certificate, private] = ["cert.pem", "key.pem"].map(|name| dir.path().join(name));

@@ -1,9 +1,8 @@
 //! A real redis-server, for comparison.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use crate::redis_process::RedisProcess;
+use crate::redis_process::{RedisProcess, server_command};
 use crate::skip::skip;
 
 pub(crate) struct RedisServer {
@@ -15,7 +14,7 @@ pub(crate) struct RedisServer {
 impl RedisServer {
     /// Starts a server. If redis-server 7 is not installed, prints that and returns `None`.
     pub(crate) fn start() -> Option<Self> {
-        let version = Command::new("redis-server").arg("--version").output();
+        let version = server_command().arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         if !version.as_ref().is_ok_and(|version| version.contains("v=7.")) {
             skip(format_args!("this machine has no redis-server 7 ({version:?})"));

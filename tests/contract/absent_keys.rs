@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use larder::testing::Failure;
+use larder::testing::{Act, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, Keyspace, KeyspaceDefinition};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::support::simulated::{SimulatedPlace, WRITES, disk_of, state_of};
+use crate::support::simulated::{PATH, SimulatedPlace, WRITES, disk_of, state_of};
 
 const LIFE: Duration = Duration::from_hours(24);
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(LIFE);
@@ -18,6 +18,25 @@ const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number").
 fn open(place: &SimulatedPlace) -> Cache {
     let small = ByteSize::kib(64);
     place.builder().shards(1).memory_capacity(small).weigher(|_| 30 << 10).open().unwrap()
+}
+
+/// Opens a cache that builds a new filter after three reads that found nothing, in parts of four keys.
+fn open_to_build(place: &SimulatedPlace) -> Cache {
+    let small = ByteSize::kib(64);
+    let builder = place.builder().shards(1).memory_capacity(small).weigher(|_| 30 << 10);
+    builder.filter_builds(3, 4).open().unwrap()
+}
+
+/// Looks up absent numbers until a filter answers, and fails if it never does. The writer begins a filter at
+/// the end of a step, and builds the parts between its steps.
+fn await_filter(cache: &Cache, numbers: &Keyspace<u64, u64>) {
+    let before = reads(cache).1;
+    let is_filtered = |number: u64| {
+        assert_eq!(numbers.get(&number), None);
+        cache.flush().unwrap();
+        reads(cache).1 > before
+    };
+    assert!((1 << 40..(1 << 40) + 100_000).any(is_filtered), "no filter is built");
 }
 
 /// Returns the number of reads of the file that found nothing, and the number of lookups that the filter has
@@ -75,10 +94,38 @@ fn a_cache_without_a_file_has_no_filter() {
     assert!(cache.stats().disk.is_none());
 }
 
+#[test]
+fn a_key_that_another_process_added_during_an_outage_is_found() {
+    let place = SimulatedPlace::new();
+    let cache = open(&place);
+    let numbers = cache.keyspace(NUMBERS).unwrap();
+    numbers.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    assert_eq!((numbers.get(&3), reads(&cache)), (None, (0, 1)));
+    place.disk.fail_every(&WRITES, Failure::Io);
+    numbers.insert(&2, 20).unwrap();
+    assert!(cache.flush().is_err());
+    place.disk.heal();
+    // The process that finds no lock file takes the lock, and adds a key to the file.
+    let elsewhere = place.moved_to(place.disk.copy());
+    let other = open(&elsewhere);
+    other.keyspace(NUMBERS).unwrap().insert(&3, 30).unwrap();
+    other.close().unwrap();
+    place.disk.unlink(format!("{PATH}.lock"));
+    place.disk.act(Act::Overwrite(PATH.into(), elsewhere.disk.read(PATH).unwrap()));
+    place.retry(&cache);
+    assert_eq!((state_of(&cache), disk_of(&cache).discards), (DiskState::On, 0));
+    assert_eq!(numbers.get(&3).as_deref(), Some(&30));
+}
+
 #[derive(Debug, Clone, Copy)]
 enum FileStep {
     Insert(u64, u64),
     InsertPair(u64, u64),
+    /// Inserts 300 numbers from here on, more than the first layer of a filter holds.
+    InsertMany(u64),
+    /// Waits until a filter answers for the numbers.
+    Build,
     Remove(u64),
     RemovePrefix(u64),
     Clear,
@@ -89,12 +136,16 @@ enum FileStep {
     Outage,
     /// The disk fails during a removal, so that the file is discarded.
     Discard,
+    /// Another program deletes the file.
+    Delete,
 }
 
 fn step() -> impl Strategy<Value = FileStep> {
     prop_oneof![
         12 => (0..20_u64, any::<u64>()).prop_map(|(key, value)| FileStep::Insert(key, value)),
         8 => (0..20_u64, any::<u64>()).prop_map(|(key, value)| FileStep::InsertPair(key, value)),
+        2 => (20..600_u64).prop_map(FileStep::InsertMany),
+        4 => Just(FileStep::Build),
         4 => (0..20_u64).prop_map(FileStep::Remove),
         2 => (0..3_u64).prop_map(FileStep::RemovePrefix),
         1 => Just(FileStep::Clear),
@@ -103,6 +154,7 @@ fn step() -> impl Strategy<Value = FileStep> {
         2 => Just(FileStep::Reopen),
         2 => Just(FileStep::Outage),
         1 => Just(FileStep::Discard),
+        1 => Just(FileStep::Delete),
     ]
 }
 
@@ -131,15 +183,12 @@ impl Run {
         if let Some((cache, ..)) = self.cache.take() {
             cache.close().unwrap();
         }
-        let cache = open(&self.place);
+        let cache = open_to_build(&self.place);
         let keyspaces = (cache.keyspace(NUMBERS).unwrap(), cache.keyspace(PAIRS).unwrap());
         self.cache = Some((cache, keyspaces.0, keyspaces.1));
     }
 
     fn step(&mut self, step: FileStep) {
-        if let FileStep::Reopen = step {
-            return self.reopen();
-        }
         let (cache, numbers, pairs) = self.cache.as_ref().unwrap();
         match step {
             FileStep::Insert(key, value) => {
@@ -151,6 +200,14 @@ impl Run {
                 pairs.insert(&key, value).unwrap();
                 self.pairs.insert(key, value);
             }
+            FileStep::InsertMany(first) => {
+                let many = (first..first + 300).map(|key| (key, key));
+                for (key, value) in many.clone() {
+                    numbers.insert(&key, value).unwrap();
+                }
+                self.numbers.extend(many);
+            }
+            FileStep::Build => await_filter(cache, numbers),
             FileStep::Remove(key) => {
                 assert_eq!(numbers.remove(&key).unwrap(), self.numbers.remove(&key).is_some());
             }
@@ -168,7 +225,15 @@ impl Run {
                 self.numbers.clear();
                 self.pairs.clear();
             }
-            FileStep::Reopen => unreachable!("handled above"),
+            FileStep::Reopen => return self.reopen(),
+            disk_step => self.disk_step(disk_step),
+        }
+        self.check();
+    }
+
+    fn disk_step(&mut self, step: FileStep) {
+        let (cache, numbers, pairs) = self.cache.as_ref().unwrap();
+        match step {
             FileStep::Outage => {
                 self.place.disk.fail_every(&WRITES, Failure::Io);
                 numbers.insert(&0, 0).unwrap();
@@ -189,11 +254,24 @@ impl Run {
                 self.numbers.clear();
                 self.pairs.clear();
             }
+            FileStep::Delete => {
+                self.place.disk.unlink(PATH);
+                let new: BTreeMap<u64, u64> = (17..20).map(|key| (key, 10 * key)).collect();
+                numbers.insert_many(new.clone()).unwrap();
+                drop(cache.flush());
+                assert_eq!(state_of(cache), DiskState::On);
+                // The new entries are committed to the new file. The others are lost, as above.
+                let lost: Vec<u64> =
+                    self.numbers.keys().filter(|key| !new.contains_key(key)).copied().collect();
+                _ = (numbers.remove_many(lost).unwrap(), pairs.clear().unwrap());
+                self.numbers = new;
+                self.pairs.clear();
+            }
+            _ => unreachable!("{step:?} is matched before"),
         }
-        self.check();
     }
 
-    /// Looks up all keys in several ways. The retries of the outages advance the clock by less than
+    /// Looks up the keys in several ways, but only some of [`FileStep::InsertMany`]. The retries of the outages advance the clock by less than
     /// [`LIFE`], so they let no entry expire.
     fn check(&mut self) {
         let (cache, numbers, pairs) = self.cache.as_ref().unwrap();
@@ -212,13 +290,16 @@ impl Run {
             let key = (key % 3, key);
             assert_eq!(pairs.peek(&key).as_deref(), self.pairs.get(&key), "{key:?}");
         }
+        for key in (20..900).step_by(29) {
+            assert_eq!(numbers.peek(&key).as_deref(), self.numbers.get(&key), "{key}");
+        }
     }
 }
 
 #[test]
 fn no_step_makes_the_filter_hide_an_entry() {
     let config = ProptestConfig {
-        cases: 10,
+        cases: 6,
         rng_seed: RngSeed::Random,
         failure_persistence: None,
         ..ProptestConfig::default()

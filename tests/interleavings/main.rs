@@ -66,6 +66,8 @@ scenarios! {
     reads::a_clear_agrees_with_writes_and_reads,
     reads::a_large_removal_agrees_with_reads,
     absent_keys::a_stored_key_is_never_filtered,
+    absent_keys::a_filter_that_is_built_hides_no_key,
+    absent_keys::the_filter_of_a_new_file_hides_no_key,
     changes::no_increment_is_lost,
     changes::changes_of_what_is_on_disk_agree,
     changes::a_value_is_taken_once,

@@ -159,6 +159,12 @@ impl Place {
         settled(self.builder().weigher(|_| HEAVY))
     }
 
+    /// Opens a cache like [`open_tight`](Self::open_tight), but the first read that finds nothing begins a
+    /// new filter of absent keys, in parts of one key.
+    pub(crate) fn open_to_build(&self) -> Cache {
+        settled(self.builder().weigher(|_| HEAVY).filter_builds(1, 1))
+    }
+
     /// Opens a cache like [`open_tight`](Self::open_tight), but its write buffer has room for only one
     /// entry. A second entry waits for a commit.
     pub(crate) fn open_full(&self) -> Cache {

@@ -1,6 +1,7 @@
 //! The settings of a cache, with their defaults and ranges.
 
 pub(crate) mod file_size;
+pub(crate) mod filter;
 mod keys;
 pub(crate) mod load_settings;
 mod loads;
@@ -23,6 +24,7 @@ use crate::sys::volume::Volume;
 use crate::sys::volume::os::OsVolume;
 use crate::units::ByteSize;
 
+use filter::FilterSettings;
 use load_settings::{DEFAULT_LEASE_TIMEOUT, DEFAULT_LOAD_THREADS};
 use ranges::RangeSettings;
 use weigher::{EntryInfo, Weigher};
@@ -121,6 +123,7 @@ pub struct CacheBuilder {
     /// A fixed seed, for reproducible tests.
     pub(crate) hash_seed: Option<u64>,
     pub(crate) ranges: RangeSettings,
+    pub(crate) filter: FilterSettings,
     pub(crate) weigher: Option<Weigher>,
     pub(crate) listener: Option<Listener>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -156,6 +159,7 @@ impl Default for CacheBuilder {
             shards: None,
             hash_seed: None,
             ranges: RangeSettings::default(),
+            filter: FilterSettings::default(),
             weigher: None,
             listener: None,
             clock: Arc::new(SystemClock::new()),

@@ -47,25 +47,24 @@
 //!   cache gives up the filter's answers before it reads the file again.
 //! - In both cases, an unfinished filter is given up.
 
+use crate::config::filter::FilterSettings;
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::key_filter::KeyFilter;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicSnapshot, Mutex, Ordering, StatisticU64};
 
 /// The filter takes at most the maximum size of all live entries divided by this number. Entries take at
 /// least about 100 bytes in the file, and a key takes 2 to 6 bytes in the filter.
 const SHARE_OF_LIVE_BYTES: u64 = 32;
 const MAX_BYTES: u64 = 64 << 20;
-/// Minimum number of reads that found nothing before a new filter is built. There must also be one such read
-/// for each [`ENTRIES_PER_READ`] entries, and for each [`BYTES_PER_READ`] bytes of entries. So building the
-/// filter costs at most a few times as much as these reads did: each of them has read a page, and the build
-/// reads all pages.
-const MIN_UNFOUND: u64 = 1_000;
+/// Before a new filter is built, there must be one read that found nothing for each [`ENTRIES_PER_READ`]
+/// entries, and for each [`BYTES_PER_READ`] bytes of entries. So building the filter costs at most a few
+/// times as much as these reads did: each of them has read a page, and the build reads all pages.
 const ENTRIES_PER_READ: u64 = 8;
 const BYTES_PER_READ: u64 = 8 * 4096;
-const PART_KEYS: usize = 512;
 
 #[derive(Debug)]
 pub(crate) struct AbsentKeys {
@@ -78,6 +77,7 @@ pub(crate) struct AbsentKeys {
     /// Whether a page could not be read during a build.
     is_unreadable: AtomicBool,
     max_bytes: u64,
+    settings: FilterSettings,
     filtered: StatisticU64,
     unfound: StatisticU64,
     /// The value of `unfound` at the end of the last build, or at the last outage.
@@ -114,18 +114,18 @@ impl KnownKeys {
 impl AbsentKeys {
     /// Returns the state of a cache without a file, which has no filter.
     pub(super) fn without_file() -> Self {
-        Self::new(None, 0)
+        Self::new(None, 0, FilterSettings::default())
     }
 
     /// Returns the state of a file that was opened with this catalog. The charge of its entries is at most
     /// `live_limit`.
-    pub(super) fn of_file(catalog: &Catalog, live_limit: u64) -> Self {
+    pub(super) fn of_file(catalog: &Catalog, live_limit: u64, settings: FilterSettings) -> Self {
         let max_bytes = (live_limit / SHARE_OF_LIVE_BYTES).min(MAX_BYTES);
         let filter = Arc::new(KeyFilter::new(max_bytes, 0));
-        Self::new(Some(KnownKeys { filter, from: first_unused_number(catalog) }), max_bytes)
+        Self::new(Some(KnownKeys { filter, from: first_unused_number(catalog) }), max_bytes, settings)
     }
 
-    fn new(known: Option<KnownKeys>, max_bytes: u64) -> Self {
+    fn new(known: Option<KnownKeys>, max_bytes: u64, settings: FilterSettings) -> Self {
         let known = AtomicSnapshot::new(known.map(Arc::new));
         Self {
             known,
@@ -133,6 +133,7 @@ impl AbsentKeys {
             built_bytes: StatisticU64::new(0),
             is_unreadable: AtomicBool::new(false),
             max_bytes,
+            settings,
             filtered: StatisticU64::new(0),
             unfound: StatisticU64::new(0),
             unfound_before: StatisticU64::new(0),
@@ -181,7 +182,9 @@ impl AbsentKeys {
             let build = self.build.lock();
             for hash in hashes {
                 known.filter.insert(hash);
-                if let Some(FilterBuild { filter, .. }) = &*build {
+                if let Some(FilterBuild { filter, .. }) = &*build
+                    && !failpoint_is_set(Failpoint::BuildWithoutWrites)
+                {
                     filter.insert(hash);
                 }
             }
@@ -194,7 +197,7 @@ impl AbsentKeys {
     /// keys must have been deleted.
     pub(super) fn needs_build(&self, entries: u64, bytes: u64) -> bool {
         let unfound = self.unfound.load(Ordering::Relaxed) - self.unfound_before.load(Ordering::Relaxed);
-        let needed = MIN_UNFOUND.max(entries / ENTRIES_PER_READ).max(bytes / BYTES_PER_READ);
+        let needed = self.settings.min_unfound.max(entries / ENTRIES_PER_READ).max(bytes / BYTES_PER_READ);
         if unfound < needed || self.is_building() || self.is_unreadable.load(Ordering::Relaxed) {
             return false;
         }
@@ -222,7 +225,8 @@ impl AbsentKeys {
         is_over: &dyn Fn() -> bool,
     ) -> bool {
         let Some(after) = self.build.lock().as_ref().map(|build| build.after.clone()) else { return false };
-        let Ok(keys) = snapshot.keys_until(&[], after.as_deref(), PART_KEYS, is_over) else {
+        let part_keys = self.settings.part_keys;
+        let Ok(keys) = snapshot.keys_until(&[], after.as_deref(), part_keys, is_over) else {
             self.is_unreadable.store(true, Ordering::Relaxed);
             self.end_build(&mut self.build.lock());
             return false;

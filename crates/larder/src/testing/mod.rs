@@ -75,6 +75,14 @@ impl CacheBuilder {
         self
     }
 
+    /// Sets when a new filter of absent keys is built: after `min_unfound` reads of the file that found
+    /// nothing, in parts of `part_keys` keys. The defaults are 1000 reads and 512 keys. Zero keys count as
+    /// one.
+    pub fn filter_builds(mut self, min_unfound: u64, part_keys: usize) -> Self {
+        (self.filter.min_unfound, self.filter.part_keys) = (min_unfound, part_keys.max(1));
+        self
+    }
+
     /// Runs one part of a large range removal with each commit, and no part between commits.
     /// [`stepped`](Self::stepped) includes this setting.
     pub fn parts_with_steps(mut self) -> Self {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
@@ -20,7 +22,8 @@ fn filled() -> Filled {
 
 fn begun(cache: &Cache) -> AbsentKeys {
     let filter = Arc::new(KeyFilter::new(1 << 20, 0));
-    let keys = AbsentKeys::new(Some(KnownKeys { filter, from: KnownKeys::NO_KEYSPACE }), 1 << 20);
+    let known = KnownKeys { filter, from: KnownKeys::NO_KEYSPACE };
+    let keys = AbsentKeys::new(Some(known), 1 << 20, FilterSettings::default());
     keys.begin_build(1_200);
     assert!(part(&keys, cache), "there are more keys");
     keys
@@ -30,6 +33,11 @@ fn part(keys: &AbsentKeys, cache: &Cache) -> bool {
     let tiers = &cache.shared().tiers;
     let snapshot = tiers.disk.snapshots.current().clone().unwrap();
     keys.build_part(&snapshot, |key| tiers.memory.key(key).hash, &|| false)
+}
+
+/// Builds the other parts. Each part has at least one of the 1,200 keys.
+fn finish(keys: &AbsentKeys, cache: &Cache) {
+    assert!((0..=1_200).any(|_| !part(keys, cache)), "the build does not end");
 }
 
 /// Returns how many of these numbers the filter lacks.
@@ -46,7 +54,7 @@ fn a_new_filter_has_the_keys_of_the_file_and_those_that_are_written_meanwhile() 
     assert_eq!(lacked(&keys, &filled, 0..2_000), 0, "it is not complete");
     let full = numbers.encode(&5_000).unwrap();
     keys.insert([cache.shared().tiers.memory.key(full.as_slice()).hash].into_iter());
-    while part(&keys, cache) {}
+    finish(&keys, cache);
     assert_eq!((lacked(&keys, &filled, 0..1_200), lacked(&keys, &filled, 5_000..5_001)), (0, 0));
     assert!(lacked(&keys, &filled, 2_000..3_000) > 950);
     assert!(!part(&keys, cache), "it is complete");
@@ -56,17 +64,22 @@ fn a_new_filter_has_the_keys_of_the_file_and_those_that_are_written_meanwhile() 
 fn the_statistics_do_not_wait_while_a_part_reads_the_file() {
     let filled = filled();
     let tiers = &filled.0.shared().tiers;
-    let (keys, snapshot) = (begun(&filled.0), tiers.disk.snapshots.current().clone().unwrap());
+    let (keys, snapshot) = (Arc::new(begun(&filled.0)), tiers.disk.snapshots.current().clone().unwrap());
     let size = keys.statistics().2;
     let reads = std::cell::Cell::new(0);
     let is_over = || {
-        // With a lock held during the reads, this call would not return.
         reads.set(reads.get() + 1);
-        keys.statistics().2 != size
+        // With a lock held during the reads, the call would not return. So another thread makes it.
+        let (sender, answer) = std::sync::mpsc::channel();
+        let keys = keys.clone();
+        std::thread::spawn(move || sender.send(keys.statistics().2));
+        let shown = answer.recv_timeout(Duration::from_secs(20)).expect("the statistics wait for the build");
+        assert_eq!(shown, size, "a part is counted when its keys have been read");
+        reads.get() == 3
     };
     assert!(keys.build_part(&snapshot, |key| tiers.memory.key(key).hash, &is_over));
-    assert!(reads.get() > 1);
-    while part(&keys, &filled.0) {}
+    assert_eq!(reads.get(), 3);
+    finish(&keys, &filled.0);
     assert_eq!(keys.statistics().2, size, "the new filter has replaced the old one, which was empty");
 }
 
@@ -81,7 +94,8 @@ fn a_page_that_is_unreadable_ends_the_build_and_no_other_is_begun_for_the_file()
     let cache = open();
     let keys = {
         let filter = Arc::new(KeyFilter::new(1 << 20, 0));
-        AbsentKeys::new(Some(KnownKeys { filter, from: KnownKeys::NO_KEYSPACE }), 1 << 20)
+        let known = KnownKeys { filter, from: KnownKeys::NO_KEYSPACE };
+        AbsentKeys::new(Some(known), 1 << 20, FilterSettings::default())
     };
     (0..1_000).for_each(|_| keys.note_unfound());
     assert!(keys.needs_build(0, 0));
@@ -113,7 +127,7 @@ fn a_filter_that_is_not_complete_is_given_up_after_an_outage() {
 #[test]
 fn a_filter_is_built_when_many_reads_find_nothing() {
     let known = |from| Some(KnownKeys { filter: Arc::new(KeyFilter::new(1 << 20, 0)), from });
-    let keys = AbsentKeys::new(known(2), 1 << 20);
+    let keys = AbsentKeys::new(known(2), 1 << 20, FilterSettings::default());
     let read = |reads| (0..reads).for_each(|_| keys.note_unfound());
     read(999);
     assert!(!keys.needs_build(0, 0));

@@ -196,7 +196,7 @@ fn start(
     };
     let (entries, bytes, usable) = (status.entries, status.bytes, status.usable);
     let live_limit = live_limit(capacity, counts_blocks);
-    let absent_keys = AbsentKeys::of_file(&store.catalog, live_limit);
+    let absent_keys = AbsentKeys::of_file(&store.catalog, live_limit, config.filter);
     let file = CacheFile::new(store, options, Ballast::new(&path, capacity), lock)
         .map_err(|error| io_error("look at", &path, error))?;
     let disk = DiskTier::open(Some(snapshot), status, config.ranges.rows, absent_keys);

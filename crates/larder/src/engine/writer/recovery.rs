@@ -31,6 +31,7 @@ use crate::disk::file::error_translation::not_durable_while_off;
 use crate::disk::store::guard::StoreError;
 use crate::memory::evicted_values::EvictedValues;
 use crate::stats::DiskState;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
 impl Writer {
     /// Returns whether this step tries to bring a file back into service. If it does, it tries steps 2 and 3
@@ -60,7 +61,12 @@ impl Writer {
             match self.file.state() {
                 ServiceState::InService => {
                     match self.commit_drained(waiting, &mut progress, evicted_values) {
-                        Ok(()) => return progress,
+                        Ok(()) => {
+                            if failpoint_is_set(Failpoint::RenewFilterLate) {
+                                self.tiers.disk.absent_keys.begin_again();
+                            }
+                            return progress;
+                        }
                         Err(fault) => self.fail(fault),
                     }
                 }
@@ -99,7 +105,9 @@ impl Writer {
         if self.file.store().is_some() {
             // Must come before the first commit to the new file: see the module's documentation.
             self.tiers.memory.buffer().open();
-            self.tiers.disk.absent_keys.begin_again();
+            if !failpoint_is_set(Failpoint::RenewFilterLate) {
+                self.tiers.disk.absent_keys.begin_again();
+            }
             self.tiers.disk.change_state(DiskState::On);
             self.tiers.memory.start_saving();
             // The writes that were committed since the last flush were in the previous file.

@@ -107,6 +107,10 @@ pub enum Failpoint {
     FilterAfterClean,
     /// A lookup asks the filter of absent keys before it looks in memory.
     FilterBeforeMemory,
+    /// A key that is written during the build of a filter of absent keys is not inserted into the new filter.
+    BuildWithoutWrites,
+    /// The filter of a new file is installed only after the first commit to the file.
+    RenewFilterLate,
     /// Keys that a failed commit has drained are not committed again.
     ForgetDrained,
     /// A sealed shard still stores entries.

@@ -55,6 +55,13 @@ impl Machines {
         });
     }
 
+    /// Closes the caches, and then checks the answers, because a panic must not unwind through open caches.
+    pub(crate) fn end(self, handles: impl Sized, source: &Source) {
+        drop(handles);
+        self.close();
+        source.check();
+    }
+
     pub(crate) fn close(self) {
         for cache in self.caches {
             cache.close().unwrap();
@@ -86,8 +93,9 @@ fn get(source: &Source, versions: &Keyspace<u64, u64>) {
     source.judge("got", seen, if is_near { after } else { before });
 }
 
-/// One machine changes the source and removes the key, while the other machine reads the key from the server.
-pub(crate) fn no_answer_is_stale_beyond_the_bound() {
+/// One machine changes the source and removes the key, while the other machine looks up the key with `get`.
+/// `settle` runs after the contest.
+pub(crate) fn lookups_beside_a_removal(get: impl Fn(&Source, &Keyspace<u64, u64>) + Sync, settle: fn()) {
     let (machines, source) = (Machines::new(), Source::new());
     let [one, other] = machines.versions();
     let node = &machines.nodes[1];
@@ -102,12 +110,16 @@ pub(crate) fn no_answer_is_stale_beyond_the_bound() {
         },
         &|| delay(node),
     ]);
+    settle();
     node.ping();
     get(&source, &other);
     source.load(&other, &1);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
+}
+
+/// The other machine reads the key from the server.
+pub(crate) fn no_answer_is_stale_beyond_the_bound() {
+    lookups_beside_a_removal(get, || ());
 }
 
 /// One machine has the old value in memory, and the other machine removes the key. `hold` delays the
@@ -130,9 +142,7 @@ fn late_messages(hold: impl FnOnce(&RemoteNode), release: impl Fn(&RemoteNode) +
     ]);
     node.ping();
     get(&source, &other);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 /// The push of a removal is late, and the other machine has the old value in memory.
@@ -187,9 +197,7 @@ pub(crate) fn a_push_at_the_end_of_a_turn_is_bounded() {
         node.ping();
     }
     get(&source, &other);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 /// One machine loads the key, while the other one removes it. After a `pause` of 4 s, leases are renewed.
@@ -215,9 +223,7 @@ fn load_beside_a_removal(pause: Duration) {
     get(&source, &other);
     source.load(&other, &1);
     source.load(&one, &1);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 pub(crate) fn a_load_never_outlives_a_removal_on_another_machine() {
@@ -253,9 +259,7 @@ fn refresh_beside(change: impl Fn(&Machines, &Source, &Keyspace<u64, u64>) + Syn
     node.ping();
     get(&source, &other);
     get(&source, &one);
-    drop((one, other, refreshed));
-    machines.close();
-    source.check();
+    machines.end((one, other, refreshed), &source);
 }
 
 pub(crate) fn a_refresh_never_outlives_a_removal_on_another_machine() {
@@ -294,9 +298,7 @@ pub(crate) fn a_removal_is_seen_at_once_by_its_own_machine() {
     ]);
     source.get(&one, &1);
     source.load(&one, &1);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 /// A raw value on the server has no lease. When the loads of this machine have returned, none of them has
@@ -315,9 +317,7 @@ pub(crate) fn a_raw_load_never_outlives_a_removal_of_its_machine() {
     }]);
     source.look("got", || texts.get(&1).as_ref().and_then(number));
     source.look("loaded", load);
-    drop(texts);
-    machines.close();
-    source.check();
+    machines.end(texts, &source);
 }
 
 pub(crate) fn no_increment_of_two_machines_is_lost() {
@@ -366,9 +366,7 @@ pub(crate) fn a_lost_connection_leaves_nothing_stale() {
     ]);
     source.get(&other, &1);
     source.load(&other, &1);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 /// The last handle of a cache is dropped while the cache loses its connection. The drop checks the counters

@@ -56,9 +56,7 @@ pub(crate) fn no_value_of_a_removed_range_is_stale_beyond_the_bound() {
         source.load(&other, &key);
         source.load(&one, &key);
     }
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 /// A range is removed, and then its generation is evicted. An insert of another key gives the range a new

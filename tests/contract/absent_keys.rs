@@ -271,8 +271,8 @@ impl Run {
         }
     }
 
-    /// Looks up the keys in several ways, but only some of [`FileStep::InsertMany`]. The retries of the outages
-    /// advance the clock by less than [`LIFE`], so they let no entry expire.
+    /// Looks up the keys in several ways, but only some of [`FileStep::InsertMany`]. The retries of the
+    /// outages advance the clock by less than [`LIFE`], so they let no entry expire.
     fn check(&mut self) {
         let (cache, numbers, pairs) = self.cache.as_ref().unwrap();
         let _inline = cache.inline_calls();

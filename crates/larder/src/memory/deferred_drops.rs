@@ -1,8 +1,7 @@
 //! Collects the values that leave a shard, to drop them after the shard's lock is released.
 
-use smallvec::SmallVec;
-
 use super::entry::{IncomingEntry, Unsaved, Value};
+use super::few::Few;
 use super::group::Group;
 use crate::sys::sync::Arc;
 
@@ -10,12 +9,12 @@ use crate::sys::sync::Arc;
 /// deadlock.
 #[derive(Debug, Default)]
 pub(super) struct DeferredDrops {
-    pub(super) values: SmallVec<[Value; 2]>,
+    pub(super) values: Few<Value>,
     /// Values with their room in the write buffer. Dropping the last holder of such a value wakes the
     /// callers that wait for room.
-    pub(super) unsaved: SmallVec<[Arc<Unsaved>; 1]>,
+    pub(super) unsaved: Few<Arc<Unsaved>>,
     /// Groups of removals. Dropping the last holder of a group also wakes the callers that wait for room.
-    pub(super) groups: Vec<Arc<Group>>,
+    pub(super) groups: Few<Arc<Group>>,
     /// The weight to release to the budget.
     pub(super) weight: u64,
 }

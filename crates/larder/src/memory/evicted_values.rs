@@ -9,16 +9,15 @@
 //! turn, the caller keeps all values until its turn has ended ([`EvictedValues::kept`]), because a `Drop` may
 //! wait for the same turn.
 
-use smallvec::SmallVec;
-
 use crate::memory::entry::Value;
+use crate::memory::few::Few;
 use crate::sys::user_code::drop_caught;
 
 /// Values that have left memory. They are dropped with this list. The writer thread hands the list to
 /// another thread, because a user's `Drop` may wait for the writer thread.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedValues {
-    values: SmallVec<[Value; 2]>,
+    values: Few<Value>,
     /// Whether no value is dropped before the list is.
     keeps_all: bool,
 }
@@ -29,7 +28,7 @@ pub(super) const MAX_WAITING: usize = 1024;
 impl EvictedValues {
     /// Returns an empty list that keeps all of its values until it is dropped.
     pub(crate) fn kept() -> Self {
-        Self { values: SmallVec::new(), keeps_all: true }
+        Self { values: Few::default(), keeps_all: true }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,7 +41,7 @@ impl EvictedValues {
     }
 
     pub(crate) fn append(&mut self, mut others: Self) {
-        self.values.extend(std::mem::take(&mut others.values));
+        self.values.append(&mut others.values);
     }
 
     pub(crate) fn push(&mut self, value: Value) {
@@ -50,15 +49,8 @@ impl EvictedValues {
     }
 
     #[inline]
-    pub(super) fn take(&mut self, values: &mut SmallVec<[Value; 2]>) {
-        // Usually there is one value.
-        if values.len() == 1
-            && let Some(value) = values.pop()
-        {
-            self.values.push(value);
-        } else if !values.is_empty() {
-            self.values.append(values);
-        }
+    pub(super) fn take(&mut self, values: &mut Few<Value>) {
+        self.values.append(values);
     }
 
     /// Drops the values if there are more than [`MAX_WAITING`], unless the list keeps all. The caller
@@ -69,18 +61,14 @@ impl EvictedValues {
         }
     }
 
+    #[inline]
     fn drop_values(&mut self) {
-        if self.values.len() == 1 {
-            if let Some(value) = self.values.pop() {
-                drop_caught(value);
-            }
-        } else if !self.values.is_empty() {
-            std::mem::take(&mut self.values).into_iter().for_each(drop_caught);
-        }
+        self.values.drain(drop_caught);
     }
 }
 
 impl Drop for EvictedValues {
+    #[inline]
     fn drop(&mut self) {
         self.drop_values();
     }

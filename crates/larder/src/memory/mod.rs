@@ -13,6 +13,7 @@ pub(crate) mod epochs;
 pub(crate) mod evicted_values;
 mod expiry;
 pub(crate) mod extras;
+mod few;
 pub(crate) mod grace;
 pub(crate) mod group;
 #[cfg(feature = "async")]
@@ -264,7 +265,8 @@ impl Memory {
     ///
     /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a
     /// user's `Drop` may wait for that weight.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "returning the guard from a call would move it in memory")]
+    #[inline(always)]
     fn lock_with_room<'a>(
         &'a self,
         key: SlotKey<'_>,

@@ -53,7 +53,12 @@ impl Timestamp {
     /// Returns the expiry of an entry whose TTL begins at this point. An entry with a TTL always expires, so
     /// the result saturates one millisecond before [`NEVER`](Timestamp::NEVER).
     pub(crate) fn expiry_after(self, ttl: Duration) -> Self {
-        Self(self.after(ttl).0.min(u64::MAX - 1))
+        self.expiry_after_millis(millis(ttl))
+    }
+
+    /// Does the same as [`expiry_after`](Self::expiry_after), for a TTL in milliseconds.
+    pub(crate) fn expiry_after_millis(self, ttl: u64) -> Self {
+        Self(self.0.saturating_add(ttl).min(u64::MAX - 1))
     }
 
     /// Returns whether this is [`NEVER`](Timestamp::NEVER).

@@ -6,12 +6,46 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Keyspace;
+use super::definition::KeyspaceDefinition;
 use super::ttl::Ttl;
 use crate::config::MIN_TTL;
 use crate::format::key::Key;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
-use crate::units::Timestamp;
+use crate::units::{Timestamp, millis};
+
+/// The life of every entry that is written with its keyspace's TTL.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FixedLife {
+    Endless,
+    /// The TTL in milliseconds. It begins at the coarse time of the write.
+    Millis(u64),
+}
+
+impl FixedLife {
+    /// Returns `None` if the entries of a keyspace have different lives, or if their TTL is counted from the
+    /// precise time.
+    pub(super) fn of<K, V>(definition: &KeyspaceDefinition<K, V>) -> Option<Self> {
+        let max_age = definition.age_limit();
+        let ttl = match definition.default_ttl() {
+            Ttl::For(ttl) => Some(ttl.min(max_age.unwrap_or(ttl))),
+            Ttl::Never | Ttl::Default => max_age,
+            Ttl::Until(_) | Ttl::Keep => return None,
+        };
+        let Some(ttl) = ttl else { return Some(Self::Endless) };
+        let is_fixed = ttl >= PRECISE_BELOW && definition.jitter_percent() == 0;
+        is_fixed.then(|| Self::Millis(millis(ttl)))
+    }
+
+    /// Returns the expiry of an entry that is written at `coarse`.
+    #[inline]
+    fn expiry(self, coarse: Timestamp) -> Timestamp {
+        match self {
+            Self::Endless => Timestamp::NEVER,
+            Self::Millis(ms) => coarse.expiry_after_millis(ms),
+        }
+    }
+}
 
 /// A TTL shorter than this duration is counted from the precise time, not from the coarse time.
 pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
@@ -21,6 +55,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// now. In a keyspace with a time to idle, the expiry is the hard limit
     /// ([`first_expiry`](Self::first_expiry)). `read` is the entry that the write replaces, if the caller has
     /// read it.
+    #[inline]
     pub(super) fn expiry_after_write(
         &self,
         key: SlotKey<'_>,
@@ -28,6 +63,20 @@ impl<K: Key, V> Keyspace<K, V> {
         read: Option<ReadEntry>,
     ) -> (Timestamp, Timestamp) {
         let coarse = self.shared.tiers.time.bounds().earliest;
+        match (ttl, self.fixed_life) {
+            (Ttl::Default, Some(life)) => (coarse, life.expiry(coarse)),
+            _ => self.special_expiry(key, ttl, read, coarse),
+        }
+    }
+
+    #[inline(never)]
+    fn special_expiry(
+        &self,
+        key: SlotKey<'_>,
+        ttl: Ttl,
+        read: Option<ReadEntry>,
+        coarse: Timestamp,
+    ) -> (Timestamp, Timestamp) {
         let max_age = self.definition.age_limit();
         let ttl = match (ttl, self.definition.default_ttl()) {
             (Ttl::Keep, of_keyspace) => read.map_or(of_keyspace, |read| Ttl::Until(read.ends_at)),
@@ -62,5 +111,40 @@ impl<K: Key, V> Keyspace<K, V> {
         let shorter = ttl.as_nanos() * u128::from(percent) * u128::from(part) / (100 << 32);
         let shorter = Duration::from_nanos(u64::try_from(shorter).unwrap_or(u64::MAX));
         ttl.saturating_sub(shorter).max(MIN_TTL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Cache;
+
+    #[test]
+    fn a_fixed_life_ends_when_the_computed_one_does() {
+        const NAME: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("name");
+        let [second, hour, day] = [1, 3_600, 86_400].map(Duration::from_secs);
+        let longer = Duration::from_micros(86_400_001_900);
+        let cache = Cache::builder().open().unwrap();
+        for (number, (definition, is_fixed)) in [
+            (NAME.never_expires(), true),
+            (NAME.ttl(hour), true),
+            (NAME.ttl(longer), true),
+            (NAME.ttl(hour).max_age(day), true),
+            (NAME.ttl(second), false),
+            (NAME.ttl(hour).jitter(10), false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let life = FixedLife::of(&definition);
+            assert_eq!(life.is_some(), is_fixed, "{number}");
+            let Some(life) = life else { continue };
+            let names = Keyspace::open(cache.shared(), definition).unwrap();
+            let key = SlotKey { hash: 7, bytes: b"key" };
+            for coarse in [1_000, u64::MAX - 2, u64::MAX - 1].map(Timestamp::from_millis) {
+                let computed = names.special_expiry(key, Ttl::Default, None, coarse);
+                assert_eq!((coarse, life.expiry(coarse)), computed, "{number}");
+            }
+        }
     }
 }

@@ -72,6 +72,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use definition::KeyspaceDefinition;
+use expiry::FixedLife;
 
 /// A handle to a keyspace. A handle is cheap to clone, and may be shared between threads.
 ///
@@ -98,17 +99,20 @@ pub struct Keyspace<K, V> {
     seed: KeyspaceSeed,
     /// Whether a hit in memory needs no step for a remote tier or a time to idle ([`hit`]).
     has_plain_hits: bool,
+    /// The life of the entries, if it is the same for every write with the keyspace's TTL.
+    fixed_life: Option<FixedLife>,
 }
 
 impl<K, V> Clone for Keyspace<K, V> {
     fn clone(&self) -> Self {
-        let Self { shared, opened, definition, seed, has_plain_hits } = self;
+        let Self { shared, opened, definition, seed, has_plain_hits, fixed_life } = self;
         Self {
             shared: shared.clone(),
             opened: opened.clone(),
             definition: *definition,
             seed: *seed,
             has_plain_hits: *has_plain_hits,
+            fixed_life: *fixed_life,
         }
     }
 }
@@ -251,7 +255,15 @@ impl<K, V> Keyspace<K, V> {
     fn of(shared: Arc<Shared>, opened: Arc<OpenKeyspace>, definition: KeyspaceDefinition<K, V>) -> Self {
         let seed = shared.tiers.memory.keyspace_seed(opened.id);
         let has_plain_hits = !opened.id.is_remote() && definition.idle_limit().is_none();
-        Self { shared, opened, definition, seed, has_plain_hits }
+        let fixed_life = FixedLife::of(&definition);
+        Self { shared, opened, definition, seed, has_plain_hits, fixed_life }
+    }
+
+    /// Returns a full key of this keyspace with its hash. Takes the keyspace's part of the hash from the
+    /// handle, where [`Memory::key`](crate::memory::Memory::key) computes it.
+    #[inline]
+    fn slot_key<'a>(&self, full: &'a [u8]) -> SlotKey<'a> {
+        SlotKey { hash: self.seed.hash(full.get(KeyspaceId::LEN..).unwrap_or(full)), bytes: full }
     }
 
     pub(super) fn open_keyspace(&self) -> Arc<OpenKeyspace> {

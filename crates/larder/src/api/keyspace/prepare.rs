@@ -94,6 +94,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(PreparedValue { weight, payload, page_beyond_file, room: None })
     }
 
+    /// Reserves room in the write buffer, if the value needs it. Returns false if the caller would have to
+    /// wait.
+    pub(super) fn reserve_at_once(&self, prepared: &mut PreparedValue) -> bool {
+        let Some(payload) = &prepared.payload else { return true };
+        prepared.room = self.shared.tiers.reserve_at_once(room_for(&payload.bytes, prepared.weight));
+        prepared.room.is_some()
+    }
+
     /// Returns the length of the encoding of a value that is not saved now. In a memory-only keyspace with a
     /// weigher, returns 0, because the length is not needed.
     pub(super) fn measure(&self, value: &V) -> Result<usize, CodecError> {

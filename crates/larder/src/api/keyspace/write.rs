@@ -146,7 +146,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        self.insert_checked(full.as_slice(), value.into(), options, &mut ChangeCommit::OnThread)
+        let (full, value) = (full.as_slice(), value.into());
+        // Most inserts into memory take this shorter path.
+        if self.lowest_tier() == LowestTier::Memory && matches!(options.ttl, Ttl::Default) {
+            return self.insert_full_in_memory(full, value);
+        }
+        self.insert_checked(full, value, options, &mut ChangeCommit::OnThread)
     }
 
     pub(super) fn insert_full(
@@ -181,11 +186,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return self.remove_full(full).map(drop);
             }
         }
-        let key = self.shared.tiers.memory.key(full);
+        let key = self.slot_key(full);
         if self.lowest_tier() == LowestTier::Memory {
-            self.write_in_memory(key, value, ttl)?;
-            self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-            return Ok(());
+            return self.insert_in_memory(key, value, ttl);
         }
         let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;
@@ -387,13 +390,5 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// See [`Tiers::reserve`](crate::engine::tiers::Tiers::reserve).
     pub(super) fn reserve(&self, bytes: u64, evicted_values: &mut EvictedValues) -> Option<BufferRoom> {
         self.shared.tiers.reserve(bytes, evicted_values)
-    }
-
-    /// Reserves room in the write buffer, if the value needs it. Returns false if the caller would have to
-    /// wait.
-    pub(super) fn reserve_at_once(&self, prepared: &mut PreparedValue) -> bool {
-        let Some(payload) = &prepared.payload else { return true };
-        prepared.room = self.shared.tiers.reserve_at_once(room_for(&payload.bytes, prepared.weight));
-        prepared.room.is_some()
     }
 }

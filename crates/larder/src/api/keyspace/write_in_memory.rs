@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::ttl::Ttl;
+use crate::engine::closure_keys;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::memory::entry::{IncomingEntry, Refused};
@@ -13,9 +14,25 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
+use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
+    /// Does the same as [`insert_checked`](Self::insert_checked), in a memory-only keyspace and with the
+    /// keyspace's TTL.
+    pub(super) fn insert_full_in_memory(&self, full: &[u8], value: Arc<V>) -> Result<(), Error> {
+        closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)?;
+        self.insert_in_memory(self.slot_key(full), value, Ttl::Default)
+    }
+
+    /// Stores a value of a memory-only keyspace, and counts the insert.
+    #[inline]
+    pub(super) fn insert_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
+        self.write_in_memory(key, value, ttl)?;
+        self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
+        Ok(())
+    }
+
     /// Like [`write`](Self::write), for a memory-only keyspace. Takes `value` by value, because it is never
     /// prepared a second time. A clone of the `Arc` would cost two atomic operations.
     pub(super) fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {

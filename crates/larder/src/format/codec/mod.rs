@@ -113,6 +113,11 @@ pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> 
 /// Returns the approximate encoded length of a value that is never encoded, even if the format cannot carry
 /// the value.
 pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
+    if format == Format::Bincode
+        && let Some(len) = positional::len_of_bytes(value)
+    {
+        return Ok(len);
+    }
     encoded_len(format, value).or_else(|_| {
         let session = Session::measuring();
         message_pack::encoded_len(value, &session)

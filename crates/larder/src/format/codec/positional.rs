@@ -71,6 +71,25 @@ pub(super) fn encoded_len<V: Serialize>(value: &V, session: &Session) -> Result<
     Ok(counter.0)
 }
 
+/// Returns the encoded length of a text or a `Vec<u8>`: the bytes, and their number as an integer of variable
+/// length. Returns `None` for a value of any other type. The compiler chooses the branch for each type.
+#[inline]
+pub(super) fn len_of_bytes<V: 'static>(value: &V) -> Option<usize> {
+    let value: &dyn Any = value;
+    let len = if let Some(text) = value.downcast_ref::<String>() {
+        text.len()
+    } else {
+        value.downcast_ref::<Vec<u8>>()?.len()
+    };
+    let prefix = match len {
+        0..=250 => 1,
+        251..=0xFFFF => 3,
+        0x1_0000..=0xFFFF_FFFF => 5,
+        _ => 9,
+    };
+    Some(len + prefix)
+}
+
 /// Decodes the value at the beginning of these bytes. Returns the value and the number of bytes read.
 pub(super) fn decode<V: DeserializeOwned + 'static>(
     bytes: &[u8],

@@ -183,6 +183,17 @@ fn the_bytes_are_pinned() {
 }
 
 #[test]
+fn a_text_and_bytes_are_measured_without_encoding_them() {
+    for len in [0, 1, 250, 251, 0xFFFF, 0x1_0000, 0x1_0001] {
+        let (text, bytes) = ("x".repeat(len), vec![255_u8; len]);
+        assert_eq!(super::positional::len_of_bytes(&text), Some(encode(&text).unwrap().len()));
+        assert_eq!(super::positional::len_of_bytes(&bytes), Some(encode(&bytes).unwrap().len()));
+        assert_eq!(measured_len(Format::Bincode, &text).unwrap(), encoded_len(&text).unwrap());
+    }
+    assert_eq!(super::positional::len_of_bytes(&vec![1_u16]), None);
+}
+
+#[test]
 fn trailing_and_missing_bytes_are_errors() {
     let mut bytes = encode(&product()).unwrap();
     bytes.push(0);

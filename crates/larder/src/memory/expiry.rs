@@ -24,6 +24,20 @@ struct ExpiryNode {
 pub(super) struct ExpiryIndex {
     nodes: Segments<ExpiryNode>,
     newest: BTreeMap<u64, SlotId>,
+    /// The second to which a slot was last added, and the newest slot of its list. While `last` is set, the
+    /// map has this second, but possibly with an older slot.
+    ///
+    /// Entries that are stored one after another often expire in the same second. So most additions do not
+    /// search the map.
+    last: Option<LastBucket>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LastBucket {
+    bucket: u64,
+    newest: SlotId,
+    /// Whether the map has an older slot for this second.
+    is_ahead: bool,
 }
 
 fn bucket(expires_at: Timestamp) -> u64 {
@@ -35,19 +49,56 @@ impl ExpiryIndex {
     pub(super) const NODE_LEN: usize = size_of::<ExpiryNode>();
 
     pub(super) const fn new() -> Self {
-        Self { nodes: Segments::new(), newest: BTreeMap::new() }
+        Self { nodes: Segments::new(), newest: BTreeMap::new(), last: None }
     }
 
     /// Adds a slot that is in no list.
+    #[inline]
     pub(super) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         let at = id as usize;
         self.nodes.fill_up(at + 1, &ExpiryNode { newer: NONE, older: NONE });
-        let older = self.newest.insert(bucket(expires_at), id).unwrap_or(NONE);
+        let older = self.replace_newest(bucket(expires_at), id);
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = id;
         }
         if let Some(node) = self.nodes.get_mut(at) {
             *node = ExpiryNode { newer: NONE, older };
+        }
+    }
+
+    /// Makes a slot the newest of a list. Returns the previous newest slot, or [`NONE`].
+    #[inline]
+    fn replace_newest(&mut self, bucket: u64, id: SlotId) -> SlotId {
+        if let Some(last) = self.last.as_mut().filter(|last| last.bucket == bucket) {
+            last.is_ahead = true;
+            return std::mem::replace(&mut last.newest, id);
+        }
+        self.replace_newest_in_map(bucket, id)
+    }
+
+    #[inline(never)]
+    fn replace_newest_in_map(&mut self, bucket: u64, id: SlotId) -> SlotId {
+        if let Some(last) = self.last.filter(|last| last.is_ahead) {
+            self.newest.insert(last.bucket, last.newest);
+        }
+        self.last = Some(LastBucket { bucket, newest: id, is_ahead: false });
+        self.newest.insert(bucket, id).unwrap_or(NONE)
+    }
+
+    /// Makes `older` the newest slot of a list whose newest slot is removed. With [`NONE`], the list is
+    /// empty.
+    #[inline(never)]
+    fn remove_newest(&mut self, bucket: u64, older: SlotId) {
+        let last = self.last.as_mut().filter(|last| last.bucket == bucket);
+        if older == NONE {
+            if last.is_some() {
+                self.last = None;
+            }
+            self.newest.remove(&bucket);
+        } else if let Some(last) = last {
+            (last.newest, last.is_ahead) = (older, true);
+        } else {
+            self.newest.insert(bucket, older);
         }
     }
 
@@ -61,10 +112,8 @@ impl ExpiryIndex {
         }
         if let Some(node) = self.nodes.get_mut(newer as usize) {
             node.older = older;
-        } else if older == NONE {
-            self.newest.remove(&bucket(expires_at));
         } else {
-            self.newest.insert(bucket(expires_at), older);
+            self.remove_newest(bucket(expires_at), older);
         }
     }
 
@@ -72,8 +121,9 @@ impl ExpiryIndex {
     /// expired yet.
     pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<SlotId> {
         let mut due = Vec::new();
-        for &newest in self.newest.range(..=bucket(now)).map(|(_, newest)| newest) {
-            let mut id = newest;
+        for (&bucket, &newest) in self.newest.range(..=bucket(now)) {
+            let last = self.last.filter(|last| last.bucket == bucket);
+            let mut id = last.map_or(newest, |last| last.newest);
             while let Some(node) = self.nodes.get(id as usize) {
                 if due.len() == most {
                     return due;

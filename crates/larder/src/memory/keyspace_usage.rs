@@ -64,6 +64,14 @@ impl KeyspaceUsages {
         (usage.entries, usage.weight) = (usage.entries - 1, usage.weight - weight.bytes());
     }
 
+    /// Subtracts a clean entry that is evicted, and counts the eviction.
+    pub(super) fn evict_clean(&mut self, key: &[u8], weight: Weight) {
+        let usage = self.of(key);
+        (usage.entries, usage.weight) = (usage.entries - 1, usage.weight - weight.bytes());
+        usage.evictions += 1;
+        self.evictions += 1;
+    }
+
     pub(super) fn subtract_dirty(&mut self, key: &[u8], weight: Weight) {
         let usage = self.of(key);
         (usage.entries, usage.unsaved_weight) = (usage.entries - 1, usage.unsaved_weight - weight.bytes());
@@ -93,11 +101,6 @@ impl KeyspaceUsages {
             self.usages.push((id, KeyspaceUsage::default()));
             self.usages.len() - 1
         })
-    }
-
-    pub(super) fn evicted(&mut self, key: &[u8]) {
-        self.of(key).evictions += 1;
-        self.evictions += 1;
     }
 
     pub(super) fn expired(&mut self, key: &[u8]) {
@@ -157,7 +160,8 @@ mod tests {
             usages.add_clean(&key(number), Weight::of(u64::from(number)));
         }
         usages.subtract_clean(&key(1), Weight::of(1));
-        usages.evicted(&key(1));
+        usages.add_clean(&key(1), Weight::of(4));
+        usages.evict_clean(&key(1), Weight::of(4));
         let [first, third, fourth] = [1, 3, 4].map(KeyspaceId::on_disk);
         usages.pass_on(first, first);
         assert_eq!(usages.get(first).evictions, 1, "it is its own successor");
@@ -170,7 +174,8 @@ mod tests {
         let departed = usages.get(fourth);
         assert_eq!((departed.evictions, departed.expirations), (1, 1), "each is passed on once");
         usages.pass_on(fourth, third);
-        usages.evicted(&key(3));
+        usages.add_clean(&key(3), Weight::of(4));
+        usages.evict_clean(&key(3), Weight::of(4));
         usages.add_clean(&key(2), Weight::of(5));
         let of = |number| {
             let usage = usages.get(KeyspaceId::on_disk(number));

@@ -267,6 +267,7 @@ impl Leases {
     }
 
     /// Revokes every lease on a key, detaches its flight, and ends its pass, cool-down and pause.
+    #[inline]
     pub(super) fn revoke(&mut self, key: SlotKey<'_>, deferred: &mut DeferredDrops) {
         self.epochs.revoke(key);
         self.change(key, |leases| leases.revoke(deferred));
@@ -338,10 +339,15 @@ impl Leases {
             .into_mut()
     }
 
+    #[inline]
     fn change(&mut self, key: SlotKey<'_>, change: impl FnOnce(&mut KeyLeases)) {
-        if self.keys.is_empty() {
-            return;
+        if !self.keys.is_empty() {
+            self.change_row(key, change);
         }
+    }
+
+    #[inline(never)]
+    fn change_row(&mut self, key: SlotKey<'_>, change: impl FnOnce(&mut KeyLeases)) {
         if let Ok(mut found) = self.keys.find_entry(key.hash, |leases| *leases.key == *key.bytes) {
             change(found.get_mut());
             if found.get().is_idle() {

@@ -102,6 +102,7 @@ impl Bucket {
         }
     }
 
+    #[cfg(test)]
     const fn is_away(&self, place: usize) -> bool {
         self.word & FIRST_AWAY << place != 0
     }
@@ -315,11 +316,11 @@ impl SlotIndex {
             }
             at = self.after(at);
             let candidates = self.buckets.get(at)?;
-            for (place, id) in candidates.ids.iter().enumerate() {
-                if !candidates.is_away(place) {
-                    continue;
-                }
-                let hash = hash_of(*id);
+            let mut away = candidates.word / FIRST_AWAY;
+            while away != 0 {
+                let place = away.trailing_zeros() as usize;
+                away &= away - 1;
+                let hash = hash_of(*candidates.ids.get(place)?);
                 let home = self.home(hash);
                 // The slot has passed the bucket if its home is at least as far from `at` as the bucket is.
                 let way = if home <= at { at - home } else { at + self.buckets.len() - home };

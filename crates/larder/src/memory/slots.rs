@@ -1,11 +1,9 @@
 //! The slots of a shard, by id. Vacant slots form a list, and are reused first.
 
-use super::grace::Grace;
 use super::segments::Segments;
 use super::slot::{Slot, SlotState};
 use crate::format::stored_key::StoredKey;
 use crate::memory::policy::slot_id::SlotId;
-use crate::units::Timestamp;
 
 const NONE: SlotId = SlotId::MAX;
 
@@ -56,20 +54,9 @@ impl Slots {
         (0..).zip(self.all.iter_mut()).filter(|(_, slot)| slot.state != SlotState::Vacant)
     }
 
-    /// Allocates a slot for a key, in state `Tombstone` with sequence 0. Sequence 0 means that no removal is
-    /// pending.
-    pub(super) fn take(&mut self, key: &[u8], hash: u32) -> SlotId {
-        let slot = Slot {
-            key: key.into(),
-            value: None,
-            expires_at: Timestamp::ZERO,
-            sequence: 0,
-            hash,
-            state: SlotState::Tombstone,
-            hides_removal: false,
-            is_listed: false,
-            grace: Grace::NONE,
-        };
+    /// Adds a slot. Returns its id.
+    #[inline]
+    pub(super) fn take(&mut self, slot: Slot) -> SlotId {
         self.taken += 1;
         let id = self.vacant;
         if let Some(vacant) = self.all.get_mut(id as usize) {
@@ -83,8 +70,15 @@ impl Slots {
 
     /// Makes a slot vacant, and returns the hash of its key. The slot must not have a value.
     pub(super) fn vacate(&mut self, id: SlotId) -> Option<u32> {
+        self.vacate_with(id, |_| ())
+    }
+
+    /// Like [`vacate`](Self::vacate), but first calls `before` with the slot, which may take the value.
+    #[inline]
+    pub(super) fn vacate_with(&mut self, id: SlotId, before: impl FnOnce(&mut Slot)) -> Option<u32> {
         let next = self.vacant;
         let slot = self.get_mut(id)?;
+        before(slot);
         debug_assert!(slot.value.is_none(), "a value is dropped after the lock is released");
         // The other fields are not read until the slot is allocated again.
         (slot.key, slot.state) = (StoredKey::EMPTY, SlotState::Vacant);

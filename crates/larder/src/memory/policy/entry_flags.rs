@@ -50,8 +50,11 @@ impl EntryFlags {
     /// Returns whether the entry was used since the last call, and clears the flag.
     pub(super) fn take_use(&mut self, id: SlotId) -> bool {
         let flags = self.get(id);
-        self.set(id, flags & !USED);
-        flags & USED != 0
+        let was_used = flags & USED != 0;
+        if was_used {
+            self.set(id, flags & !USED);
+        }
+        was_used
     }
 
     pub(super) fn queue(&self, id: SlotId) -> QueueOfEntry {
@@ -63,6 +66,18 @@ impl EntryFlags {
         } else {
             QueueOfEntry::Detached
         }
+    }
+
+    /// Clears all flags of an entry. Returns the queue in which the entry was.
+    pub(super) fn take(&mut self, id: SlotId) -> QueueOfEntry {
+        let queue = self.queue(id);
+        self.clear(id);
+        queue
+    }
+
+    /// Sets the flags of an entry without flags, which joins the small queue.
+    pub(super) fn join_small(&mut self, id: SlotId) {
+        self.set(id, KNOWN | IN_SMALL);
     }
 
     pub(super) fn set_queue(&mut self, id: SlotId, queue: QueueOfEntry) {

@@ -140,23 +140,48 @@ impl Policy {
     }
 
     /// Makes an entry evictable, by adding it to a queue.
+    #[inline]
     pub(super) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
         self.entry_flags.cover(id);
-        self.detach(id);
         self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
+        if self.entry_flags.is_clear(id) {
+            // The entry is new, as in most inserts, so it is in no queue.
+            self.note_arrival(hash);
+            self.entry_flags.join_small(id);
+            self.small.push_new(&mut self.nodes, id, hash, weight);
+        } else {
+            self.attach_known(id, hash, weight);
+        }
+    }
+
+    #[inline(never)]
+    fn attach_known(&mut self, id: SlotId, hash: u32, weight: Weight) {
+        self.detach(id);
         if let Some(node) = self.nodes.get_mut(id as usize) {
             node.hash = hash;
             node.weight = weight;
         }
         let is_overwrite = self.entry_flags.mark_known(id);
-        if self.is_full && !is_overwrite && self.missed_keys.take(hash) {
-            self.sketch.add(hash);
-            self.small_queue_target.arrived(hash);
+        if !is_overwrite {
+            self.note_arrival(hash);
         }
         self.push(
             id,
             if self.entry_flags.was_in_main(id) { QueueOfEntry::Main } else { QueueOfEntry::Small },
         );
+    }
+
+    /// Counts a use of a key that is stored after a miss.
+    fn note_arrival(&mut self, hash: u32) {
+        if self.is_full && self.missed_keys.take(hash) {
+            self.count_arrival(hash);
+        }
+    }
+
+    #[inline(never)]
+    fn count_arrival(&mut self, hash: u32) {
+        self.sketch.add(hash);
+        self.small_queue_target.arrived(hash);
     }
 
     /// Makes an entry unevictable, by removing it from its queue. Its flags are kept for the next
@@ -173,8 +198,8 @@ impl Policy {
     pub(super) fn forget(&mut self, id: SlotId) {
         // `evict` has already cleared the data of its victim.
         if !self.entry_flags.is_clear(id) {
-            self.unlink(id);
-            self.entry_flags.clear(id);
+            let queue = self.entry_flags.take(id);
+            self.leave(id, queue);
         }
     }
 
@@ -310,15 +335,21 @@ impl Policy {
     }
 
     fn unlink(&mut self, id: SlotId) {
+        let queue = self.entry_flags.queue(id);
+        self.leave(id, queue);
+        self.entry_flags.set_queue(id, QueueOfEntry::Detached);
+    }
+
+    /// Removes an entry from its queue. The caller changes its flags.
+    fn leave(&mut self, id: SlotId, queue: QueueOfEntry) {
         if id == self.warmup_cursor {
             self.warmup_cursor = self.nodes.get(id as usize).map_or(NONE, |node| node.older);
         }
-        match self.entry_flags.queue(id) {
+        match queue {
             QueueOfEntry::Detached => {}
             QueueOfEntry::Small => self.small.remove(&mut self.nodes, id),
             QueueOfEntry::Main => self.main.remove(&mut self.nodes, id),
         }
-        self.entry_flags.set_queue(id, QueueOfEntry::Detached);
     }
 }
 

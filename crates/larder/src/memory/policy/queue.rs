@@ -34,12 +34,27 @@ impl Queue {
 
     /// Adds a slot as the newest of this queue. The slot must not be in any queue.
     pub(super) fn push(&mut self, nodes: &mut Segments<QueueNode>, id: SlotId) {
+        if let Some(&QueueNode { weight, hash, .. }) = nodes.get(id as usize) {
+            self.push_new(nodes, id, hash, weight);
+        }
+    }
+
+    /// Sets the data of a slot, and adds the slot as the newest of this queue. The slot must not be in any
+    /// queue.
+    #[inline]
+    pub(super) fn push_new(
+        &mut self,
+        nodes: &mut Segments<QueueNode>,
+        id: SlotId,
+        hash: u32,
+        weight: Weight,
+    ) {
         let older = self.newest;
         let Some(node) = nodes.get_mut(id as usize) else {
             return;
         };
-        (node.newer, node.older) = (NONE, older);
-        self.weight += node.weight.bytes();
+        *node = QueueNode { newer: NONE, older, weight, hash };
+        self.weight += weight.bytes();
         self.len += 1;
         self.newest = id;
         match nodes.get_mut(older as usize) {

@@ -34,8 +34,7 @@ impl Shard {
     /// Returns whether a slot is a tombstone that belongs to no group. A caller may be waiting for its
     /// commit.
     pub(super) fn is_removed(&self, id: SlotId) -> bool {
-        // A new slot is a tombstone with sequence 0, which is not a removal.
-        let is_tombstone = |slot: &Slot| slot.state == SlotState::Tombstone && slot.sequence > 0;
+        let is_tombstone = |slot: &Slot| slot.state == SlotState::Tombstone;
         self.slots.get(id).is_some_and(is_tombstone) && !self.removal_groups.has(id)
     }
 }

@@ -4,6 +4,8 @@ use super::Shard;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Refused;
 use crate::memory::lookup::PreviousState;
+use crate::memory::policy::slot_id::SlotId;
+use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
@@ -44,11 +46,25 @@ impl Shard {
         let Some(id) = self.policy.evict() else {
             return false;
         };
-        if let Some(slot) = self.slots.get(id) {
-            self.usages.evicted(&slot.key);
-        }
-        self.remove(id, deferred);
+        self.remove_victim(id, deferred);
         true
+    }
+
+    /// Removes an entry that the policy has evicted. The entry is clean, so nothing is pending for it, and it
+    /// belongs to no group of removals. Each structure is visited once, because most inserts into full
+    /// memory evict an entry.
+    fn remove_victim(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
+        let weight = self.policy.weight_of(id);
+        let (usages, expiry) = (&mut self.usages, &mut self.expiry);
+        let hash = self.slots.vacate_with(id, |slot| {
+            debug_assert_eq!(slot.state, SlotState::Clean, "only clean entries are in a queue");
+            usages.evict_clean(&slot.key, weight);
+            expiry.remove(id, slot.delete_after());
+            deferred.weight += weight.bytes();
+            deferred.value(slot.value.take());
+        });
+        self.take_extras(id);
+        self.leave_index(id, hash);
     }
 
     /// Removes up to `most` clean entries that have expired and whose grace has ended. Returns the number of

@@ -30,7 +30,7 @@ use super::key_leases::LeaseId;
 use super::leases::{Leases, Permit};
 use super::policy::Policy;
 use super::removal_groups::RemovalGroups;
-use super::slot::{DirtyValue, SlotState};
+use super::slot::{DirtyValue, Slot, SlotState};
 use super::slot_index::SlotIndex;
 use super::slots::Slots;
 use super::watch_epochs::WatchEpochs;
@@ -114,6 +114,7 @@ impl Shard {
 
     /// Stores an entry: revokes the leases on the key, takes the next sequence, and replaces the previous
     /// value.
+    #[inline]
     pub(crate) fn store(
         &mut self,
         key: SlotKey<'_>,
@@ -197,6 +198,7 @@ impl Shard {
         }
     }
 
+    #[inline]
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
         let IncomingEntry { value, expires_at, grace, weight, unsaved, extras } = entry;
         let content = match unsaved {
@@ -217,9 +219,8 @@ impl Shard {
         sequence: u64,
         deferred: &mut DeferredDrops,
     ) -> SlotId {
-        let id = match self.find(key) {
-            Some((id, _)) => id,
-            None => self.take(key),
+        let Some((id, _)) = self.find(key) else {
+            return self.set_new(key, content, (expires_at, grace), sequence);
         };
         self.take_content(id, deferred);
         let was_removed = self.is_removed(id);
@@ -251,6 +252,48 @@ impl Shard {
         id
     }
 
+    /// Adds a key that the shard does not have.
+    fn set_new(
+        &mut self,
+        key: SlotKey<'_>,
+        mut content: SlotValue,
+        (expires_at, grace): (Timestamp, Grace),
+        sequence: u64,
+    ) -> SlotId {
+        if self.index.is_full() {
+            self.index.grow(self.slots.iter().map(|(id, slot)| (id, slot.hash)));
+        }
+        let (state, value) = content.take_value();
+        let hash = key.short_hash();
+        let id = self.slots.take(Slot {
+            key: key.bytes.into(),
+            value,
+            expires_at,
+            sequence,
+            hash,
+            state,
+            hides_removal: false,
+            is_listed: state != SlotState::Clean,
+            grace,
+        });
+        self.index.insert(id, hash);
+        match content {
+            SlotValue::Clean(_, weight) => {
+                self.usages.add_clean(key.bytes, weight);
+                self.policy.attach(id, hash, weight);
+                self.expiry.add(id, grace.after(expires_at));
+                return id;
+            }
+            SlotValue::Dirty(_, pending) => {
+                self.usages.add_dirty(key.bytes, pending.weight);
+                self.pending.insert(id, pending);
+            }
+            SlotValue::Tombstone => {}
+        }
+        self.dirty.push(id);
+        id
+    }
+
     /// Removes the value from a slot, and subtracts its weight. The caller sets the new state.
     fn take_content(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         let Some(slot) = self.slots.get_mut(id) else {
@@ -276,20 +319,17 @@ impl Shard {
         self.take_extras(id);
     }
 
-    fn take(&mut self, key: SlotKey<'_>) -> SlotId {
-        if self.index.is_full() {
-            self.index.grow(self.slots.iter().map(|(id, slot)| (id, slot.hash)));
-        }
-        let id = self.slots.take(key.bytes, key.short_hash());
-        self.index.insert(id, key.short_hash());
-        id
-    }
-
     fn remove(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         self.take_content(id, deferred);
         self.removal_groups.leave(id, deferred);
         self.policy.forget(id);
-        if let Some(hash) = self.slots.vacate(id) {
+        let hash = self.slots.vacate(id);
+        self.leave_index(id, hash);
+    }
+
+    /// Removes a slot from the index, with the hash of its key, after the slot was vacated.
+    fn leave_index(&mut self, id: SlotId, hash: Option<u32>) {
+        if let Some(hash) = hash {
             let slots = &self.slots;
             self.index.remove(id, hash, |other| slots.at(other).map_or(0, |slot| slot.hash));
         }
@@ -302,6 +342,18 @@ enum SlotValue {
     Clean(Option<Value>, Weight),
     Dirty(Option<Value>, DirtyValue),
     Tombstone,
+}
+
+impl SlotValue {
+    /// Returns the state of a slot with this content, and takes the value.
+    #[inline]
+    fn take_value(&mut self) -> (SlotState, Option<Value>) {
+        match self {
+            Self::Clean(value, _) => (SlotState::Clean, value.take()),
+            Self::Dirty(value, _) => (SlotState::Dirty, value.take()),
+            Self::Tombstone => (SlotState::Tombstone, None),
+        }
+    }
 }
 
 /// Takes the next sequence. The caller holds the lock of the key's shard, so the sequences of a key follow

@@ -1,7 +1,7 @@
 //! A list that usually has one element at most. Only further elements are on the heap.
 //!
 //! Almost every insert into full memory passes one value through two such lists, and drops several empty
-//! lists. Doing so with `SmallVec` takes a tenth of the insert.
+//! lists. Each of these steps is one comparison here, and about twenty instructions with `SmallVec`.
 
 #[derive(Debug)]
 pub(super) struct Few<T> {

@@ -189,7 +189,29 @@ impl Memory {
     ) -> Result<u64, Refused> {
         self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
-        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
+        let has_room = self.budget.try_reserve(weight);
+        if has_room || weight <= self.budget.capacity() {
+            // Does the same as `lock_with_room`, whose result would move the guard in memory.
+            let mut locked = self.lock(key, evicted_values);
+            if has_room || locked.evict_for(weight) {
+                let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
+                return stored.inspect_err(|_| locked.released.deferred.weight += weight);
+            }
+        }
+        self.store_with_room_of_all(key, entry, now, evicted_values)
+    }
+
+    /// Stores an explicit write like [`store_entry`](Self::store_entry), after evicting entries of any shard.
+    #[cold]
+    fn store_with_room_of_all(
+        &self,
+        key: SlotKey<'_>,
+        entry: IncomingEntry,
+        now: Timestamp,
+        evicted_values: &mut EvictedValues,
+    ) -> Result<u64, Refused> {
+        let weight = entry.clean_weight();
+        let Some(mut locked) = self.lock_with_room_of_all(key, weight, evicted_values) else {
             // The previous value is removed. Otherwise it would stay visible after this write.
             let mut locked = self.lock(key, evicted_values);
             return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
@@ -265,8 +287,7 @@ impl Memory {
     ///
     /// This function drops no value. It has reserved weight for an entry that is not stored yet, and a
     /// user's `Drop` may wait for that weight.
-    #[expect(clippy::inline_always, reason = "returning the guard from a call would move it in memory")]
-    #[inline(always)]
+    #[inline]
     fn lock_with_room<'a>(
         &'a self,
         key: SlotKey<'_>,

@@ -20,6 +20,7 @@ use crate::sys::sync::Arc;
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Does the same as [`insert_checked`](Self::insert_checked), in a memory-only keyspace and with the
     /// keyspace's TTL.
+    #[inline]
     pub(super) fn insert_full_in_memory(&self, full: &[u8], value: Arc<V>) -> Result<(), Error> {
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)?;
         self.insert_in_memory(self.slot_key(full), value, Ttl::Default)

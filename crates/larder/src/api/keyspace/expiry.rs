@@ -6,49 +6,13 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Keyspace;
-use super::definition::KeyspaceDefinition;
+use super::fixed_life::PRECISE_BELOW;
 use super::ttl::Ttl;
 use crate::config::MIN_TTL;
 use crate::format::key::Key;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
-use crate::units::{Timestamp, millis};
-
-/// The life of every entry that is written with its keyspace's TTL.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum FixedLife {
-    Endless,
-    /// The TTL in milliseconds. It begins at the coarse time of the write.
-    Millis(u64),
-}
-
-impl FixedLife {
-    /// Returns `None` if the entries of a keyspace have different lives, or if their TTL is counted from the
-    /// precise time.
-    pub(super) fn of<K, V>(definition: &KeyspaceDefinition<K, V>) -> Option<Self> {
-        let max_age = definition.age_limit();
-        let ttl = match definition.default_ttl() {
-            Ttl::For(ttl) => Some(ttl.min(max_age.unwrap_or(ttl))),
-            Ttl::Never | Ttl::Default => max_age,
-            Ttl::Until(_) | Ttl::Keep => return None,
-        };
-        let Some(ttl) = ttl else { return Some(Self::Endless) };
-        let is_fixed = ttl >= PRECISE_BELOW && definition.jitter_percent() == 0;
-        is_fixed.then(|| Self::Millis(millis(ttl)))
-    }
-
-    /// Returns the expiry of an entry that is written at `coarse`.
-    #[inline]
-    fn expiry(self, coarse: Timestamp) -> Timestamp {
-        match self {
-            Self::Endless => Timestamp::NEVER,
-            Self::Millis(ms) => coarse.expiry_after_millis(ms),
-        }
-    }
-}
-
-/// A TTL shorter than this duration is counted from the precise time, not from the coarse time.
-pub(super) const PRECISE_BELOW: Duration = Duration::from_secs(10);
+use crate::units::Timestamp;
 
 impl<K: Key, V> Keyspace<K, V> {
     /// Returns the time of the write, which may be one tick early, and the expiry of an entry that is written
@@ -118,6 +82,8 @@ impl<K: Key, V> Keyspace<K, V> {
 mod tests {
     use super::*;
     use crate::Cache;
+    use crate::api::keyspace::definition::KeyspaceDefinition;
+    use crate::api::keyspace::fixed_life::FixedLife;
 
     #[test]
     fn a_fixed_life_ends_when_the_computed_one_does() {

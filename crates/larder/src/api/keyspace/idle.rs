@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::Keyspace;
-use super::expiry::PRECISE_BELOW;
+use super::fixed_life::PRECISE_BELOW;
 use crate::engine::promotion::DecodedEntry;
 use crate::format::key::Key;
 use crate::memory::extras::EntryExtras;

@@ -1,7 +1,8 @@
 //! A keyspace: a named group of entries with one key type and one value type.
 //!
 //! - [`definition`]: the declaration of a keyspace. [`insert_options`]: the options of an insert. [`ttl`]:
-//!   the TTL of an entry. [`expiry`]: how the expiry is computed. [`idle`]: how a use extends the expiry.
+//!   the TTL of an entry. [`expiry`] and [`fixed_life`]: how the expiry is computed. [`idle`]: how a use
+//!   extends the expiry.
 //! - [`read`], [`mod@write`], [`modify`], [`atomic`], [`increment`], [`expire`], [`lookup`], [`load`],
 //!   [`remove`], [`update`], [`iterate`]: the calls on a keyspace.
 //! - [`hit`]: the fast path of a hit in memory.
@@ -25,6 +26,7 @@ pub(crate) mod change_commit;
 pub(crate) mod definition;
 mod expire;
 mod expiry;
+mod fixed_life;
 mod hit;
 mod idle;
 pub(crate) mod increment;
@@ -72,7 +74,7 @@ use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use definition::KeyspaceDefinition;
-use expiry::FixedLife;
+use fixed_life::FixedLife;
 
 /// A handle to a keyspace. A handle is cheap to clone, and may be shared between threads.
 ///

@@ -67,6 +67,8 @@ use std::time::Duration;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread};
+#[cfg(feature = "async")]
+use crate::sys::waker_thread::wake_elsewhere;
 pub(crate) use outcome::{AnyError, FlightOutcome};
 
 use graph::{WaitGraph, Waitable, Waiter};
@@ -189,6 +191,19 @@ impl Flight {
         #[cfg(feature = "async")]
         task_waiters::wake_all(wakers);
         // If the flight had already ended, the new outcome is dropped here, after the lock is released.
+    }
+
+    /// Ends the flight without a result, like [`land`](Self::land), on a thread that must run no code of a
+    /// user. The waker thread wakes the tasks.
+    pub(crate) fn abandon_on_any_thread(&self) {
+        let mut state = self.state.lock();
+        state.outcome.get_or_insert(FlightOutcome::Abandoned);
+        #[cfg(feature = "async")]
+        let wakers = state.tasks.take_wakers();
+        drop(state);
+        self.landed.notify_all();
+        #[cfg(feature = "async")]
+        wakers.into_values().for_each(wake_elsewhere);
     }
 
     /// Waits until the flight lands, its deadline passes, or `max` (if set) has elapsed.

@@ -221,8 +221,8 @@ impl Shared {
         })
     }
 
-    /// Returns the value of a key and its expiry, if the value is live or expired at most `grace` ago.
-    /// Promotes nothing, and records no use in memory.
+    /// Returns the value of a key in memory or on disk and its expiry, if the value is live or expired at
+    /// most `grace` ago. Promotes nothing, and records no use in memory.
     ///
     /// A removed value is never returned. A value in memory is read from its slot under the lock. A value
     /// that is only on disk is returned only if the key has not changed since the lookup in its shard. To
@@ -233,12 +233,6 @@ impl Shared {
         key: SlotKey<'_>,
         grace: Duration,
     ) -> Option<(Arc<V>, Timestamp)> {
-        if keyspace.id.is_remote() {
-            let (link, asked_at) = (self.tiers.remote()?, self.tiers.time.now());
-            let record = link.count(link.ask(|tier, reply| tier.get(key.bytes.into(), reply)))??;
-            let decoded = self.decode_remote_in_grace(keyspace, key, &record, (asked_at, grace))?;
-            return Some((decoded.value?, decoded.expires_at));
-        }
         match self.tiers.memory.stale(key) {
             StaleLookup::Value(value, expires_at) if expires_at.after(grace) > self.tiers.time.now() => {
                 Some((Arc::downcast(value).ok()?, expires_at))

@@ -8,6 +8,12 @@
 //! 2. The sender stores the answer and takes the waker under the lock. It wakes the caller after it has
 //!    released the lock.
 //!
+//! The sender is often the thread that reads the connection, and a waker runs code of an executor. That code
+//! may wait for an answer, which only this thread reads. So the sender passes the waker of a task to the
+//! waker thread. Only the waker of a [worker task](crate::sys::offload::worker_task) is called directly,
+//! because it is the library's own, and only adds a job to a queue. A receiver that is dropped takes its
+//! waker with it, so the sender neither calls nor drops it later.
+//!
 //! A sender that is dropped without an answer sends an error. Otherwise the caller would wait forever.
 
 use std::future::Future;
@@ -18,6 +24,8 @@ use std::task::{Context, Poll, Waker};
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Condvar, Mutex};
+#[cfg(feature = "async")]
+use crate::sys::waker_thread::wake_elsewhere;
 
 /// The answer to a request, or the reason why there is none.
 pub type RemoteResult<T> = Result<T, RemoteError>;
@@ -36,6 +44,8 @@ pub struct RemoteReply<T> {
 pub struct RemoteAnswer<T> {
     place: Arc<AnswerPlace<T>>,
     process: Process,
+    /// Called by the sender with the waker of the waiting task.
+    wake: fn(Waker),
 }
 
 #[derive(Debug)]
@@ -47,7 +57,7 @@ struct AnswerPlace<T> {
 #[derive(Debug)]
 struct AnswerState<T> {
     answer: Option<RemoteResult<T>>,
-    waker: Option<Waker>,
+    waker: Option<(Waker, fn(Waker))>,
 }
 
 /// Creates the sender and the receiver of the answer to one request.
@@ -56,7 +66,7 @@ pub fn reply<T>() -> (RemoteReply<T>, RemoteAnswer<T>) {
     let place = Arc::new(AnswerPlace { state, answered: Condvar::new() });
     (
         RemoteReply { place: place.clone(), is_sent: false },
-        RemoteAnswer { place, process: Process::current() },
+        RemoteAnswer { place, process: Process::current(), wake: WAKE_TASK },
     )
 }
 
@@ -74,12 +84,8 @@ impl<T> RemoteReply<T> {
         let waker = state.waker.take();
         drop(state);
         self.place.answered.notify_all();
-        if let Some(waker) = waker
-            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake()))
-        {
-            // Waking runs code of an executor. A panic of that code must not end the thread that reads the
-            // connection.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+        if let Some((waker, wake)) = waker {
+            wake(waker);
         }
     }
 }
@@ -95,11 +101,30 @@ impl<T> Drop for RemoteReply<T> {
     }
 }
 
+/// Wakes a task. Catches a panic of the waker, which must not end the thread that reads the connection.
+fn wake_here(waker: Waker) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+    }
+}
+
+/// Without the feature `async`, there is no waker thread, and the library awaits no answer in a task.
+#[cfg(feature = "async")]
+const WAKE_TASK: fn(Waker) = wake_elsewhere;
+#[cfg(not(feature = "async"))]
+const WAKE_TASK: fn(Waker) = wake_here;
+
 fn forked<T>() -> RemoteResult<T> {
     Err(RemoteError::new(RemoteErrorKind::Unavailable, "this process was forked during the request"))
 }
 
 impl<T> RemoteAnswer<T> {
+    /// Lets the sender call the waker itself. For a waker that runs no code of a user.
+    pub(crate) fn woken_by_sender(mut self) -> Self {
+        self.wake = wake_here;
+        self
+    }
+
     /// Waits for the answer on the calling thread. The tier sends it within its own time limit.
     ///
     /// # Errors
@@ -135,10 +160,22 @@ impl<T> Future for RemoteAnswer<T> {
         if let Some(answer) = state.answer.take() {
             return Poll::Ready(answer);
         }
-        let earlier = state.waker.replace(waker);
+        let earlier = state.waker.replace((waker, self.wake));
         drop(state);
         drop(earlier);
         Poll::Pending
+    }
+}
+
+impl<T> Drop for RemoteAnswer<T> {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            return;
+        }
+        let mut state = self.place.state.lock();
+        let left = (state.answer.take(), state.waker.take());
+        drop(state);
+        drop(left);
     }
 }
 
@@ -156,6 +193,41 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// Notes the threads on which it is called and dropped.
+    #[cfg(feature = "async")]
+    struct NotesThreads(std::sync::mpsc::Sender<std::thread::ThreadId>);
+
+    #[cfg(feature = "async")]
+    impl Wake for NotesThreads {
+        fn wake(self: Arc<Self>) {
+            self.0.send(std::thread::current().id()).unwrap();
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "async")]
+    fn the_sender_of_an_answer_does_not_call_the_waker_of_a_task() {
+        let (sender, mut answer) = reply::<u32>();
+        let (told, threads) = std::sync::mpsc::channel();
+        let waker = Arc::new(NotesThreads(told)).into();
+        assert!(Pin::new(&mut answer).poll(&mut Context::from_waker(&waker)).is_pending());
+        sender.send(Ok(7));
+        assert_ne!(threads.recv().unwrap(), std::thread::current().id());
+        assert!(Pin::new(&mut answer).poll(&mut Context::from_waker(&waker)).is_ready());
+    }
+
+    #[test]
+    fn a_task_that_leaves_takes_its_waker_with_it() {
+        let (sender, mut answer) = reply::<u32>();
+        let wakes = Arc::new(AnswerWakes::default());
+        let counted = wakes.clone().into();
+        assert!(Pin::new(&mut answer).poll(&mut Context::from_waker(&counted)).is_pending());
+        drop((answer, counted));
+        assert_eq!(Arc::strong_count(&wakes), 1);
+        sender.send(Ok(7));
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
     }
 
     #[test]
@@ -177,7 +249,6 @@ mod tests {
         let mut context = Context::from_waker(&counted);
         assert!(Pin::new(&mut answer).poll(&mut context).is_pending());
         drop(sender);
-        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
         let Poll::Ready(Err(error)) = Pin::new(&mut answer).poll(&mut context) else {
             panic!("the answer is there")
         };

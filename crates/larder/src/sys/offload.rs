@@ -7,7 +7,7 @@
 //! the maximum, and never includes a thread that the system refuses to start.
 //!
 //! A running job never waits for a job that is still in the queue. So if all workers are busy, jobs are
-//! delayed but never blocked forever. A job may wait for a writer thread, for the disk, for one answer of a
+//! delayed but never blocked forever. A job may wait for a writer thread, for the disk, for the answers of a
 //! server, or for a user's code. If that code submits a job on a worker, the worker runs the new job
 //! immediately. A job never waits for another machine's load, because the fill that ends the load may still
 //! be queued there.

@@ -1,8 +1,9 @@
 //! The waker thread, which only wakes tasks.
 //!
 //! It wakes a task at the deadline of an [`Alarm`] that the task has set, because larder has no other timer
-//! for tasks. It also wakes the tasks for which the writer has an answer. A waker runs an executor's code,
-//! and may drop a user's future, so the writer must not call it.
+//! for tasks. It also wakes the tasks for which the writer, or the thread that reads a connection to a
+//! server, has an answer. A waker runs an executor's code, and may drop a user's future, so these threads
+//! must not call it.
 //!
 //! A process has one waker thread, for all caches. It starts with the first alarm or waker, and ends after
 //! [`IDLE_TIME`] without either. The thread never waits for a lock of a cache, for the disk or for a

@@ -13,6 +13,7 @@ use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
@@ -188,7 +189,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
-        let mut outcome = self.find_or_lease(key, LoadThread::Caller, on_absence, true);
+        let mut outcome = at_once(self.find_or_lease(key, LoadThread::Caller, on_absence, true));
         let mut until = None;
         loop {
             match outcome {
@@ -202,10 +203,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     Ok(Waited::Absent) if on_absence == OnAbsence::Answer => return Ok(Loaded::fresh(None)),
                     Ok(Waited::Absent) => on_absence = OnAbsence::LoadNow,
                     Ok(Waited::Unanswered) => {}
-                    Err(error) => return self.stale_or(key, error),
+                    Err(error) => return at_once(self.stale_or(key, error)),
                 },
             }
-            outcome = self.find_or_lease(key, LoadThread::Caller, on_absence, false);
+            outcome = at_once(self.find_or_lease(key, LoadThread::Caller, on_absence, false));
         }
     }
 
@@ -253,20 +254,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 {
                     return Ok(Loaded { value: Some(value), is_stale: true });
                 }
-                self.stale_or(key, LoadError::Loader(error))
+                at_once(self.stale_or(key, LoadError::Loader(error)))
             }
         }
     }
 
     /// Returns the stale value of a key after a failed load, or the error. The stale value is read after the
     /// load, because a value that was removed during the load must not be returned.
-    pub(super) fn stale_or<E>(
+    pub(super) async fn stale_or<E>(
         &self,
         key: SlotKey<'_>,
         error: LoadError<E>,
     ) -> Result<Loaded<V>, LoadError<E>> {
         if let LoadError::Loader(_) | LoadError::Panicked | LoadError::Timeout { .. } = error
-            && let Some((value, expires_at)) = self.stale_value(key)
+            && let Some((value, expires_at)) = self.find_stale_value(key).await
         {
             let is_stale = expires_at <= self.now();
             if is_stale {

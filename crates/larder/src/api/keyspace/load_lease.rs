@@ -9,6 +9,7 @@ mod fill_absent;
 pub(super) mod loader_panic;
 #[cfg(feature = "async")]
 mod polls;
+mod publish;
 mod refresh_pause;
 
 use std::fmt;
@@ -20,13 +21,11 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
-use super::insert_options::Durability;
 use super::ttl::Ttl;
 #[cfg(feature = "async")]
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
-use crate::engine::promotion::Lease;
 use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
 use crate::engine::remote::slot_leases::SlotLease;
@@ -37,6 +36,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::key_leases::LeaseId;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
@@ -70,7 +70,7 @@ use loader_panic::LoaderPanic;
 pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> {
     shared: Weak<Shared>,
     opened: Weak<OpenKeyspace>,
-    definition: KeyspaceDefinition<K, V>,
+    pub(super) definition: KeyspaceDefinition<K, V>,
     pub(super) key: StoredKey,
     /// `None` for a lease that fills nothing, and after the lease was returned to the shard.
     pub(super) id: Option<LeaseId>,
@@ -197,7 +197,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Returns [`Error::ValueTooLarge`] or [`Error::Encode`]. The waiting callers still get the value.
     pub fn fill(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let ttl = self.definition.default_ttl();
-        self.publish(&value.into(), ttl)
+        at_once(self.publish(value.into(), ttl))
     }
 
     /// Like [`fill`](LoadLease::fill), with a [`Ttl`] for this value. With an expiry in the past
@@ -207,16 +207,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Returns the same errors as [`fill`](LoadLease::fill). Also returns [`Error::InvalidSetting`] for a TTL
     /// out of range.
     pub fn fill_with(self, value: impl Into<Arc<V>>, ttl: impl Into<Ttl>) -> Result<bool, Error> {
-        let (value, ttl) = (value.into(), ttl.into());
-        let Some(now) = self.keyspace().map(|keyspace| keyspace.now()) else {
-            return self.publish(&value, ttl);
-        };
-        let checked = ttl.check(|| now);
-        if checked.is_ok() && !ttl.is_past(|| now) {
-            return self.publish(&value, ttl);
-        }
-        self.share(value);
-        checked.map(|()| false)
+        at_once(self.publish_checked(value.into(), ttl.into()))
     }
 
     /// Returns the stale value that a failing load of the key may return: see
@@ -267,9 +258,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// assert!(matches!((first, second), (LookupOutcome::Load(_), LookupOutcome::Load(_))));
     /// # Ok::<(), larder::Error>(())
     /// ```
-    pub fn decline_with(mut self, value: impl Into<Arc<V>>) {
-        self.give_pass();
-        self.share(value.into());
+    pub fn decline_with(self, value: impl Into<Arc<V>>) {
+        at_once(self.decline_and_share(value.into()));
     }
 
     /// Excludes this lease from measurement, because another lease of the same loader measures the load.
@@ -282,40 +272,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         if let (Some(id), Some(keyspace)) = (self.id, self.keyspace()) {
             let memory = &keyspace.shared.tiers.memory;
             memory.give_pass(memory.key(&self.key), id);
-        }
-    }
-
-    fn share(mut self, value: Arc<V>) {
-        self.has_failed = false;
-        self.outcome = Some(FlightOutcome::Value(value));
-        self.give_back_with_value();
-    }
-
-    fn publish(self, value: &Arc<V>, ttl: Ttl) -> Result<bool, Error> {
-        let keyspace = self.keyspace();
-        // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the value
-        // before the cache is closed.
-        let mut load = self;
-        load.has_failed = false;
-        // Set before the write, so that the waiters get the value even if the write panics in a
-        // user's `Serialize` or weigher.
-        load.outcome = Some(FlightOutcome::Value(value.clone()));
-        let Some(keyspace) = &keyspace else { return Ok(false) };
-        load.count_end(keyspace);
-        if keyspace.is_remote() {
-            return load.fill_remote(keyspace, Some(value), ttl);
-        }
-        let Some(id) = load.id.take() else { return Ok(false) };
-        let memory = &keyspace.shared.tiers.memory;
-        let key = memory.key(&load.key);
-        let mut lease = Lease::new(memory, key, id);
-        lease.load_time = load.took;
-        let written = keyspace.write(key, value, ttl, Durability::Buffered, Some(&lease));
-        keyspace.count_fill(key, &written);
-        match written {
-            Ok(outcome) => Ok(outcome.is_stored()),
-            Err(Error::Closed) => Ok(false),
-            Err(error) => Err(error),
         }
     }
 

@@ -25,6 +25,7 @@ use super::Keyspace;
 use super::lookup::LoadThread;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
+use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use steps::{BulkStep, LoadOfMany, fill, omit};
 
@@ -94,15 +95,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {
-                    load.note_found(missing.look_up(self, LoadThread::Caller, |_| {}));
+                    load.note_found(at_once(missing.look_up(self, LoadThread::Caller, |_| {})));
                 }
                 BulkStep::Load(missing) => {
                     let answer = load.run_loader(|| loader(&missing));
-                    load.note_answer(missing, answer, fill).into_iter().for_each(omit);
+                    let omitted =
+                        load.note_answer(missing, answer, |lease, value| at_once(fill(lease, value)));
+                    for lease in omitted {
+                        at_once(omit(lease));
+                    }
                 }
                 BulkStep::Wait { at, load: other, left } => load.note_waited(at, other.outcome(left)),
                 BulkStep::ReadStale { at, error } => {
-                    load.note_stale(at, self.stale_or(load.slot_key(at), error)?);
+                    load.note_stale(at, at_once(self.stale_or(load.slot_key(at), error))?);
                 }
                 BulkStep::Return(values) => return Ok(values),
             }

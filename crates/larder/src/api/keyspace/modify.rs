@@ -38,6 +38,7 @@ use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
 
 enum RoundEnd<V> {
@@ -320,7 +321,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
         if let Some(record) = condition.record.filter(|_| self.is_remote()) {
-            let is_removed = self.remove_remote_unchanged(key, record)?;
+            let is_removed = at_once(self.remove_remote_unchanged(key, record))?;
             if is_removed {
                 self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
             }

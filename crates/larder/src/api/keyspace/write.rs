@@ -29,6 +29,7 @@ use crate::memory::lookup::ReadEntry;
 use crate::memory::publication::Publication;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
 
 /// The outcome of storing a value.
@@ -279,7 +280,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         mut condition: WriteCondition<'_>,
     ) -> Result<InsertOutcome, Error> {
         if self.is_remote() {
-            return self.write_remote(key, value, ttl, condition);
+            return at_once(self.write_remote(key, value, ttl, condition));
         }
         loop {
             let mut prepared = self.prepare(key, value, durability)?;

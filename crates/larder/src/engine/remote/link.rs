@@ -87,7 +87,7 @@ impl RemoteLink {
         &self,
         request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>),
     ) -> AwaitedAnswer<T> {
-        AwaitedAnswer(Some(self.begin(request)))
+        AwaitedAnswer::from(self.begin(request))
     }
 
     /// Passes a request to the tier, and waits for its answer on the calling thread. The caller must hold no
@@ -141,7 +141,8 @@ pub(crate) struct AwaitedAnswer<T>(Option<RemoteAnswer<T>>);
 
 impl<T> From<RemoteAnswer<T>> for AwaitedAnswer<T> {
     fn from(answer: RemoteAnswer<T>) -> Self {
-        Self(Some(answer))
+        // The waker belongs to a worker task.
+        Self(Some(answer.woken_by_sender()))
     }
 }
 

@@ -37,6 +37,7 @@ use crate::remote::reply::RemoteResult;
 use crate::remote::tier::{RecordTimes, RemoteRecord};
 #[cfg(feature = "async")]
 use crate::sys::offload::worker_task::on_worker;
+use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::{Remaining, Timestamp, millis};
 
@@ -154,6 +155,23 @@ impl Shared {
     ) -> Option<DecodedEntry<V>> {
         let link = self.tiers.remote()?;
         link.count(self.read_remote(keyspace, key, link).await)?.decoded
+    }
+
+    /// Returns the server's value of a key and its expiry, if the value is live or expired at most `grace`
+    /// ago. Copies nothing into memory.
+    pub(crate) async fn read_remote_stale<V: Serialize + DeserializeOwned + 'static>(
+        &self,
+        keyspace: &OpenKeyspace,
+        key: SlotKey<'_>,
+        grace: Duration,
+    ) -> Option<(Arc<V>, Timestamp)> {
+        let (link, asked_at) = (self.tiers.remote()?, self.tiers.time.now());
+        let answer = link.answer_to(|tier, reply| tier.get(key.bytes.into(), reply)).await;
+        #[cfg(feature = "async")]
+        on_worker().await;
+        let record = link.count(answer)??;
+        let decoded = self.decode_remote_in_grace(keyspace, key, &record, (asked_at, grace))?;
+        Some((decoded.value?, decoded.expires_at))
     }
 
     /// Runs the first half of step 5.

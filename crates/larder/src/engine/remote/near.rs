@@ -4,7 +4,6 @@
 //! answer. So if the answer to a request comes after a push of its key, the token of the request is void, and
 //! the answer is not copied into memory.
 
-use crate::engine::flights::FlightOutcome;
 use crate::engine::remote::push_waits::ParkedFlight;
 use crate::engine::tiers::Tiers;
 use crate::format::key::scope::Scope;
@@ -71,7 +70,8 @@ impl Tiers {
     pub(crate) fn end_parked(&self, ended: Vec<ParkedFlight>) {
         for ParkedFlight { key, lease, flight, .. } in ended {
             self.memory.release(self.memory.key(&key), lease);
-            flight.land(FlightOutcome::Abandoned);
+            // The calling thread may be the one that reads the connection.
+            flight.abandon_on_any_thread();
         }
     }
 

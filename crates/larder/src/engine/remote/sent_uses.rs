@@ -89,12 +89,8 @@ impl SentUses {
     }
 
     /// Ends the note of a key with the answer to its request, whatever the answer is. Does not wait for it.
-    pub(super) fn end_with(
-        self: &Arc<Self>,
-        key: &[u8],
-        mut answer: RemoteAnswer<bool>,
-        clock: Arc<dyn Clock>,
-    ) {
+    pub(super) fn end_with(self: &Arc<Self>, key: &[u8], answer: RemoteAnswer<bool>, clock: Arc<dyn Clock>) {
+        let mut answer = answer.woken_by_sender();
         let place = Mutex::new(None);
         let sent = Arc::new(SentUse { uses: self.clone(), key: key.into(), clock, answer: place });
         let mut place = sent.answer.lock();

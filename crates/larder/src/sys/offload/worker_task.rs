@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{SuspendedMark, Workers, is_worker, returned};
+use super::{JobResult, SuspendedMark, Workers, is_worker, returned};
 use crate::sys::at_once::{at_once, may_suspend, suspending};
 use crate::sys::sync::completion::{Completer, completion};
 use crate::sys::sync::{Arc, Mutex};
@@ -78,6 +78,16 @@ impl WorkerTask {
         } else {
             at_once(function);
             self.end();
+        }
+    }
+
+    /// Makes the first poll, on the calling thread.
+    fn begin(self: &Arc<Self>) {
+        let Some(mark) = self.workers.begin_suspended_with_worker() else { return self.run() };
+        let progress =
+            std::mem::replace(&mut *self.progress.lock(), TaskProgress::Polled { is_woken: false });
+        if let TaskProgress::Waiting(function, _) = progress {
+            self.poll(function, mark);
         }
     }
 
@@ -172,17 +182,7 @@ pub(crate) async fn begin_here<T: Send + 'static>(function: impl Future<Output =
     }
     before_blocking();
     let (sender, result) = completion();
-    let task = WorkerTask::new(Workers::current(), function, sender);
-    match task.workers.begin_suspended_with_worker() {
-        Some(mark) => {
-            let progress =
-                std::mem::replace(&mut *task.progress.lock(), TaskProgress::Polled { is_woken: false });
-            if let TaskProgress::Waiting(function, _) = progress {
-                task.poll(function, mark);
-            }
-        }
-        None => task.run(),
-    }
+    WorkerTask::new(Workers::current(), function, sender).begin();
     returned(result.await)
 }
 
@@ -195,10 +195,25 @@ pub(crate) async fn run_to_end<T: Send + 'static>(function: impl Future<Output =
     if is_worker() {
         return at_once(function);
     }
+    returned(queued(function).await)
+}
+
+/// Runs a function to its end on the workers. No task waits for it, and its panic is dropped.
+pub(crate) fn run_detached(function: impl Future<Output = ()> + Send + 'static) {
+    if is_worker() {
+        let ended = catch_unwind(AssertUnwindSafe(|| at_once(function)));
+        // The payload may be a user's value whose `Drop` also panics.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(ended))));
+    } else {
+        drop(queued(function));
+    }
+}
+
+fn queued<T: Send + 'static>(function: impl Future<Output = T> + Send + 'static) -> JobResult<T> {
     before_blocking();
     let (sender, result) = completion();
     WorkerTask::new(Workers::current(), function, sender).queue();
-    returned(result.await)
+    result
 }
 
 /// Waits until a worker polls the function. On a thread that blocks in [`at_once`], returns immediately.

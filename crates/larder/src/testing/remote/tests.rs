@@ -5,6 +5,8 @@ mod idle;
 mod kept;
 mod late_answers;
 mod leases;
+#[cfg(feature = "async")]
+mod load_tasks;
 mod loads;
 mod refreshes;
 mod registered;
@@ -14,6 +16,8 @@ mod sharing;
 mod tasks;
 mod transactions;
 mod waits;
+#[cfg(feature = "async")]
+mod wakes;
 mod walks;
 mod watches;
 

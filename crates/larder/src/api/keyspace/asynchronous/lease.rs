@@ -13,8 +13,9 @@ use crate::engine::flights::FlightOutcome;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
+use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
-use crate::sys::offload::{offload, submit};
+use crate::sys::offload::worker_task::{run_detached, run_to_end};
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -44,8 +45,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Costs the same as [`fill`](LoadLease::fill). A disk tier or a remote tier adds a round trip to a
     /// worker thread.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
-        let value = value.into();
-        if self.may_block() { offload(move || self.fill(value)).await } else { self.fill(value) }
+        let (value, ttl) = (value.into(), self.definition.default_ttl());
+        if self.may_block() {
+            run_to_end(self.publish(value, ttl)).await
+        } else {
+            at_once(self.publish(value, ttl))
+        }
     }
 
     fn may_block(&self) -> bool {
@@ -77,7 +82,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
             (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
             (Ok(Load::DoNotCache(value)), _) => {
-                return self.publish_off_executor(move |lease| lease.decline_with(value));
+                return self.publish_off_executor(|lease| lease.decline_and_share(value));
             }
             (Err(error), _) => return self.fail(error),
             (Ok(Load::Absent), _) => return self.end_absent(),
@@ -85,17 +90,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             (Ok(Load::Unchanged), None) => return,
         };
         // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
-        self.publish_off_executor(move |lease| drop(lease.fill_with(value, ttl)));
+        self.publish_off_executor(|lease| async move { drop(lease.publish_checked(value, ttl).await) });
     }
 
     fn end_absent(self) {
-        self.publish_off_executor(|lease| _ = lease.fill_absent());
+        self.publish_off_executor(|lease| async move { _ = lease.publish_absence(Some(Ttl::Default)).await });
     }
 
     /// Publishes the result of a load, on a worker thread if this may block. `publish` also ends the flight,
     /// so no task waits for the worker thread itself.
-    fn publish_off_executor(self, publish: impl FnOnce(Self) + Send + 'static) {
-        if self.may_block() { drop(submit(move || publish(self))) } else { publish(self) }
+    fn publish_off_executor<F>(self, publish: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if self.may_block() { run_detached(publish(self)) } else { at_once(publish(self)) }
     }
 }
 

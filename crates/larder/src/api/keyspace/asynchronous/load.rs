@@ -11,9 +11,12 @@
 //!   is dropped, the lease is released, and one of the waiting tasks or threads loads the key. If the future
 //!   is never polled again, it keeps the lease until the deadline.
 //!
-//! In both forms, a worker thread stores the value if the keyspace has a lower tier than memory. The insert
-//! may wait for a server or for room in the write buffer. Storing the value ends the flight, even if all
-//! tasks have been dropped.
+//! In both forms, a worker thread stores the value if the keyspace has a lower tier than memory, because this
+//! runs the user's `Serialize`, and may wait for room in the write buffer. Storing the value ends the flight,
+//! even if all tasks have been dropped.
+//!
+//! In a remote tier, a load has two round trips to the server ([`crate::api::keyspace::remote`]). Each of
+//! them is a [worker task](crate::sys::offload::worker_task), so any number of loads may wait for the server.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -237,9 +240,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     {
         let (mut counts, mut until) = (true, None);
         loop {
-            let full = key.clone();
-            let begin = move |keyspace: &Self| keyspace.begin_shared_load(&full, on_absence, counts, loader);
-            let pending = match self.off_executor(begin).await {
+            let (keyspace, full) = (self.clone(), key.clone());
+            let begin = async move { keyspace.begin_shared_load(&full, on_absence, counts, loader).await };
+            let pending = match self.look_off_executor(begin).await {
                 SharedLoad::Answer(answer) => return Ok(answer),
                 SharedLoad::Led(wait) => return self.finish_own_load(key, wait).await,
                 SharedLoad::Joined(pending, unused) => {
@@ -275,7 +278,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Takes a lease on the key or joins its flight, and looks on disk or at the server. If a load begins,
     /// puts the loader into its flight.
-    fn begin_shared_load<E, F, L>(
+    async fn begin_shared_load<E, F, L>(
         &self,
         full: &[u8],
         on_absence: OnAbsence,
@@ -287,7 +290,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
-        match self.find_or_lease_again(full, on_absence, counts) {
+        match self.find_or_lease_again(full, on_absence, counts).await {
             LookupOutcome::Hit { value, is_stale, .. } => {
                 SharedLoad::Answer(Loaded { value: Some(value), is_stale })
             }
@@ -311,7 +314,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Takes a lease on the key or joins its flight, and looks on disk or at the server. A repeated call
     /// first looks in memory, and counts nothing.
-    pub(super) fn find_or_lease_again(
+    pub(super) async fn find_or_lease_again(
         &self,
         full: &[u8],
         on_absence: OnAbsence,
@@ -320,9 +323,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full);
         let poller = LoadThread::Poller(LoadId::next());
         let mut outcome = if is_first {
-            self.lease_or_join(key, poller, on_absence, true)
+            self.lease_or_join(key, poller, on_absence, true).await
         } else {
-            self.find_or_lease(key, poller, on_absence, false)
+            self.find_or_lease(key, poller, on_absence, false).await
         };
         if let LookupOutcome::Load(lease) = &mut outcome {
             lease.expect_polls(&PollRecord::default());
@@ -339,8 +342,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.definition.stale_for().is_zero() {
             return Err(error);
         }
-        let call = move |keyspace: &Self| keyspace.stale_or(keyspace.shared.tiers.memory.key(&key), error);
-        self.off_executor(call).await
+        let keyspace = self.clone();
+        let call = async move { keyspace.stale_or(keyspace.shared.tiers.memory.key(&key), error).await };
+        self.look_off_executor(call).await
     }
 }
 

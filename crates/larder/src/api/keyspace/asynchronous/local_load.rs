@@ -83,9 +83,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (mut counts, mut on_absence) = (true, OnAbsence::Load);
         let mut until = None;
         let lease = loop {
-            let full = key.clone();
-            let find = move |keyspace: &Self| keyspace.find_or_lease_again(&full, on_absence, counts);
-            match self.off_executor(find).await {
+            let (keyspace, full) = (self.clone(), key.clone());
+            let find = async move { keyspace.find_or_lease_again(&full, on_absence, counts).await };
+            match self.look_off_executor(find).await {
                 LookupOutcome::Hit { value, is_stale, .. } => {
                     return Ok(Loaded { value: Some(value), is_stale });
                 }

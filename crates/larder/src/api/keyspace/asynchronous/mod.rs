@@ -3,13 +3,15 @@
 //! These futures do not block the thread that polls them, unless the thread has [inline
 //! calls](crate::Cache::inline_calls). If the memory tier has the answer, the first poll returns it. Work
 //! that may block, such as a lookup on disk or an insert that waits for room, runs on a worker thread
-//! ([`crate::sys::offload`]). `get_async`, `get_many_async` and removals occupy no thread while they wait
-//! for a server ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load puts a
-//! waker into the flight ([`crate::engine::flights`]). No lock is held across an await.
+//! ([`crate::sys::offload`]). Lookups, loads and removals occupy no thread while they wait for a server
+//! ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load puts a waker into the
+//! flight ([`crate::engine::flights`]). No lock is held across an await.
 //!
 //! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
 //! lookup is removed from the queue. A step that a worker thread has begun completes, and so does a lookup
-//! whose request was sent to a server. A change completes even if no worker thread has begun it yet.
+//! whose request was sent to a server. If the answer gives a lease to a load that was dropped, the worker
+//! thread drops the lease, and thereby releases it at the server. A change completes even if no worker thread
+//! has begun it yet.
 //!
 //! - [`read`]: lookups. [`group`]: a lookup of several keys at one moment. [`load`], [`local_load`]: loads.
 //!   [`lease`]: calls that end a load, or wait for a load. [`change`]: inserts and removals. [`modify`]:
@@ -31,6 +33,8 @@ use super::Keyspace;
 use super::change_commit::ChangeCommit;
 use crate::error::Error;
 use crate::format::key::Key;
+use crate::sys::at_once::at_once;
+use crate::sys::offload::worker_task::begin_here;
 use crate::sys::offload::{offload, offload_unless_dropped};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -52,6 +56,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let keyspace = self.clone();
         offload_unless_dropped(move || call(&keyspace)).await
+    }
+
+    /// Like [`off_executor`](Self::off_executor), for a lookup that does not block, but waits for nothing
+    /// other than answers of a server. In a remote tier, the calling thread sends the first request, and the
+    /// lookup occupies no thread while it waits. Once it has begun, such a lookup runs to its end.
+    pub(super) async fn look_off_executor<T: Send + 'static>(
+        &self,
+        look: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        if !self.may_block() {
+            return at_once(look);
+        }
+        if self.is_remote() {
+            return begin_here(look).await;
+        }
+        offload_unless_dropped(move || at_once(look)).await
     }
 
     /// Makes a change like [`change_off_executor`](Self::change_off_executor), and waits for its commit.

@@ -13,6 +13,7 @@ use crate::engine::promotion::Lease;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::at_once::at_once;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Reports that the source has no value for the key. Caches the absence with the keyspace's
@@ -41,7 +42,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// ```
     #[expect(clippy::must_use_candidate, reason = "most callers do not care whether it is cached")]
     pub fn fill_absent(self) -> bool {
-        self.publish_absence(Some(Ttl::Default))
+        at_once(self.publish_absence(Some(Ttl::Default)))
     }
 
     /// Like [`fill_absent`](LoadLease::fill_absent), with a [`Ttl`] for this absence, even if the keyspace
@@ -56,13 +57,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     pub fn fill_absent_with(self, ttl: impl Into<Ttl>) -> Result<bool, Error> {
         let ttl = ttl.into();
         let checked = self.keyspace().map_or(Ok(()), |keyspace| ttl.check(|| keyspace.now()));
-        let is_cached = self.publish_absence(Some(ttl).filter(|_| checked.is_ok()));
+        let is_cached = at_once(self.publish_absence(Some(ttl).filter(|_| checked.is_ok())));
         checked.map(|()| is_cached)
     }
 
     /// Stores an absence, and ends the load with it. Without a TTL, only the waiting callers get the
     /// absence, but it may still replace a value ([`ttl_of_absence`](Keyspace::ttl_of_absence)).
-    fn publish_absence(self, ttl: Option<Ttl>) -> bool {
+    pub(in crate::api::keyspace) async fn publish_absence(self, ttl: Option<Ttl>) -> bool {
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the
         // absence before the cache is closed.
@@ -74,7 +75,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let Some(keyspace) = &keyspace else { return false };
         load.count_end(keyspace);
         if keyspace.is_remote() {
-            return load.fill_remote_absence(keyspace, ttl);
+            return load.fill_remote_absence(keyspace, ttl).await;
         }
         let Some(id) = load.id.take() else { return false };
         let memory = &keyspace.shared.tiers.memory;

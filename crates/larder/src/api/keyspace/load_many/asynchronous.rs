@@ -1,6 +1,7 @@
 //! Loads of several keys from async code, with the steps of [`super`]. Steps 2 and 4 run on a worker thread
-//! if they may wait for the disk, for a server or for room in the write buffer. Keys in memory are found
-//! before that.
+//! if they may wait for the disk or for room in the write buffer. In a remote tier, they run as
+//! [worker tasks](crate::sys::offload::worker_task), which occupy no thread while they wait for the server.
+//! Keys in memory are found before that.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -16,6 +17,8 @@ use crate::engine::flights::graph::LoadId;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
+use crate::sys::at_once::at_once;
+use crate::sys::offload::worker_task::run_to_end;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -77,10 +80,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     // All flights of one loader share a load id, so that the wait graph knows the loader as
                     // the leader of each flight.
                     let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
-                    let look_up = move |keyspace: &Self| {
-                        missing.look_up(keyspace, poller, |lease| lease.expect_polls(&record))
+                    let keyspace = self.clone();
+                    let look_up = async move {
+                        missing.look_up(&keyspace, poller, |lease| lease.expect_polls(&record)).await
                     };
-                    load.note_found(self.off_executor(look_up).await);
+                    load.note_found(self.look_off_executor(look_up).await);
                 }
                 BulkStep::Load(missing) => {
                     let answer = {
@@ -91,13 +95,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     let omitted =
                         load.note_answer(missing, answer, |lease, value| filled.push((lease, value)));
                     if !filled.is_empty() || !omitted.is_empty() {
-                        let land = move |_: &Self| {
+                        let land = async move {
                             for (lease, value) in filled {
-                                fill(lease, value);
+                                fill(lease, value).await;
                             }
-                            omitted.into_iter().for_each(omit);
+                            for lease in omitted {
+                                omit(lease).await;
+                            }
                         };
-                        self.change_off_executor(land).await;
+                        self.land_off_executor(land).await;
                     }
                 }
                 BulkStep::Wait { at, load: other, left } => {
@@ -110,5 +116,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 BulkStep::Return(values) => return Ok(values),
             }
         }
+    }
+
+    /// Ends loads, on a worker thread if this may block. The loads end even if the future is dropped after
+    /// its first poll, and closing the cache waits for their end.
+    async fn land_off_executor(&self, land: impl Future<Output = ()> + Send + 'static) {
+        if !self.may_block() {
+            return at_once(land);
+        }
+        let pending = self.shared.changes.begin();
+        let land = async move {
+            let _pending = pending;
+            land.await;
+        };
+        run_to_end(land).await;
     }
 }

@@ -14,6 +14,7 @@ use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::Loaded;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
+use crate::api::keyspace::ttl::Ttl;
 use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -101,39 +102,43 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
 
 impl MissingKeys {
     /// Looks up the keys. May wait for the disk or for a server. Passes each lease to `prepare`.
-    pub(super) fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+    pub(super) async fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         self,
         keyspace: &Keyspace<K, V>,
         load_thread: LoadThread,
         mut prepare: impl FnMut(&mut LoadLease<K, V>),
     ) -> FoundKeys<K, V> {
-        let found = self.keys.into_iter().map(|(at, full)| {
+        let mut answers = Vec::with_capacity(self.keys.len());
+        for (at, full) in self.keys {
             let key = keyspace.shared.tiers.memory.key(&full);
-            let mut found = keyspace.lease_or_join(key, load_thread, OnAbsence::Answer, self.counts);
+            let mut found = keyspace.lease_or_join(key, load_thread, OnAbsence::Answer, self.counts).await;
             if let LookupOutcome::Load(lease) = &mut found {
                 prepare(lease);
             }
-            (at, full, found)
-        });
-        found.collect()
+            answers.push((at, full, found));
+        }
+        answers
     }
 }
 
 /// Fills the lease of a key that the loader returned. May wait for room in the write buffer or for a server.
-pub(super) fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+pub(super) async fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
     lease: LoadLease<K, V>,
     value: Arc<V>,
 ) {
     // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
-    drop(lease.fill(value));
+    let ttl = lease.definition.default_ttl();
+    drop(lease.publish(value, ttl).await);
 }
 
 /// Fills a lease with an absence, because the loader omitted its key. May wait like [`fill`].
-pub(super) fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(lease: LoadLease<K, V>) {
+pub(super) async fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
+    lease: LoadLease<K, V>,
+) {
     if failpoint_is_set(Failpoint::ForgetOmitted) {
         std::mem::forget(lease);
     } else {
-        lease.fill_absent();
+        lease.publish_absence(Some(Ttl::Default)).await;
     }
 }
 

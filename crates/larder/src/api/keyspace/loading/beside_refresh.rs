@@ -18,7 +18,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// refresh. The refresh began with a live value in memory. The value may have been evicted since, or
     /// dropped because another machine has changed it. So the function also looks on disk, or at the
     /// server. If the refresh has just ended, memory has the new value.
-    pub(in crate::api::keyspace) fn hit_beside_refresh(
+    pub(in crate::api::keyspace) async fn hit_beside_refresh(
         &self,
         key: SlotKey<'_>,
         flight: &Value,
@@ -38,7 +38,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Unknown(_) | Lookup::Absent(_) | Lookup::Negative => return None,
         };
         let permit = Permit::EpochToken(miss.epoch_token);
-        let found = self.promote_decoded(key, permit, miss.min_visible_sequence)?;
+        let found = if self.is_remote() {
+            let found = self.shared.read_remote_entry(&self.opened, key).await?;
+            self.copy_to_memory(key, permit, &found);
+            found
+        } else {
+            self.promote_decoded(key, permit, miss.min_visible_sequence)?
+        };
         let (value, expires_at) = (found.value?, found.expires_at);
         self.answered_if(counts, Count::DiskHits, key);
         Some(LookupOutcome::Hit { value, expires_at, is_stale: false })

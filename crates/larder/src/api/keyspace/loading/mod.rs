@@ -68,6 +68,7 @@ use crate::memory::lookup::Lookup;
 use crate::memory::refresh::FoundOld;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -249,7 +250,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let (key, lease_time) =
             (self.keyspace.decode(slot)?, self.registered.lease_time(&self.keyspace.shared));
         let load_thread = LoadThread::Pool;
-        match self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false) {
+        let found = self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false);
+        match at_once(found) {
             // Another load ended meanwhile, or the value was on disk or at the server.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
@@ -330,7 +332,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 
     /// Like [`Keyspace::find_or_lease`], with the deadline of this loader's leases.
-    fn find_or_lease(
+    async fn find_or_lease(
         &self,
         slot: SlotKey<'_>,
         load_thread: LoadThread,
@@ -341,6 +343,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             return LookupOutcome::Hit { value, expires_at, is_stale: false };
         }
         let lease_time = self.registered.lease_time(&self.keyspace.shared);
-        self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts)
+        self.keyspace.lease_or_join_for(slot, load_thread, on_absence, lease_time, counts).await
     }
 }

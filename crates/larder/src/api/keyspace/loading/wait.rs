@@ -16,6 +16,7 @@ use crate::error::load_error::LoadError;
 use crate::format::key::Key;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 
@@ -64,7 +65,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let mut counts = true;
         loop {
             let load_thread = if uses_pool { LoadThread::Pool } else { LoadThread::Caller };
-            let found = self.find_or_lease(slot, load_thread, OnAbsence::Answer, counts);
+            let found = at_once(self.find_or_lease(slot, load_thread, OnAbsence::Answer, counts));
             let pending = match found {
                 LookupOutcome::Hit { value, is_stale, .. } => {
                     self.refresh_what_was_read(slot);
@@ -115,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let mut submitted = pool.submit(LoadReason::Call, self.job(lease, key.clone(), None));
         if let Err(PoolRefusal::Full(job)) = submitted {
             if self.registered.policy.soft().is_some()
-                && let Some(stale) = self.keyspace.stale_answer(slot)
+                && let Some(stale) = at_once(self.keyspace.stale_answer(slot))
             {
                 // Dropping the job releases its lease.
                 drop(job);
@@ -132,7 +133,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             Ok(()) => {}
             Err(PoolRefusal::Full(job)) => {
                 drop(job);
-                return self.keyspace.answer_in_time(slot, limits.max).map(BegunLoad::Answer);
+                let answer = at_once(self.keyspace.answer_in_time(slot, limits.max));
+                return answer.map(BegunLoad::Answer);
             }
             Err(PoolRefusal::Closed(job) | PoolRefusal::NoThread(job)) => job(),
         }
@@ -148,7 +150,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ) -> Result<Option<Loaded<V>>, LoadError<E>> {
         let mut ended = pending.outcome_of(limits.soft.or(limits.hard).map(Deadline::left));
         if let (Err(LoadError::Timeout { .. }), Some(_)) = (&ended, limits.soft) {
-            if let Some(stale) = self.keyspace.stale_answer(slot) {
+            if let Some(stale) = at_once(self.keyspace.stale_answer(slot)) {
                 return Ok(Some(stale));
             }
             if self.registered.policy.hard().is_none() && pending.is_queued() {
@@ -161,9 +163,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             Ok(Waited::Absent) => Ok(Some(Loaded::fresh(None))),
             Ok(Waited::Unanswered) if !limits.is_over() => Ok(None),
             Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => {
-                self.keyspace.answer_in_time(slot, limits.max).map(Some)
+                at_once(self.keyspace.answer_in_time(slot, limits.max)).map(Some)
             }
-            Err(error) => self.keyspace.stale_or(slot, error).map(Some),
+            Err(error) => at_once(self.keyspace.stale_or(slot, error)).map(Some),
         }
     }
 }
@@ -171,7 +173,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the result for a caller whose wait has timed out: the live value of the key, its absence, the
     /// stale value, or an error. A stale value begins a cool-down.
-    pub(super) fn answer_in_time<E>(
+    pub(super) async fn answer_in_time<E>(
         &self,
         slot: SlotKey<'_>,
         waited: Duration,
@@ -191,7 +193,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Absent(_) => return Ok(Loaded::fresh(None)),
             Lookup::Negative | Lookup::Unknown(_) => {}
         }
-        let loaded = self.stale_or(slot, timeout)?;
+        let loaded = self.stale_or(slot, timeout).await?;
         if let Some(length) = definition.cool_down_length().filter(|_| loaded.is_stale) {
             shared.tiers.memory.cool_down_after_timeout(slot, self.now(), length);
         }
@@ -199,8 +201,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the value of the key, live or stale, if the keyspace has a grace. Counts a stale value.
-    pub(super) fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
+    pub(super) async fn stale_answer(&self, slot: SlotKey<'_>) -> Option<Loaded<V>> {
         let timeout = LoadError::Timeout { waited: Duration::ZERO };
-        self.stale_or::<()>(slot, timeout).ok()
+        self.stale_or::<()>(slot, timeout).await.ok()
     }
 }

@@ -16,7 +16,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Runs step 3 for the holder of a lease. If neither the disk nor the server has an entry, begins the
     /// load. A load of the pool begins later, on the pool's thread. An absence ends the lookup only if
     /// `heeds_absence` is set.
-    pub(super) fn answer_from_disk(
+    pub(super) async fn answer_from_disk(
         &self,
         key: SlotKey<'_>,
         mut lease: LoadLease<K, V>,
@@ -24,7 +24,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
     ) -> LookupOutcome<K, V> {
         if self.is_remote() {
-            return self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts));
+            return self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts)).await;
         }
         if let (Some(miss), Some(id)) = (miss_token, lease.id)
             && self.is_in_file()

@@ -19,7 +19,7 @@ use crate::memory::key_leases::LeaseId;
 use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
-use crate::remote::tier::{FillReply, LeaseToken, SetCondition};
+use crate::remote::tier::{FillReply, LeaseToken, RemoteTier, SetCondition};
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -33,7 +33,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Stores a loaded value, or an absence, at the server. Returns whether the server has stored it. The
     /// caller must have set the outcome of the flight. If the server answers that the lease is no longer
     /// valid, the outcome is not shared.
-    pub(in crate::api::keyspace) fn fill_remote(
+    pub(in crate::api::keyspace) async fn fill_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,
         value: Option<&Arc<V>>,
@@ -48,7 +48,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
         let is_storable = value.is_some() || !is_plain(keyspace.opened.kind.format);
         if !is_storable || keyspace.shared.is_closed() || self.deadline.is_over() {
-            self.give_back(keyspace, key);
+            self.give_back(keyspace, key).await;
             return Ok(false);
         }
         // A user's `Serialize` or weigher may panic here. Then the lease still has its token, and its
@@ -66,7 +66,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
                 if let Err(error) = &not_stored {
                     keyspace.count_refused(key, error);
                 }
-                self.give_back(keyspace, key);
+                self.give_back(keyspace, key).await;
                 return not_stored.map(|_| false);
             }
         };
@@ -75,14 +75,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             None => keyspace.weigh_absence(key),
         };
         let filled = match (self.replaced.take(), self.take_token(link)) {
-            (Some(replaced), _) => self.replace_remote(keyspace, key, outgoing, *replaced),
+            (Some(replaced), _) => self.replace_remote(keyspace, key, outgoing, *replaced).await,
             (None, None) => return Ok(false),
             (None, Some(token)) if is_unleased(&token) => {
-                self.fill_plain(keyspace, key, value, (outgoing, weight))
+                self.fill_plain(keyspace, key, value, (outgoing, weight)).await
             }
             (None, Some(token)) => {
                 self.share_if_unchanged(keyspace, key);
-                keyspace.send_fill(link, key, token, value, (outgoing, weight))
+                keyspace.send_fill(link, key, token, value, (outgoing, weight)).await
             }
         };
         if filled == Some(false) {
@@ -112,7 +112,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// Without (3), a removal between (1) and (2) would be undone. A removal by another machine before (2) is
     /// not detected: it leaves the slot without a value, as at the beginning of the load. So the waiting
     /// callers get the value only if no push has voided the token that was taken before the request.
-    fn fill_plain(
+    async fn fill_plain(
         &mut self,
         keyspace: &Keyspace<K, V>,
         key: SlotKey<'_>,
@@ -128,20 +128,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
         // 2.
         let bytes = outgoing.0.bytes.clone();
-        let filled = keyspace.send_fill(link, key, LeaseToken::default(), value, outgoing);
+        let filled = keyspace.send_fill(link, key, LeaseToken::default(), value, outgoing).await;
         // 3.
         if is_held(self.id) {
             return filled;
         }
         if filled != Some(false) {
-            drop(keyspace.remove_remote_unchanged(key, &bytes));
+            drop(keyspace.remove_remote_unchanged(key, &bytes).await);
         }
         Some(false)
     }
 
     /// Stores an absence like [`fill_remote`](Self::fill_remote), if it is to be cached. Otherwise releases
     /// the lease.
-    pub(in crate::api::keyspace) fn fill_remote_absence(
+    pub(in crate::api::keyspace) async fn fill_remote_absence(
         &mut self,
         keyspace: &Keyspace<K, V>,
         ttl: Option<Ttl>,
@@ -150,19 +150,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let key = keyspace.shared.tiers.memory.key(&stored_key);
         let is_cached = !is_plain(keyspace.opened.kind.format);
         if let Some(ttl) = keyspace.wanted_absent_ttl(ttl).filter(|_| is_cached) {
-            return self.fill_remote(keyspace, None, ttl).unwrap_or(false);
+            return self.fill_remote(keyspace, None, ttl).await.unwrap_or(false);
         }
-        self.remove_replaced(keyspace, key);
-        self.give_back_with_value();
+        self.remove_replaced(keyspace, key).await;
+        self.give_back_with_value().await;
         false
     }
 
     /// Releases the server's lease, and waits for the answer. If a change has voided the lease, the waiting
     /// callers look the key up again. [`super::sharing`] explains the order of the steps. A load that
     /// replaces a record has no lease at the server, and compares the record instead.
-    fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
+    async fn give_back(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
         if let Some(replaced) = self.replaced.take() {
-            return self.keep_replaced(keyspace, key, &replaced);
+            return self.keep_replaced(keyspace, key, &replaced).await;
         }
         let Some(link) = keyspace.link() else { return };
         let Some(token) = self.take_token(link) else { return };
@@ -172,15 +172,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         if let Some(id) = self.id.take() {
             keyspace.shared.tiers.memory.release(key, id);
         }
-        let held = link.ask(|tier, reply| tier.release(key.bytes.into(), token, reply));
+        let held = link.answer_to(|tier, reply| tier.release(key.bytes.into(), token, reply)).await;
         self.sharing = if link.count(held) == Some(true) { Sharing::Always } else { Sharing::Never };
     }
 
     /// Like [`give_back`](Self::give_back), for a value that the waiting callers get but that is not cached.
-    pub(in crate::api::keyspace) fn give_back_with_value(&mut self) {
+    pub(in crate::api::keyspace) async fn give_back_with_value(&mut self) {
         let Some(keyspace) = self.keyspace() else { return };
         let key = self.key.clone();
-        self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key));
+        self.give_back(&keyspace, keyspace.shared.tiers.memory.key(&key)).await;
     }
 
     /// Releases the lease at the server. Does not wait for the answer.
@@ -196,7 +196,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Runs steps 5 and 6. Returns whether the server has stored the record. Returns `None` if memory gives
     /// no token, or if the server does not answer.
-    fn send_fill(
+    async fn send_fill(
         &self,
         link: &RemoteLink,
         key: SlotKey<'_>,
@@ -209,10 +209,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let miss = self.shared.tiers.memory.near_token(key)?;
         if failpoint_is_set(Failpoint::RemoteFillWithoutLease) {
             let condition = SetCondition::Always;
-            let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
-            return link.count(stored);
+            let set =
+                |tier: &dyn RemoteTier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply);
+            return link.count(link.answer_to(set).await);
         }
-        let filled = link.ask(|tier, reply| tier.fill(key.bytes.into(), lease, bytes, life, reply));
+        let filled =
+            link.answer_to(|tier, reply| tier.fill(key.bytes.into(), lease, bytes, life, reply)).await;
         let value = value.cloned().map(|value| value as Value);
         let extras = extras.filter(|_| value.is_some() && self.opened.keeps_extras());
         let entry = IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: None, extras };

@@ -23,6 +23,8 @@ use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{LeaseReply, RemoteRecord};
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
+#[cfg(feature = "async")]
+use crate::sys::offload::worker_task::on_worker;
 use crate::units::Timestamp;
 
 /// The maximum number of unusable records that a load removes.
@@ -54,13 +56,13 @@ enum Asked<'a, V> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Runs steps 1 to 3 for the holder of the local lease. An absence ends the lookup only if
     /// `heeds_absence` is set.
-    pub(in crate::api::keyspace) fn answer_from_remote(
+    pub(in crate::api::keyspace) async fn answer_from_remote(
         &self,
         key: SlotKey<'_>,
         mut lease: LoadLease<K, V>,
         (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
     ) -> LookupOutcome<K, V> {
-        match self.ask_to_load(key, lease.deadline, heeds_absence) {
+        match self.ask_to_load(key, lease.deadline, heeds_absence).await {
             Asked::Found(found, token) => {
                 lease.sharing = Sharing::IfUnchanged(token);
                 lease.found(found.value.clone());
@@ -76,7 +78,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 lease.sharing = Sharing::Never;
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
-            Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts),
+            Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts).await,
             Asked::Load(of_slot) => {
                 lease.remote = Some(of_slot);
                 self.begin_remote_load(key, lease, load_thread, counts)
@@ -114,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Replaces the lease's flight with a parked flight, and returns it. The caller must wait for it only
     /// when it holds no lease of another key, and not on a worker thread
     /// ([`crate::engine::remote::push_waits`]).
-    fn wait_for_push(
+    async fn wait_for_push(
         &self,
         key: SlotKey<'_>,
         lease: LoadLease<K, V>,
@@ -135,7 +137,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let leased = tiers.memory.lease_or_take_over(key, self.now(), deadline, heeds, is_own, attach);
         drop(lease);
         let LeaseOutcome::Lease { id, .. } = leased else {
-            return self.outcome_without_lease(key, leased, counts);
+            return self.outcome_without_lease(key, leased, counts).await;
         };
         self.answered_if(counts, Count::Misses, key);
         let parked = ParkedFlight { key: key.bytes.into(), lease: id, flight: flight.clone(), deadline };
@@ -148,7 +150,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         LookupOutcome::Wait(self.pending(flight))
     }
 
-    fn ask_to_load<'a>(&'a self, key: SlotKey<'a>, deadline: Deadline, heeds_absence: bool) -> Asked<'a, V> {
+    async fn ask_to_load<'a>(
+        &'a self,
+        key: SlotKey<'a>,
+        deadline: Deadline,
+        heeds_absence: bool,
+    ) -> Asked<'a, V> {
         let Some(link) = self.link() else { return Asked::LoadAlone };
         let mut removed = 0;
         loop {
@@ -159,9 +166,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let monotonic = self.shared.tiers.time.clock().monotonic();
             let generation = link.tier.generation();
             // 2.
-            let answer = link.ask(|tier, reply| tier.lease(key.bytes.into(), length(deadline), reply));
-            match link.count(answer) {
+            let answer = link.answer_to(|tier, reply| tier.lease(key.bytes.into(), length(deadline), reply));
+            match link.count(answer.await) {
                 Some(LeaseReply::Hit(record)) => {
+                    #[cfg(feature = "async")]
+                    on_worker().await;
                     let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at);
                     if let Some(found) = decoded.filter(|found| found.value.is_some() || heeds_absence) {
                         self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found);
@@ -175,7 +184,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     if removed > MAX_REMOVED {
                         return Asked::LoadAlone;
                     }
-                    if !self.remove_useless(key, record) {
+                    if !self.remove_useless(key, record).await {
                         return Asked::Unanswered(generation);
                     }
                 }
@@ -210,9 +219,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Removes a record that does not decode, or an absence that the caller does not accept. Returns whether
     /// the server answered.
-    fn remove_useless(&self, key: SlotKey<'_>, record: RemoteRecord) -> bool {
+    async fn remove_useless(&self, key: SlotKey<'_>, record: RemoteRecord) -> bool {
         let Some(link) = self.link() else { return false };
-        let removed = link.ask(|tier, reply| tier.remove_unchanged(key.bytes.into(), record.bytes, reply));
-        link.count(removed).is_some()
+        let removed =
+            link.answer_to(|tier, reply| tier.remove_unchanged(key.bytes.into(), record.bytes, reply));
+        link.count(removed.await).is_some()
     }
 }

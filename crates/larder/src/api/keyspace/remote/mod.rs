@@ -29,6 +29,21 @@
 //! A push voids tokens, but does not end the flight, because taking the lease in (2) also causes a push. Only
 //! the server decides whether the load may still store its value.
 //!
+//! These steps are written once, as async functions ([`crate::sys::at_once`]). A thread blocks in (2) and (5).
+//! A task makes the steps as two [worker tasks](crate::sys::offload::worker_task), one for (1) to (3) and one
+//! for (5) and (6). Between the two, the loader is polled where the call is polled, or by the other tasks that
+//! wait for the flight. So (2) and (5) occupy no thread, and no code of a user runs on the thread that
+//! delivers the answers.
+//!
+//! The call of a task may be dropped at any time:
+//!
+//! - Before the answer of (2), the worker task runs to its end. The result of (3), which no call waits for, is
+//!   dropped. If it has the lease, the `Drop` of the [`LoadLease`](super::load_lease::LoadLease) forgets the
+//!   lease, so that it is not renewed, and sends its release. If the worker task were dropped instead, a lease
+//!   whose answer is on the way would stay at the server.
+//! - During (4), dropping the loader drops the lease in the same way, unless another task polls the loader.
+//! - After (4), the worker task of (5) and (6) runs to its end, so the value is stored.
+//!
 //! If the server does not answer in (2), the loader runs without a lease, and its value is not kept.
 //!
 //! - [`mod@write`]: changes. [`load`]: how a load begins. [`fill`]: how a load ends. [`sharing`]: which
@@ -47,12 +62,13 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::remote::link::RemoteLink;
-use crate::error::Error;
 use crate::format::key::Key;
 use crate::format::keyspace_id::LowestTier;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::reply::{RemoteReply, RemoteResult};
+use crate::remote::tier::RemoteTier;
 use crate::units::Timestamp;
 
 impl<K, V> Keyspace<K, V> {
@@ -73,20 +89,20 @@ impl<K, V> Keyspace<K, V> {
         if self.is_remote() { self.shared.tiers.remote() } else { None }
     }
 
-    /// Changes a key at the server: steps 1 to 4 of a change.
-    fn change_remote<T>(
+    /// Changes a key at the server: steps 1 to 4 of a change. `request` passes the change to the tier.
+    async fn change_remote<T>(
         &self,
+        link: &RemoteLink,
         key: SlotKey<'_>,
-        send: impl FnOnce(&RemoteLink) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let Some(link) = self.link() else { return Err(Error::Closed) };
+        request: impl FnOnce(&dyn RemoteTier, RemoteReply<T>),
+    ) -> RemoteResult<T> {
         let memory = &self.shared.tiers.memory;
         // Dropped after the change is complete, because a user's `Drop` may take long.
         let mut dropped = EvictedValues::default();
         // 1.
         memory.forget(key, self.now(), &mut dropped);
         // 2.
-        let answer = send(link);
+        let answer = link.answer_to(request).await;
         // 3.
         memory.forget(key, self.now(), &mut dropped);
         answer

@@ -36,7 +36,7 @@ use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
 #[cfg(feature = "async")]
 use crate::remote::reply::RemoteAnswer;
-use crate::remote::tier::{Life, RemoteRecord, SetCondition};
+use crate::remote::tier::{Life, RemoteRecord, RemoteTier, SetCondition};
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
@@ -112,7 +112,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     /// Runs step 4. Returns whether the server has stored the record, or `None` if the server did not answer.
-    pub(super) fn replace_remote(
+    pub(super) async fn replace_remote(
         &mut self,
         keyspace: &Keyspace<K, V>,
         key: SlotKey<'_>,
@@ -130,13 +130,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         };
         let OutgoingRecord { bytes, life, .. } = outgoing;
         if is_plain(keyspace.opened.kind.format) {
-            return self.replace_plain(keyspace, key, (bytes, life), condition);
+            return self.replace_plain(keyspace, key, (bytes, life), condition).await;
         }
-        let stored = keyspace.change_remote(key, |link| {
-            let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
-            Ok(link.count(stored))
-        });
-        let stored = stored.ok().flatten();
+        let link = keyspace.link()?;
+        let set = |tier: &dyn RemoteTier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply);
+        let stored = link.count(keyspace.change_remote(link, key, set).await);
         self.share_replaced(keyspace, stored);
         stored
     }
@@ -150,7 +148,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     ///    or may be making one. Then remove the value, if it is still there.
     /// 4. Drop the near copy of the previous value. Dropping it also voids the local lease, so this step
     ///    comes after (3).
-    fn replace_plain(
+    async fn replace_plain(
         &self,
         keyspace: &Keyspace<K, V>,
         key: SlotKey<'_>,
@@ -160,12 +158,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let link = keyspace.link()?;
         // 2.
         let sent = bytes.clone();
-        let stored = link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
-        let stored = link.count(stored);
+        let stored = link.answer_to(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply));
+        let stored = link.count(stored.await);
         // 3.
         if !self.holds_locally(keyspace, key) {
             if stored != Some(false) {
-                drop(keyspace.remove_remote_unchanged(key, &sent));
+                drop(keyspace.remove_remote_unchanged(key, &sent).await);
             }
             return Some(false);
         }
@@ -177,7 +175,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Ends a load that stores nothing, and keeps the record of (2). The waiting callers get the outcome if
     /// the key was not changed since (2). [`super::sharing`] explains the order of the steps.
-    pub(super) fn keep_replaced(
+    pub(super) async fn keep_replaced(
         &mut self,
         keyspace: &Keyspace<K, V>,
         key: SlotKey<'_>,
@@ -188,7 +186,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         if let Some(id) = self.id.take() {
             keyspace.shared.tiers.memory.release(key, id);
         }
-        let record = link.count(link.ask(|tier, reply| tier.get(key.bytes.into(), reply))).flatten();
+        let record = link.answer_to(|tier, reply| tier.get(key.bytes.into(), reply)).await;
+        let record = link.count(record).flatten();
         let is_unchanged = record.is_some_and(|record| record.bytes == replaced.bytes);
         self.share_replaced(keyspace, Some(is_unchanged));
     }
@@ -197,11 +196,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// not cached. Unlike the store of (4), the removal ignores fences. So it may remove a value that was
     /// inserted during an update. The end of the update would remove this value anyway, and until then,
     /// lookups miss.
-    pub(super) fn remove_replaced(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
+    pub(super) async fn remove_replaced(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>) {
         let Some(replaced) = self.replaced.take() else { return };
         self.sharing = Sharing::Never;
         if self.holds_locally(keyspace, key) {
-            let removed = keyspace.remove_remote_unchanged(key, &replaced.bytes).ok();
+            let removed = keyspace.remove_remote_unchanged(key, &replaced.bytes).await.ok();
             self.share_replaced(keyspace, removed);
         }
     }

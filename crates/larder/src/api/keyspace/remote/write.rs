@@ -24,7 +24,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
-use crate::remote::tier::{CommitChange, HardLimit, IdleLife, Life, SetCondition};
+use crate::remote::tier::{CommitChange, HardLimit, IdleLife, Life, RemoteTier, SetCondition};
 use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -194,7 +194,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Like [`write_if`](Keyspace::write_if), but stores the value at the server. Ignores the lease of a
     /// load, because [`super::fill`] stores the values of loads.
-    pub(in crate::api::keyspace) fn write_remote(
+    pub(in crate::api::keyspace) async fn write_remote(
         &self,
         key: SlotKey<'_>,
         value: &Arc<V>,
@@ -219,7 +219,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         written.keeps_limit = read.is_some_and(|read| read.ends_at == written.extras.ends_at);
         let outgoing =
             if ends_at > now || begins_grace { self.outgoing(key, Some(value), written)? } else { None };
-        let Some(mut outgoing) = outgoing else { return self.end_remote(key, condition) };
+        let Some(mut outgoing) = outgoing else { return self.end_remote(key, condition).await };
         let replaced = change.and_then(|change| change.record).filter(|_| read.is_some());
         self.keep_life(key, ttl, (read, replaced), &mut outgoing);
         let condition = match condition {
@@ -229,11 +229,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             WriteCondition::Unchanged(_) => SetCondition::Absent,
             WriteCondition::Always | WriteCondition::Lease(_) => SetCondition::Always,
         };
-        let is_stored = self.change_remote(key, |link| {
-            let OutgoingRecord { bytes, life, .. } = outgoing;
-            link.ask(|tier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply))
-                .map_err(|cause| link.error("store a value", cause))
-        })?;
+        let Some(link) = self.link() else { return Err(Error::Closed) };
+        let OutgoingRecord { bytes, life, .. } = outgoing;
+        let set = |tier: &dyn RemoteTier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply);
+        let is_stored = self.change_remote(link, key, set).await;
+        let is_stored = is_stored.map_err(|cause| link.error("store a value", cause))?;
         Ok(if is_stored { InsertOutcome::Saved } else { InsertOutcome::Revoked })
     }
 
@@ -271,17 +271,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Removes the entry, for a write whose expiry has already passed and that begins no grace. Otherwise
     /// the previous value would still be there after the write has returned `Ok`.
-    fn end_remote(&self, key: SlotKey<'_>, condition: WriteCondition<'_>) -> Result<InsertOutcome, Error> {
+    async fn end_remote(
+        &self,
+        key: SlotKey<'_>,
+        condition: WriteCondition<'_>,
+    ) -> Result<InsertOutcome, Error> {
         let is_removed = match condition {
             WriteCondition::Unchanged(ReadCondition { record: Some(record), .. }) => {
-                self.remove_remote_unchanged(key, record)?
+                self.remove_remote_unchanged(key, record).await?
             }
             WriteCondition::Unchanged(_) => true,
             WriteCondition::Always | WriteCondition::Lease(_) => {
-                self.change_remote(key, |link| {
-                    link.ask(|tier, reply| tier.remove(vec![key.bytes.into()], reply))
-                        .map_err(|cause| link.error("remove a key", cause))
-                })?;
+                let Some(link) = self.link() else { return Err(Error::Closed) };
+                let remove = |tier: &dyn RemoteTier, reply| tier.remove(vec![key.bytes.into()], reply);
+                let removed = self.change_remote(link, key, remove).await;
+                removed.map_err(|cause| link.error("remove a key", cause))?;
                 true
             }
         };
@@ -296,15 +300,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Removes a record at the server if its bytes equal `record`. Returns whether they were equal.
-    pub(in crate::api::keyspace) fn remove_remote_unchanged(
+    pub(in crate::api::keyspace) async fn remove_remote_unchanged(
         &self,
         key: SlotKey<'_>,
         record: &[u8],
     ) -> Result<bool, Error> {
-        self.change_remote(key, |link| {
-            link.ask(|tier, reply| tier.remove_unchanged(key.bytes.into(), record.to_vec(), reply))
-                .map_err(|cause| link.error("remove a key", cause))
-        })
+        let Some(link) = self.link() else { return Err(Error::Closed) };
+        let remove = |tier: &dyn RemoteTier, reply| {
+            tier.remove_unchanged(key.bytes.into(), record.to_vec(), reply);
+        };
+        let removed = self.change_remote(link, key, remove).await;
+        removed.map_err(|cause| link.error("remove a key", cause))
     }
 
     /// Reads a key at the server, for a caller that changes it. Memory is not read, because the change must

@@ -39,6 +39,25 @@ fn more_functions_than_workers_wait_at_the_same_time_and_workers_end_them() {
 }
 
 #[test]
+fn one_worker_is_enough_for_any_number_of_suspended_functions() {
+    let workers = no_workers();
+    let (senders, answers): (Vec<_>, Vec<_>) = (0..4 * MAX_WORKERS).map(|_| completion::<()>()).unzip();
+    let results: Vec<_> = answers
+        .into_iter()
+        .map(|answer| {
+            let (sender, result) = completion();
+            WorkerTask::new(workers.clone(), answer_of(answer), sender).begin();
+            result
+        })
+        .collect();
+    let queue = workers.queue.lock();
+    assert_eq!((queue.workers, queue.suspended), (1, 4 * MAX_WORKERS));
+    drop(queue);
+    drop(senders.into_iter().map(|sender| sender.send(())).collect::<Vec<_>>());
+    assert!(results.into_iter().all(|result| block_on(result).unwrap().is_ok()));
+}
+
+#[test]
 fn a_function_that_is_begun_here_goes_on_on_a_worker() {
     let here = thread::current().id();
     let (sender, answer) = completion();

@@ -8,7 +8,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::AsyncLoadingKeyspace;
-use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
@@ -44,7 +43,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let mut counts = true;
         loop {
             let (full, this) = (key.clone(), self.clone());
-            let begun = keyspace.off_executor(move |_| this.begin_load(&full, counts)).await?;
+            let load = async move { this.begin_load(&full, counts).await };
+            let begun = keyspace.look_off_executor(load).await?;
             let is_own = matches!(begun, BegunTaskLoad::Led(..));
             let wait = match begun {
                 BegunTaskLoad::Answer(loaded) => {
@@ -72,9 +72,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 
     /// Takes the lease, and puts the loader into the flight. May read the disk or ask the server.
-    fn begin_load(&self, full: &[u8], counts: bool) -> Result<BegunTaskLoad<V>, LoadError<E>> {
+    async fn begin_load(&self, full: &[u8], counts: bool) -> Result<BegunTaskLoad<V>, LoadError<E>> {
         let slot = self.keyspace.shared.tiers.memory.key(full);
-        Ok(match self.find_or_lease(slot, OnAbsence::Answer, counts) {
+        Ok(match self.find_or_lease(slot, OnAbsence::Answer, counts).await {
             LookupOutcome::Hit { value, is_stale, .. } => {
                 BegunTaskLoad::Answer(Loaded { value: Some(value), is_stale })
             }
@@ -127,11 +127,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
             Ok(Waited::Absent) => Ok(Some(Loaded::fresh(None))),
             Ok(Waited::Unanswered) if !limits.is_over() => Ok(None),
             Ok(Waited::Unanswered) | Err(LoadError::Timeout { .. }) => {
-                let (key, waited) = (key.clone(), limits.max);
-                let answer = move |keyspace: &Keyspace<K, V>| {
-                    keyspace.answer_in_time(keyspace.shared.tiers.memory.key(&key), waited)
+                let (keyspace, key, waited) = (self.keyspace.clone(), key.clone(), limits.max);
+                let answer = async move {
+                    keyspace.answer_in_time(keyspace.shared.tiers.memory.key(&key), waited).await
                 };
-                self.keyspace.off_executor(answer).await.map(Some)
+                self.keyspace.look_off_executor(answer).await.map(Some)
             }
             Err(error) => self.keyspace.stale_or_async(key.clone(), error).await.map(Some),
         }
@@ -139,20 +139,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 
     /// Returns the value of the key, live or stale, if the keyspace has a grace. Counts a stale value.
     async fn stale_answer(&self, key: &StoredKey) -> Option<Loaded<V>> {
-        let key = key.clone();
-        let answer =
-            move |keyspace: &Keyspace<K, V>| keyspace.stale_answer(keyspace.shared.tiers.memory.key(&key));
-        self.keyspace.off_executor(answer).await
+        let (keyspace, key) = (self.keyspace.clone(), key.clone());
+        let answer = async move { keyspace.stale_answer(keyspace.shared.tiers.memory.key(&key)).await };
+        self.keyspace.look_off_executor(answer).await
     }
 
     /// Begins a refresh of a key without a value in memory. Returns whether a load of the key is in progress.
     pub(super) async fn refresh_missing(&self, key: StoredKey) -> Result<bool, Error> {
         let (full, this) = (key.clone(), self.clone());
-        let find = move |keyspace: &Keyspace<K, V>| {
-            this.find_or_lease(keyspace.shared.tiers.memory.key(&full), OnAbsence::Load, false)
+        let find = async move {
+            let slot = this.keyspace.shared.tiers.memory.key(&full);
+            this.find_or_lease(slot, OnAbsence::Load, false).await
         };
         let slot = self.keyspace.shared.tiers.memory.key(&key);
-        match self.keyspace.off_executor(find).await {
+        match self.keyspace.look_off_executor(find).await {
             // Another load ended meanwhile, or the value was on disk or at the server.
             LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
             LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),

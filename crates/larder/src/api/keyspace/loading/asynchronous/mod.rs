@@ -276,7 +276,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     }
 
     /// Like [`Keyspace::find_or_lease`], with this loader's lease time, and for a loader that tasks poll.
-    fn find_or_lease(&self, slot: SlotKey<'_>, on_absence: OnAbsence, counts: bool) -> LookupOutcome<K, V> {
+    async fn find_or_lease(
+        &self,
+        slot: SlotKey<'_>,
+        on_absence: OnAbsence,
+        counts: bool,
+    ) -> LookupOutcome<K, V> {
         if on_absence == OnAbsence::Answer
             && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts)
         {
@@ -284,7 +289,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         }
         let lease_time = self.registered.lease_time(&self.keyspace.shared);
         let poller = LoadThread::RegisteredPoller(LoadId::next());
-        self.keyspace.lease_or_join_for(slot, poller, on_absence, lease_time, counts)
+        self.keyspace.lease_or_join_for(slot, poller, on_absence, lease_time, counts).await
     }
 
     /// Begins a refresh of a value that was just copied from disk or from a server into memory, if a refresh

@@ -157,6 +157,7 @@ scenarios! {
     remote_ranges::no_value_of_a_removed_range_is_stale_beyond_the_bound,
     remote_ranges::an_evicted_generation_brings_no_removed_value_back,
     remote_tasks::no_lookup_of_a_task_is_stale_beyond_the_bound,
+    remote_tasks::a_load_of_a_task_never_outlives_a_removal_on_another_machine,
     remote_tasks::a_removal_of_a_task_is_seen_at_once_by_its_own_machine,
     remote_transactions::a_transfer_of_two_machines_keeps_the_sum,
     remote_transactions::a_watch_at_a_server_sees_what_came_and_went,

@@ -1,5 +1,8 @@
 //! Tests of tasks on two machines that share a server. Worker threads decode the answers and fill memory.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use larder::Keyspace;
 use shuttle::future::block_on;
 
@@ -19,6 +22,39 @@ fn get(source: &Source, versions: &Keyspace<u64, u64>) {
 /// memory may be late, so the push of the removal may come between the answer and the fill.
 pub(crate) fn no_lookup_of_a_task_is_stale_beyond_the_bound() {
     lookups_beside_a_removal(get, let_others_go_on);
+}
+
+/// Tasks of one machine load the key, while the other machine removes it. Worker threads store the values.
+pub(crate) fn a_load_of_a_task_never_outlives_a_removal_on_another_machine() {
+    let (machines, source) = (Machines::new(), Arc::new(Source::new()));
+    let [one, other] = machines.versions();
+    let node = &machines.nodes[1];
+    node.bound_validity(BOUND);
+    node.ping();
+    let load = |versions: &Keyspace<u64, u64>| {
+        let (loaded_from, before) = (source.clone(), source.least());
+        let loader = move || async move { Ok::<u64, Infallible>(loaded_from.number()) };
+        let loaded = block_on(versions.get_or_load_async(&1, loader));
+        source.judge("loaded", loaded.ok().map(|value| *value), before);
+    };
+    contest([
+        &|| machines.change_and_wait(&source, &one),
+        &|| {
+            load(&other);
+            load(&other);
+        },
+        &|| {
+            load(&other);
+            delay(node);
+        },
+    ]);
+    let_others_go_on();
+    node.ping();
+    load(&other);
+    source.load(&one, &1);
+    drop((one, other));
+    machines.close();
+    source.check();
 }
 
 /// After the removal of a task has returned, its machine finds no older value.

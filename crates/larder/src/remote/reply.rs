@@ -243,12 +243,14 @@ mod tests {
 
     #[test]
     fn a_reply_that_is_dropped_is_an_error_after_which_the_change_may_have_been_made() {
-        let (sender, mut answer) = reply::<u32>();
+        let (sender, answer) = reply::<u32>();
+        let mut answer = answer.woken_by_sender();
         let wakes = Arc::new(AnswerWakes::default());
         let counted = wakes.clone().into();
         let mut context = Context::from_waker(&counted);
         assert!(Pin::new(&mut answer).poll(&mut context).is_pending());
         drop(sender);
+        assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
         let Poll::Ready(Err(error)) = Pin::new(&mut answer).poll(&mut context) else {
             panic!("the answer is there")
         };

@@ -125,16 +125,12 @@ fn two_pings_in_one_turn_of_the_server_are_caught() {
 fn a_near_fill_without_a_fill_of_the_server_is_caught() {
     let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
     assert_caught(Failpoint::NearFillAlone, scenario);
-    let of_task = crate::remote_tasks::a_load_of_a_task_never_outlives_a_removal_on_another_machine;
-    assert_caught(Failpoint::NearFillAlone, of_task);
 }
 
 #[test]
 fn a_fill_of_the_server_without_its_lease_is_caught() {
     let scenario = crate::remote::a_load_never_outlives_a_removal_on_another_machine;
     assert_caught(Failpoint::RemoteFillWithoutLease, scenario);
-    let of_task = crate::remote_tasks::a_load_of_a_task_never_outlives_a_removal_on_another_machine;
-    assert_caught(Failpoint::RemoteFillWithoutLease, of_task);
 }
 
 #[test]

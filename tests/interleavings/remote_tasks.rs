@@ -4,11 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use larder::Keyspace;
+use larder::model::Failpoint;
 use shuttle::future::block_on;
 
 use crate::explorer::contest;
 use crate::place::let_others_go_on;
-use crate::remote::{Machines, lookups_beside_a_removal};
+use crate::planted::assert_caught;
+use crate::remote::{BOUND, Machines, delay, lookups_beside_a_removal};
 use crate::source::Source;
 
 /// Looks up key 1 in a task.
@@ -52,9 +54,7 @@ pub(crate) fn a_load_of_a_task_never_outlives_a_removal_on_another_machine() {
     node.ping();
     load(&other);
     source.load(&one, &1);
-    drop((one, other));
-    machines.close();
-    source.check();
+    machines.end((one, other), &source);
 }
 
 /// After the removal of a task has returned, its machine finds no older value.
@@ -76,4 +76,11 @@ pub(crate) fn a_removal_of_a_task_is_seen_at_once_by_its_own_machine() {
     get(&source, &one);
     source.get(&one, &1);
     machines.end((one, other), &source);
+}
+
+#[test]
+fn a_load_of_a_task_without_its_lease_or_without_the_fill_of_the_server_is_caught() {
+    let scenario = a_load_of_a_task_never_outlives_a_removal_on_another_machine;
+    assert_caught(Failpoint::RemoteFillWithoutLease, scenario);
+    assert_caught(Failpoint::NearFillAlone, scenario);
 }

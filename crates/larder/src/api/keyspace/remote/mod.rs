@@ -29,18 +29,18 @@
 //! A push voids tokens, but does not end the flight, because taking the lease in (2) also causes a push. Only
 //! the server decides whether the load may still store its value.
 //!
-//! These steps are written once, as async functions ([`crate::sys::at_once`]). A thread blocks in (2) and (5).
-//! A task makes the steps as two [worker tasks](crate::sys::offload::worker_task), one for (1) to (3) and one
-//! for (5) and (6). Between the two, the loader is polled where the call is polled, or by the other tasks that
-//! wait for the flight. So (2) and (5) occupy no thread, and no code of a user runs on the thread that
-//! delivers the answers.
+//! These steps are written once, as async functions ([`crate::sys::at_once`]). A thread blocks in (2) and
+//! (5). A task makes the steps as two [worker tasks](crate::sys::offload::worker_task), one for (1) to (3)
+//! and one for (5) and (6). Between the two, the loader is polled where the call is polled, or by the other
+//! tasks that wait for the flight. So (2) and (5) occupy no thread, and no code of a user runs on the
+//! thread that delivers the answers.
 //!
 //! The call of a task may be dropped at any time:
 //!
-//! - Before the answer of (2), the worker task runs to its end. The result of (3), which no call waits for, is
-//!   dropped. If it has the lease, the `Drop` of the [`LoadLease`](super::load_lease::LoadLease) forgets the
-//!   lease, so that it is not renewed, and sends its release. If the worker task were dropped instead, a lease
-//!   whose answer is on the way would stay at the server.
+//! - Before the answer of (2), the worker task runs to its end. The result of (3), which no call waits for,
+//!   is dropped. If it has the lease, the `Drop` of the [`LoadLease`](super::load_lease::LoadLease) forgets
+//!   the lease, so that it is not renewed, and sends its release. If the worker task were dropped instead,
+//!   a lease whose answer is on the way would stay at the server.
 //! - During (4), dropping the loader drops the lease in the same way, unless another task polls the loader.
 //! - After (4), the worker task of (5) and (6) runs to its end, so the value is stored.
 //!

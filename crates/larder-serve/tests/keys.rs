@@ -127,3 +127,26 @@ fn mget_finds_values_in_memory_and_on_disk() {
     assert!(stats.keyspaces[0].disk_hits >= 3, "{stats:?}");
     drop(server);
 }
+
+#[test]
+fn a_key_that_is_too_long_has_no_entry_and_a_command_that_would_store_one_fails() {
+    let served = Served::new();
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    let long = "k".repeat(5000);
+    for words in
+        [&["EXPIRE", &long, "100"][..], &["EXPIREAT", &long, "4000000000", "GT"], &["PERSIST", &long]]
+    {
+        assert_eq!(client.ask(words).integer(), Some(0), "{}", words[0]);
+    }
+    assert_eq!(client.ask(&["TTL", &long]).integer(), Some(-2));
+    assert_eq!(client.ask(&["GETEX", &long, "EX", "5"]), Reply::Bulk('$', None));
+    for words in [&["SET", &long, "1", "NX", "EX", "10"][..], &["SETEX", &long, "10", "1"], &["INCR", &long]]
+    {
+        let reply = client.ask(words);
+        assert!(
+            reply.error().is_some_and(|error| error.contains("use a shorter key")),
+            "{}: {reply:?}",
+            words[0]
+        );
+    }
+}

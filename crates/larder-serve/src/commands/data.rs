@@ -76,7 +76,7 @@ pub(super) fn entry_at_once(
         }
         Err(failed) => {
             reply.rewind(begin);
-            refuse_entry(args, out, run, &failed.error);
+            refuse_entry(session, args, out, run, &failed.error);
             true
         }
     }
@@ -107,7 +107,7 @@ pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Outp
                 out.reply().append(bytes);
             }
         }
-        Err(failed) => refuse_entry(args, out, run, &failed.error),
+        Err(failed) => refuse_entry(session, args, out, run, &failed.error),
     }
 }
 
@@ -119,11 +119,12 @@ fn waits_for_commit(database: &Database, modified: &Modified<Value>, commit: &Mo
 
 /// Replies with the error of a change. A key that is too long has no entry, so a command on it fails only if
 /// it stores an entry.
-fn refuse_entry(args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
+fn refuse_entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand, error: &Error) {
     if let Error::KeyTooLarge { .. } = error {
         let reply = out.reply();
         let begin = reply.mark();
-        let mut none = OneEntry { value: None, ends_at: None, now: Timestamp::NEVER, change: Change::Keep };
+        let now = session.served.cache.now();
+        let mut none = OneEntry { value: None, ends_at: None, now, change: Change::Keep };
         if run(&mut none, args, reply).is_ok() && !matches!(none.change, Change::Insert(..)) {
             return;
         }

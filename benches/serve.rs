@@ -25,6 +25,7 @@ const REMOVED: usize = 20_000;
 const FEW_KEYS: usize = 1_000;
 const OURS: &str = "larder";
 const PEER: &str = "Redis";
+const EVERYSEC: &str = "Redis, everysec";
 const CPU: &str = "processor time for each";
 
 #[derive(Debug, Clone, Copy)]
@@ -90,12 +91,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     alone(&pace, &servers);
     for connections in [50, 500] {
-        // The connections are divided in the same ratio as the requests.
-        let mut sets = SET.requests(&pace, connections / 10, 1);
-        let mut gets = GET.requests(&pace, connections - connections / 10, 1);
-        (gets.count, sets.count) = (gets.count * 9 / 10, gets.count / 10);
         let setting = format!("90 % GET and 10 % SET, {}", of_connections(connections));
-        throughput(&pace, &servers, &setting, &[gets, sets], 1.0);
+        throughput(&pace, &servers, &setting, &mixed(&pace, connections, 1), 1.0);
     }
     for (kind, at_least) in [(GET, 0.8), (SET, 0.5), (INCR, 0.5)] {
         let setting = format!("{}, 50 connections, pipelines of 16", kind.name);
@@ -105,8 +102,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     beside_echo(&pace, &larder, &dir.path().join("echo"))?;
     drop(redis);
     drop(larder);
+    like_for_like(&pace, dir.path());
     removals(&pace, dir.path());
     Ok(())
+}
+
+/// Returns the requests of a turn with 90 % `GET` and 10 % `SET`.
+fn mixed(pace: &Pace, connections: usize, pipeline: usize) -> [Requests; 2] {
+    // The connections are divided in the same ratio as the requests.
+    let mut sets = SET.requests(pace, connections / 10, pipeline);
+    let mut gets = GET.requests(pace, connections - connections / 10, pipeline);
+    (gets.count, sets.count) = (gets.count * 9 / 10, gets.count / 10);
+    [gets, sets]
 }
 
 fn of_connections(count: usize) -> String {
@@ -128,6 +135,59 @@ fn throughput(pace: &Pace, servers: &[&RespServer], setting: &str, kinds: &[Requ
     contest
         .note("A turn lasts about a second. larder's write buffer holds about 20,000 of its small entries.");
     contest.run(pace);
+}
+
+/// Measures both servers under about the same durability: in memory alone, and with all writes on disk soon.
+/// The other contests compare larder with a file and Redis without one. These contests have no target.
+fn like_for_like(pace: &Pace, dir: &Path) {
+    type Started = Result<RespServer, Box<dyn Error>>;
+    type Pair<'a> = (&'static str, &'a dyn Fn() -> [Started; 2]);
+    let everysec = ["--appendonly", "yes", "--appendfsync", "everysec"];
+    let memory = || {
+        let redis = RespServer::redis(&dir.join("unsaved"), PEER, "none", &["--appendonly", "no"]);
+        [RespServer::larder_in_memory(&dir.join("unsaved")), redis]
+    };
+    let disk = || {
+        let redis = RespServer::redis(&dir.join("saved"), EVERYSEC, "on disk within a second", &everysec);
+        [RespServer::larder(&dir.join("saved")), redis]
+    };
+    let pairs: [Pair<'_>; 2] = [("both in memory alone", &memory), ("both on disk soon", &disk)];
+    for (durability, start) in pairs {
+        let settings: Vec<(String, Vec<Requests>)> = [1, 16]
+            .into_iter()
+            .flat_map(|pipeline| {
+                let each = |kind: Kind| (kind.name, vec![kind.requests(pace, 50, pipeline)]);
+                let both = ("90 % GET and 10 % SET", mixed(pace, 50, pipeline).to_vec());
+                [each(SET), each(INCR), both].map(|(name, mut requests)| {
+                    // Half a turn, because these contests have no target.
+                    for requests in &mut requests {
+                        requests.count /= 2;
+                    }
+                    let pipelines = if pipeline == 1 { "" } else { ", pipelines of 16" };
+                    (format!("{name}, 50 connections{pipelines}, {durability}"), requests)
+                })
+            })
+            .filter(|(setting, _)| pace.wants(ROW, setting))
+            .collect();
+        if settings.is_empty() {
+            continue;
+        }
+        let servers = start();
+        for (setting, requests) in &settings {
+            let mut contest = Contest::new(ROW, TITLE, setting, Unit::OperationsPerSecond);
+            for server in &servers {
+                match server {
+                    Err(error) => contest.skipped(PEER, &error.to_string()),
+                    Ok(server) => contest.contestant(server.name(), server.terms(), || {
+                        let (rate, cpu) =
+                            server.closed_loop(requests).expect("the server and redis-benchmark run");
+                        Measured::new(rate).also(CPU, Unit::NanosPerOperation, cpu)
+                    }),
+                }
+            }
+            contest.run(pace);
+        }
+    }
 }
 
 /// Measures 90 % `GET` and 10 % `SET` over one connection.
@@ -262,12 +322,7 @@ fn removals(pace: &Pace, dir: &Path) {
             "durable when it is answered",
             &append("always"),
         ),
-        RespServer::redis(
-            &dir.join("everysec"),
-            "Redis, everysec",
-            "on disk within a second",
-            &append("everysec"),
-        ),
+        RespServer::redis(&dir.join("everysec"), EVERYSEC, "on disk within a second", &append("everysec")),
     ];
     let count = REMOVED / pace.pick(1, 10);
     let requests = |words: &[&str], pipeline| Requests {

@@ -45,7 +45,7 @@ pub const STEPS: [Step; 24] = [
     step("hot_counter", 1, 10, 3),
     step("several_keys", 5, 1, 8),
     step("whole", 30, 5, 4),
-    step("serve", 15, 50, 2),
+    step("serve", 15, 70, 2),
     step("several_machines", 5, 125, 2),
     step("growth", 330, 8, 3),
     step("file_size", 30, 0, 1),

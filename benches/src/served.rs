@@ -33,6 +33,8 @@ const DISK: larder::ByteSize = larder::ByteSize::mib(4096);
 
 /// Name of the server that only replies, and of its file.
 pub const ECHO: &str = "echo";
+/// Name of the file that stands for a larder server without a file.
+const MEMORY_ONLY: &str = "memory";
 
 /// A running server.
 #[derive(Debug)]
@@ -85,7 +87,12 @@ pub fn run_if_child() -> Result<bool, Failed> {
     if file.file_stem().is_some_and(|name| name == ECHO) {
         crate::echo::run(&file.with_extension("sock"))?;
     }
-    let cache = larder::Cache::builder().path(&file).memory_capacity(MEMORY).disk_capacity(DISK).open()?;
+    let builder = larder::Cache::builder().memory_capacity(MEMORY);
+    let cache = if file.file_stem().is_some_and(|name| name == MEMORY_ONLY) {
+        builder.open()?
+    } else {
+        builder.path(&file).disk_capacity(DISK).open()?
+    };
     let socket = file.with_extension("sock");
     let _server = larder_serve::Server::builder(&cache)
         .listen(format!("unix:{}", socket.display()))
@@ -104,6 +111,14 @@ impl RespServer {
     /// Fails if the server can't be started.
     pub fn larder(dir: &Path) -> Result<Self, Failed> {
         Self::own(&dir.join("shop.larder"), "larder", "on disk within 100 ms")
+    }
+
+    /// Starts a larder server without a file in a child process.
+    ///
+    /// # Errors
+    /// Fails if the server can't be started.
+    pub fn larder_in_memory(dir: &Path) -> Result<Self, Failed> {
+        Self::own(&dir.join(MEMORY_ONLY), "larder", "none")
     }
 
     /// Starts a server that replies `xxx` to each request.

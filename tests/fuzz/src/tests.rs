@@ -318,6 +318,15 @@ fn a_refusal_that_removes_all_the_same_is_found() {
 }
 
 #[test]
+fn a_removal_of_another_key_is_found() {
+    let confused = |cache: &larder::Cache, line: &[u8]| {
+        let other = String::from_utf8_lossy(line).replace("ab\\\", 2)", "ab\\\", 1)");
+        larder::testing::answer_line(cache, other.as_bytes())
+    };
+    finds_fault_among("control", "remove", |data| control::check(confused, data));
+}
+
+#[test]
 fn a_parser_that_forgets_its_place_between_two_parts_is_found() {
     let forgets = |stream: &[u8], part: usize, limits: &larder_serve::RequestLimits| {
         let (mut all, mut error) = (Vec::new(), None);

@@ -10,25 +10,34 @@ use std::time::Duration;
 use larder::clock::ManualClock;
 use larder::inspect::KeyShape;
 use larder::testing::StallingDisk;
-use larder::{Cache, Format, KeyspaceDefinition, MemoryLookup};
-use larder_serve::{Address, OutputLimits, RemovalMode, Server};
+use larder::{Cache, CacheBuilder, Format, KeyspaceDefinition, MemoryLookup};
+use larder_serve::{Address, OutputLimits, RemovalMode, Server, ServerBuilder};
 use tokio::time::Instant;
 
 use crate::modes::Stalled;
-use crate::support::{Served, request};
+use crate::support::{Client, Served, request};
 
-/// Adds keys that take long to match with [`slow_pattern`].
-fn add_slow_keys(served: &Served) {
+/// Starts a server with 500 keys, most of which are only on the disk. A walk over the keys reads the disk.
+fn served_from_disk(disk: &StallingDisk, settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Served {
+    let cache =
+        |cache: CacheBuilder| cache.memory_capacity(64 << 10).page_cache(64 << 10).stalling_disk(disk);
+    let served = Served::over(cache, settings);
     let mut client = served.connect();
-    let prefix = "a".repeat(4000);
-    for number in 0..4000 {
-        client.send(request(&["SET", &format!("{prefix}{number}"), "1"]));
-        client.receive("+OK\r\n");
+    let value = "x".repeat(2 << 10);
+    for number in 0..500 {
+        client.expect(&["SET", &format!("key:{number}"), &value], "+OK\r\n");
     }
+    served.cache.flush().unwrap();
+    served
 }
 
-fn slow_pattern() -> String {
-    format!("*{}b*", "a".repeat(2000))
+/// Stalls the disk, and begins a walk over the keys, which does not end while this guard exists.
+fn stalled_walk<'a>(disk: &'a StallingDisk, client: &mut Client) -> Stalled<'a> {
+    let stalled = Stalled(disk);
+    disk.stall_reads();
+    client.send(request(&["KEYS", "*"]));
+    disk.await_read();
+    stalled
 }
 
 #[test]
@@ -54,37 +63,42 @@ fn connections_that_are_reset_at_once_do_not_delay_others() {
 
 #[test]
 fn a_shutdown_does_not_wait_for_a_walk_over_the_keys() {
-    let mut served = Served::with(|builder| builder.threads(1).shutdown_timeout(Duration::from_millis(200)));
-    add_slow_keys(&served);
-    let mut client = served.connect();
-    client.send(request(&["KEYS", &slow_pattern()]));
-    // The walk has begun once a later request of another connection is answered.
-    served.connect().expect(&["PING"], "+PONG\r\n");
-    let begin = Instant::now();
-    served.server.take().unwrap().shutdown();
-    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
+    let disk = StallingDisk::new();
+    let settings = |builder: ServerBuilder| builder.threads(1).shutdown_timeout(Duration::from_millis(200));
+    let mut from_disk = served_from_disk(&disk, settings);
+    let mut client = from_disk.connect();
+    let stalled = stalled_walk(&disk, &mut client);
+    let server = from_disk.server.take().unwrap();
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        server.shutdown();
+        sender.send(())
+    });
+    ended.recv_timeout(Duration::from_secs(15)).expect("the shutdown waits for the walk");
     client.expect_end();
-    served.cache.close().unwrap();
+    drop(stalled);
+    from_disk.cache.close().unwrap();
 }
 
 #[test]
 fn a_connection_inside_a_command_can_be_killed() {
-    let served = Served::with(|builder| builder.shutdown_timeout(Duration::from_millis(200)));
-    add_slow_keys(&served);
+    let disk = StallingDisk::new();
+    let served = served_from_disk(&disk, |builder| builder.shutdown_timeout(Duration::from_millis(200)));
     let mut waiting = served.connect();
     waiting.expect(&["CLIENT", "ID"], ":2\r\n");
     let mut other = served.connect();
-    waiting.send(request(&["KEYS", &slow_pattern()]));
+    let stalled = stalled_walk(&disk, &mut waiting);
     other.expect(&["CLIENT", "KILL", "ID", "2"], ":1\r\n");
     waiting.expect_end();
+    drop(stalled);
 }
 
 #[test]
 fn a_peer_that_has_gone_ends_its_command() {
-    let served = Served::with(|builder| builder.shutdown_timeout(Duration::from_millis(200)));
-    add_slow_keys(&served);
+    let disk = StallingDisk::new();
+    let served = served_from_disk(&disk, |builder| builder.shutdown_timeout(Duration::from_millis(200)));
     let mut waiting = served.connect();
-    waiting.send(request(&["KEYS", &slow_pattern()]));
+    let stalled = stalled_walk(&disk, &mut waiting);
     drop(waiting);
     let mut other = served.connect();
     let begin = Instant::now();
@@ -92,6 +106,7 @@ fn a_peer_that_has_gone_ends_its_command() {
         assert!(begin.elapsed() < Duration::from_secs(15), "the connection is still there");
         std::thread::yield_now();
     }
+    drop(stalled);
 }
 
 #[test]

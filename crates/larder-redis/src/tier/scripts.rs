@@ -85,10 +85,8 @@ pub(super) use removals::{END_GENERATION, END_RANGE, REMOVE, WALK};
 /// Returns the record of a slot and its remaining time, or false. For a record whose life its uses extend,
 /// also returns the current time of the server.
 pub(super) static GET: Script = Script::new(heading!(
-    "local len = redis.pcall('STRLEN', KEYS[1])
-if type(len) ~= 'number' or len > 83886080 then return false end
-local v = redis.pcall('GET', KEYS[1])
-local h = type(v) == 'string' and head(v)
+    "local v = slot(KEYS[1])
+local h = v and head(v)
 if not h or v:sub(2, 9) ~= current(KEYS[2], ARGV[1]) then return false end
 if ARGV[1] then redis.call('EXISTS', KEYS[3]) end
 return {v, redis.call('PTTL', KEYS[1]), h == 25 and now() or nil}"
@@ -132,9 +130,8 @@ pub(super) static LEASE_OR_GET: Script = Script::new(concat!(
     storing!(),
     "if ARGV[4] then redis.call('EXISTS', KEYS[4]) end
 local g = current(KEYS[2], ARGV[4])
-local len = redis.pcall('STRLEN', KEYS[1])
-local v = type(len) == 'number' and len <= 83886080 and redis.pcall('GET', KEYS[1])
-if type(v) == 'string' and g and v:sub(2, 9) == g then
+local v = slot(KEYS[1])
+if v and g and v:sub(2, 9) == g then
   local h, left = head(v), redis.call('PTTL', KEYS[1])
   if h then return {1, v, left, h == 25 and now() or nil} end
   if v:byte(1) == 2 and left >= 0 then return {2, left} end
@@ -151,7 +148,7 @@ return {4, g}"
 pub(super) static FILL: Script = Script::new(concat!(
     heading!(""),
     storing!(),
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[5]) ~= ARGV[1]:sub(2, 9) then return 0 end
+    "if slot(KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[5]) ~= ARGV[1]:sub(2, 9) then return 0 end
 local record = ARGV[2]
 if (ARGV[4] or '') ~= '' then
   local t = now()
@@ -165,7 +162,7 @@ return 1"
 
 /// Arguments: the lease marker, the duration of the lease in ms.
 pub(super) static RENEW: Script = Script::new(heading!(
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[3]) ~= ARGV[1]:sub(2, 9) then return 0 end
+    "if slot(KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[3]) ~= ARGV[1]:sub(2, 9) then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
 ));
 
@@ -173,7 +170,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])"
 /// valid. The script compares the generation, because the result of a load that began before its range was
 /// removed must not be shared with callers that came after the removal.
 pub(super) static RELEASE: Script = Script::new(heading!(
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+    "if slot(KEYS[1]) ~= ARGV[1] then return 0 end
 local is_valid = current(KEYS[2], ARGV[2]) == ARGV[1]:sub(2, 9)
 redis.call('UNLINK', KEYS[1])
 return is_valid and 1 or 0"
@@ -181,10 +178,10 @@ return is_valid and 1 or 0"
 
 /// Argument: the bytes of a plain slot. Removes the slot if it has exactly these bytes. Returns whether it
 /// was removed.
-pub(super) static REMOVE_PLAIN_UNCHANGED: Script = Script::new(
-    "if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('UNLINK', KEYS[1])",
-);
+pub(super) static REMOVE_PLAIN_UNCHANGED: Script = Script::new(slots!(
+    "if slot(KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('UNLINK', KEYS[1])"
+));
 
 /// Arguments: random bytes for missing generations, the record without its header, the time to live in ms or
 /// 0 or `keep`, the condition (`always`, `absent`, `present`, `unchanged`, `unfenced`, or `unknown`, which
@@ -198,8 +195,8 @@ pub(super) static SET: Script = Script::new(concat!(
 local g = current(KEYS[2], ARGV[8])
 local keeps, v = ARGV[3] == 'keep' or ARGV[6] == 'keep', false
 if ARGV[4] ~= 'always' or keeps then
-  v = redis.pcall('GET', KEYS[1])
-  local h = type(v) == 'string' and g and v:sub(2, 9) == g and head(v)
+  v = slot(KEYS[1])
+  local h = v and g and v:sub(2, 9) == g and head(v)
   if ARGV[4] == 'unknown' then return 0 end
   if ARGV[4] == 'absent' and h then return 0 end
   if (ARGV[4] == 'present' or keeps) and not h then return 0 end
@@ -229,14 +226,13 @@ return 1"
 
 /// Writes a plain slot. Arguments: the bytes, the time to live in ms or 0 or `keep`, the condition, and the
 /// expected bytes.
-pub(super) static SET_PLAIN: Script = Script::new(
+pub(super) static SET_PLAIN: Script = Script::new(slots!(
     "if ARGV[3] == 'unfenced' then
   local t = redis.call('TIME')
   if redis.call('ZCOUNT', KEYS[3], t[1] * 1000 + math.floor(t[2] / 1000), '+inf') > 0 then return 0 end
 end
 if ARGV[3] ~= 'always' or ARGV[2] == 'keep' then
-  local v = redis.pcall('GET', KEYS[1])
-  if type(v) ~= 'string' then v = false end
+  local v = slot(KEYS[1])
   if ARGV[3] == 'unknown' then return 0 end
   if ARGV[3] == 'absent' and v then return 0 end
   if (ARGV[3] == 'present' or ARGV[2] == 'keep') and not v then return 0 end
@@ -245,8 +241,8 @@ end
 if ARGV[2] == 'keep' then redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
 elseif ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])
 else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
-return 1",
-);
+return 1"
+));
 
 /// Does the same as `EXPIRE`, for a plain slot.
 pub(super) static EXPIRE_PLAIN: Script = Script::new(
@@ -257,8 +253,8 @@ return 1",
 
 /// Argument: the record without its header.
 pub(super) static REMOVE_UNCHANGED: Script = Script::new(heading!(
-    "local g, v = current(KEYS[2], ARGV[2]), redis.pcall('GET', KEYS[1])
-local h = g and type(v) == 'string' and v:sub(2, 9) == g and head(v)
+    "local g, v = current(KEYS[2], ARGV[2]), slot(KEYS[1])
+local h = g and v and v:sub(2, 9) == g and head(v)
 if not h or v:sub(h + 1) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])"
 ));
@@ -366,5 +362,16 @@ mod tests {
             assert!(script.text.contains(&format!(" {MAX_SLOT} ")), "{}", script.text);
         }
         assert!(GET_MANY.text.contains(&format!("> {MAX_ANSWER} ")));
+    }
+
+    /// A script that copies a long string of another program would occupy the server.
+    #[test]
+    fn no_script_copies_a_slot_without_a_check_of_its_length() {
+        for script in ALL {
+            // In these scripts, the first key is that of a generation.
+            let has_generation = [&END_RANGE, &WALK].iter().any(|other| std::ptr::eq(*other, script));
+            let copies = script.text.contains("'GET', KEYS[1])");
+            assert_eq!(copies, has_generation, "{}", script.text);
+        }
     }
 }

@@ -1,6 +1,22 @@
 //! Functions that several scripts use.
 
-/// Prepends three functions to a script:
+/// Prepends a function to a script: `slot(key)` returns the bytes of a slot. Returns false if the slot is
+/// missing, is no string, or is longer than a record can be. Another program may have written such a string,
+/// and the script would copy it.
+macro_rules! slots {
+    ($script:literal) => {
+        concat!(
+            "local function slot(key)
+  local len = redis.pcall('STRLEN', key)
+  return type(len) == 'number' and len <= 83886080 and redis.call('GET', key)
+end
+",
+            $script
+        )
+    };
+}
+
+/// Prepends `slot` and three more functions to a script:
 ///
 /// - `head(v)` returns the length of the header in front of a record, or false if `v` is no record.
 /// - `now()` returns the time in ms.
@@ -10,6 +26,7 @@
 macro_rules! heading {
     ($script:literal) => {
         concat!(
+            slots!(""),
             "local function head(v)
   local kind = v:byte(1)
   return kind == 1 and 9 or kind == 3 and #v > 24 and 25

@@ -99,8 +99,8 @@ impl Selection {
                 (Some(product), Some(data)) => {
                     escape_stars(&SpelledKey::DataPackage(product, data).to_string())
                 }
-                // The text of most of these keys has the underscores of the product code escaped.
-                (Some(product), None) if product.as_str().contains('_') => {
+                // The text of most of these keys has the product code escaped.
+                (Some(product), None) if spelled::most_packages_are_displaced(product.as_str()) => {
                     format!("{}{}_*", spelled::DATA_PACKAGE, escape_stars(&escape(product.as_str())))
                 }
                 (_, data) => format!("{}{product_text}_{}", spelled::DATA_PACKAGE, shown(data.as_ref())),
@@ -177,6 +177,9 @@ mod tests {
             (selection(Family::DataPackages, None, None), "data_package_*_*"),
             (selection(Family::DataPackages, Some("A"), None), "data_package_A_*"),
             (selection(Family::DataPackages, Some("A_B"), None), "data_package_A%5FB_*"),
+            (selection(Family::DataPackages, Some("_A"), None), "data_package__A_*"),
+            (selection(Family::DataPackages, Some("A%5FB"), None), "data_package_A%255FB_*"),
+            (selection(Family::DataPackages, Some("_A"), Some("C")), "data_package__A_C"),
             (selection(Family::DataPackages, Some("A_B"), Some("C")), "data_package_A%5FB_C"),
             (selection(Family::MerchantDiscounts, None, None), "merchant_discount_*_*"),
         ] {

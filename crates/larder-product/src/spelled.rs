@@ -136,6 +136,12 @@ fn package_is_displaced(product: &str, data: &str) -> bool {
         || unescape(product).is_some_and(|other| package_is_displaced(&other, data))
 }
 
+/// Returns whether the unescaped texts of most data packages of a product belong to other keys. Exceptions
+/// are packages whose data codes are so long that the text does not fit another pair of codes.
+pub(crate) fn most_packages_are_displaced(product: &str) -> bool {
+    package_is_displaced(product, "0")
+}
+
 /// Returns the package that an unescaped text belongs to: the package with the shortest product code.
 fn first_split(package: &str) -> Option<(ProductCode, DataCode)> {
     package.match_indices('_').find_map(|(at, _)| {

@@ -77,12 +77,8 @@ pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<
         (false, true) => return Ok(None),
         (false, false) => {}
     }
-    let file = Inspector::open(path)?.snapshot()?.file();
-    match OwnerContact::of(&file) {
-        OwnerContact::Connected(client) => {
-            note(json, &asked(&client));
-            Ok(Some(client))
-        }
+    match contact(path, json)? {
+        OwnerContact::Connected(client) => Ok(Some(client)),
         OwnerContact::NoSocket => Ok(None),
         OwnerContact::Unreachable(error) => {
             note(json, &format!("{error}; the answer is from the file alone"));
@@ -91,10 +87,26 @@ pub(crate) fn connect_owner(path: &Path, file_only: bool, json: bool) -> Result<
     }
 }
 
-/// Connects as [`connect_owner`] does, for a command that needs a process. If nothing exists at the path,
-/// treats it as the path of a socket.
+/// Connects as [`connect_owner`] does, for a command that needs a process. Fails if the owner's socket cannot
+/// be used. If nothing exists at the path, treats it as the path of a socket.
 pub(crate) fn connect_process(path: &Path, json: bool) -> Result<Option<Client>, Failure> {
-    if path.exists() { connect_owner(path, false, json) } else { Ok(Some(Client::connect(path)?)) }
+    if is_socket(path) || !path.exists() {
+        return Ok(Some(Client::connect(path)?));
+    }
+    match contact(path, json)? {
+        OwnerContact::Connected(client) => Ok(Some(client)),
+        OwnerContact::NoSocket => Ok(None),
+        OwnerContact::Unreachable(error) => Err(error.into()),
+    }
+}
+
+/// Connects to the owner of a file. Prints on standard error that the owner is asked.
+fn contact(path: &Path, json: bool) -> Result<OwnerContact, Failure> {
+    let contact = OwnerContact::of(&Inspector::open(path)?.snapshot()?.file());
+    if let OwnerContact::Connected(client) = &contact {
+        note(json, &asked(client));
+    }
+    Ok(contact)
 }
 
 /// Returns the socket of a cache, for a command that connects more than once.
@@ -129,7 +141,7 @@ pub(crate) enum NoProcess {
         /// Names the processes that hold the file, and the remedy.
         text: String,
     },
-    /// The owner of the file serves no socket, or does not answer there.
+    /// The owner of the file serves no socket.
     NoSocket,
 }
 

@@ -161,6 +161,14 @@ fn a_socket_that_a_lock_names_and_another_process_has_is_not_asked() {
     assert!(said.contains("the answer is from the file alone"), "{said}");
     let refused = larder(place.dir(), &["remove", FILE, "product_MTNVTU"]);
     assert_eq!(refused.status.code(), Some(4), "{}", transcript(&refused));
+    // These commands have no answer from the file, and name the cause instead.
+    for command in ["hot", "slow", "monitor", "flush"] {
+        let refused = larder(place.dir(), &[command, FILE]);
+        let said = stderr(&refused);
+        assert!(!refused.status.success(), "{}", transcript(&refused));
+        assert!(said.contains(&format!("process {} has the file", owner.pid())), "{command}: {said}");
+        assert!(!said.contains("from the file alone"), "{command}: {said}");
+    }
     assert_eq!(
         printed(other.dir(), &["why", FILE, "product_MTNVTU"], 0).lines().count(),
         2,

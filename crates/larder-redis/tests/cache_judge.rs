@@ -144,7 +144,7 @@ impl ForeignClient {
     /// Reads all keys, and deletes one of them.
     fn step(&mut self, step: usize) {
         let name = |at: usize| format!("\"larder:0:numbers:{}\\x{at:02x}\"", "\\x00".repeat(7));
-        let reads: String = (0..KEYS).map(|at| format!("GET {}\n", name(at))).collect();
+        let reads = (0..KEYS).map(|at| format!("GET {}\n", name(at))).collect::<Vec<_>>().concat();
         let deletion = format!("DEL {}\n", name(step % KEYS));
         self.child.stdin.as_mut().unwrap().write_all((reads + &deletion).as_bytes()).unwrap();
     }

@@ -33,8 +33,8 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
     let cache = Cache::builder().shards(1).sample_keys(true).open().unwrap();
     let (pairs, names) = (cache.keyspace(PAIRS).unwrap(), cache.keyspace(NAMES).unwrap());
     let left = || -> Contents {
-        let pairs = pairs.keys().map(|key| ("pair", spelled(&bytes::encode_key(&key))));
-        pairs.chain(names.keys().map(|key| ("name", spelled(&bytes::encode_key(&key))))).collect()
+        let pairs = pairs.keys().map(|key| ("pair", spelled(&bytes::encode_key::<(String, u8)>(&key))));
+        pairs.chain(names.keys().map(|key| ("name", spelled(&bytes::encode_key::<String>(&key))))).collect()
     };
     for key in ["a", "ab", "b", "\0", "0x61"] {
         names.insert(key, 1).unwrap();

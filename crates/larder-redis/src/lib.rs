@@ -16,8 +16,8 @@
 //! [`open_url`] and [`from_env`] open a cache whose entries are on a server. Memory has copies of the entries
 //! that this process has read. Keyspaces, loads and invalidations work as in any other cache. [`RedisTier`]
 //! is the [`RemoteTier`](larder::remote::RemoteTier) of such a cache. The server must be a master of Redis
-//! 6.2 or later, or of Valkey. Sentinels may name it. The crate's tests run with Redis 7.0. They were
-//! also run with Redis 8.2 and Valkey 9.1, without TLS.
+//! 6.2 or later, or of Valkey. Sentinels may name it. The gate runs the crate's tests with Redis
+//! 7.0, and with Valkey 9.1 without TLS. They were also run with Redis 8.2.
 //!
 //! # The URL
 //! The URL is `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`. For a Unix socket it is `redis+unix:///PATH`,

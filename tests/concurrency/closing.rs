@@ -8,8 +8,9 @@ use std::{iter, thread};
 
 use larder::clock::{Clock, ManualClock};
 use larder::testing::{DiskOperation, Failure};
-use larder::{ByteSize, Cache, Error, Event, Keyspace, KeyspaceDefinition, Timestamp};
+use larder::{ByteSize, Cache, Error, Event, Invalidation, Keyspace, KeyspaceDefinition, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol::block_on;
 
 use crate::support::harness::Harness;
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
@@ -217,6 +218,38 @@ fn a_value_may_close_the_cache_wherever_it_is_dropped() {
                 }
             }
             closes_itself(&place, &cache, &is_begun, || lets_go(&cache, &acts));
+        }
+    }
+}
+
+fn clears(cache: &Cache, acts: &Keyspace<u64, Acts>) -> Invalidation {
+    let mut stale = cache.invalidation();
+    stale.clear(acts);
+    stale
+}
+
+#[test]
+fn a_value_may_close_the_cache_that_begins_its_removal() {
+    type Removes = fn(&Cache, &Keyspace<u64, Acts>) -> Result<(), Error>;
+    let removes: [(&str, Removes); 3] = [
+        ("begin", |cache, acts| clears(cache, acts).begin().map(drop)),
+        ("begin_async", |cache, acts| block_on(clears(cache, acts).begin_async()).map(drop)),
+        ("clear_async", |cache, _| block_on(cache.clear_async()).map(drop)),
+    ];
+    for (call, remove) in removes {
+        for has_file in [true, false] {
+            let place = SimulatedPlace::new();
+            let cache = if has_file { place.open() } else { Cache::builder().open().unwrap() };
+            let acts = cache.keyspace(ACTS).unwrap();
+            let is_begun = Arc::new(AtomicBool::new(false));
+            acts.insert(&1, closing(&cache, &is_begun)).unwrap();
+            let (ended, is_ended) = mpsc::channel();
+            let removing = cache.clone();
+            thread::spawn(move || ended.send(remove(&removing, &acts)).unwrap());
+            let answer = is_ended.recv_timeout(WATCHDOG);
+            assert!(answer.is_ok(), "{call} (file: {has_file}) waits for the close that waits for it");
+            wait_until("the value is dropped", || is_begun.load(Ordering::SeqCst));
+            drop(cache.close());
         }
     }
 }

@@ -301,9 +301,11 @@ impl Invalidation {
         self.refuse_foreign()?;
         self.shared.refuse_if_unusable()?;
         self.shared.refuse_removals_in_closure(&self.removals().collect::<Vec<_>>())?;
-        let may_block = self.shared.tiers.may_block() && !self.shared.is_forked();
+        if !self.shared.tiers.may_block() || self.shared.is_forked() {
+            return Ok(InvalidationCommit(self.shared.begin_invalidation(self.removals())?));
+        }
         let change = self.shared.changes.begin();
-        let commit = if may_block && self.shared.tiers.remote().is_some() {
+        let commit = if self.shared.tiers.remote().is_some() {
             let begin = async move {
                 let _change = change;
                 self.shared.begin_invalidation_in_task(self.removals().collect()).await
@@ -314,7 +316,7 @@ impl Invalidation {
                 let _change = change;
                 self.shared.begin_invalidation(self.removals())
             };
-            if may_block { offload(begin).await } else { begin() }
+            offload(begin).await
         };
         Ok(InvalidationCommit(commit?))
     }
@@ -349,7 +351,6 @@ impl Invalidation {
     #[cfg(feature = "async")]
     pub fn begin(self) -> Result<InvalidationCommit, Error> {
         self.refuse_foreign()?;
-        let _pending = self.shared.changes.begin();
         Ok(InvalidationCommit(self.shared.begin_invalidation(self.removals())?))
     }
 

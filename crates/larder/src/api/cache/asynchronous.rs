@@ -37,6 +37,10 @@ impl Cache {
         self.shared.refuse_if_unusable()?;
         self.shared.refuse_removals_in_closure(&[Removal::Everything])?;
         let shared = self.shared.clone();
+        if !shared.tiers.may_block() {
+            shared.keyspaces.count_invalidation();
+            return shared.begin_invalidation([Removal::Everything])?.wait().await;
+        }
         let change = shared.changes.begin();
         if shared.tiers.remote().is_some() {
             let begin = async move {
@@ -51,8 +55,7 @@ impl Cache {
             shared.keyspaces.count_invalidation();
             shared.begin_invalidation([Removal::Everything])
         };
-        let commit = if self.shared.tiers.may_block() { offload(begin).await } else { begin() };
-        commit?.wait().await
+        offload(begin).await?.wait().await
     }
 
     /// The async form of [`flush`](Cache::flush). The commit is made even if the future is dropped after its

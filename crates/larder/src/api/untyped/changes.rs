@@ -66,7 +66,6 @@ impl PinnedKeyspace {
     pub fn begin_remove(&self, key: &[u8]) -> Result<InvalidationCommit, Error> {
         let found = self.current()?;
         let full = found.full_key(key)?;
-        let _pending = self.shared().changes.begin();
         Ok(InvalidationCommit(self.shared().begin_invalidation([removal_of(&found, &full)])?))
     }
 

@@ -95,7 +95,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {
-                    load.note_found(at_once(missing.look_up(self, LoadThread::Caller, |_| {})));
+                    load.note_found(at_once(missing.look_up(self, LoadThread::Caller, |_| {}, || true)));
                 }
                 BulkStep::Load(missing) => {
                     let answer = load.run_loader(|| loader(&missing));

@@ -2,6 +2,9 @@
 //! if they may wait for the disk or for room in the write buffer. In a remote tier, they run as
 //! [worker tasks](crate::sys::offload::worker_task), which occupy no thread while they wait for the server.
 //! Keys in memory are found before that.
+//!
+//! If the future is dropped during step 2, the step ends with the key that is being looked up, and drops the
+//! leases that it has taken. Otherwise it would take the leases of all remaining keys, one after another.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -11,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::steps::{BulkStep, LoadOfMany, fill, omit};
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::lookup::LoadThread;
 use crate::engine::flights::graph::LoadId;
@@ -80,11 +84,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     // All flights of one loader share a load id, so that the wait graph knows the loader as
                     // the leader of each flight.
                     let (poller, record) = (LoadThread::Poller(LoadId::next()), PollRecord::default());
-                    let keyspace = self.clone();
+                    // Dropped with this future. The lookup may go on elsewhere, and then ends.
+                    let call = Arc::new(());
+                    let (keyspace, wanted) = (self.clone(), Arc::downgrade(&call));
                     let look_up = async move {
-                        missing.look_up(&keyspace, poller, |lease| lease.expect_polls(&record)).await
+                        let prepare = |lease: &mut LoadLease<K, V>| lease.expect_polls(&record);
+                        missing.look_up(&keyspace, poller, prepare, || wanted.strong_count() > 0).await
                     };
                     load.note_found(self.look_off_executor(look_up).await);
+                    drop(call);
                 }
                 BulkStep::Load(missing) => {
                     let answer = {

@@ -101,15 +101,20 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
 }
 
 impl MissingKeys {
-    /// Looks up the keys. May wait for the disk or for a server. Passes each lease to `prepare`.
+    /// Looks up the keys. May wait for the disk or for a server. Passes each lease to `prepare`. Ends before
+    /// the next key if `is_wanted` returns false, because the caller's future was dropped.
     pub(super) async fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
         self,
         keyspace: &Keyspace<K, V>,
         load_thread: LoadThread,
         mut prepare: impl FnMut(&mut LoadLease<K, V>),
+        is_wanted: impl Fn() -> bool,
     ) -> FoundKeys<K, V> {
         let mut answers = Vec::with_capacity(self.keys.len());
         for (at, full) in self.keys {
+            if !is_wanted() {
+                break;
+            }
             let key = keyspace.shared.tiers.memory.key(&full);
             let mut found = keyspace.lease_or_join(key, load_thread, OnAbsence::Answer, self.counts).await;
             if let LookupOutcome::Load(lease) = &mut found {

@@ -120,6 +120,24 @@ fn a_load_that_is_dropped_before_its_lease_arrives_releases_the_lease() {
 }
 
 #[test]
+fn a_load_of_several_keys_that_is_dropped_takes_no_further_lease() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    two.nodes[0].hold_stream(true);
+    let asked = two.server.requests();
+    drop(begin(move |number| {
+        let prices = one.clone();
+        let loader = async |missing: &[String]| Ok(HashMap::from([(missing[0].clone(), 7)]));
+        let keys = (0..10).map(move |other| format!("product {number} {other}"));
+        Box::pin(async move { prices.get_or_load_many_local_async(keys, loader).await })
+    }));
+    assert_eq!(two.leases() as u64, LOADS, "each load asks for one lease at a time");
+    two.nodes[0].hold_stream(false);
+    until(|| two.leases() == 0);
+    assert_eq!(two.server.requests() - asked, 2 * LOADS, "the first lease of each load and its release");
+}
+
+#[test]
 fn a_load_that_is_dropped_in_its_loader_releases_the_lease() {
     let two = two_nodes();
     let [one, _] = two.prices();

@@ -11,7 +11,7 @@ const MAX: Duration = Duration::from_mins(1);
 /// Looks up key 1, whose lease another caller holds, and returns the time left for the wait.
 fn wait_for_other(load: &mut LoadOfMany<'_, u64, u64, u64, ()>) -> (PendingLoad<u64>, Duration) {
     let BulkStep::LookUp(missing) = load.next_step() else { panic!("memory lacks the key") };
-    load.note_found(at_once(missing.look_up(load.keyspace, LoadThread::Caller, |_| {})));
+    load.note_found(at_once(missing.look_up(load.keyspace, LoadThread::Caller, |_| {}, || true)));
     match load.next_step() {
         BulkStep::Wait { load, left: Some(left), .. } => (load, left),
         _ => panic!("another caller has the lease"),

@@ -18,7 +18,7 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const MAX_STALENESS: Duration = Duration::from_mins(1);
 /// Minimum of `staleness`. A shorter time would require a PING every few milliseconds.
 pub const MIN_STALENESS: Duration = Duration::from_millis(100);
-/// Maximum number of bytes of the requests that wait for their replies.
+/// Maximum number of bytes of the requests that wait for their replies. Short requests have some more room.
 pub(crate) const MAX_AWAITED: usize = 128 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

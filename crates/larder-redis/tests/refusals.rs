@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::remote::{CommitChange, LeaseReply, Life, RemoteTier, SetCondition};
-use larder::{KeyspaceDefinition, RemoteErrorKind};
+use larder::{KeyspaceDefinition, LookupOutcome, RemoteErrorKind};
 
 use crate::requests::{get, is_filled, leased, set};
 use crate::server::RedisServer;
@@ -47,6 +47,23 @@ fn a_master_with_too_few_replicas_refuses_changes_and_goes_on_answering_lookups(
     needs("0");
     assert_eq!(remove(), Ok(1));
     assert!(prices.remove("MTNVTU").is_ok() && of_other.get("GLO").is_none());
+}
+
+#[test]
+fn a_load_whose_value_a_full_server_refuses_gives_its_lease_back() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let url = server.url("prefix=shop&memory=8MiB");
+    let [one, other] = [0; 2].map(|_| larder_redis::open_url(&url).unwrap());
+    let [prices, of_other] = [&one, &other].map(|cache| cache.keyspace(PRICES).unwrap());
+    let may_use = |memory| assert_eq!(server.cli(&["CONFIG", "SET", "maxmemory", memory]), "OK");
+    let loaded = prices.get_or_load("GLO", || {
+        may_use("1");
+        Ok::<u64, std::io::Error>(50)
+    });
+    assert_eq!(*loaded.unwrap(), 50);
+    may_use("0");
+    let found = of_other.lookup("GLO").unwrap();
+    assert!(matches!(found, LookupOutcome::Load(_)), "the other machine waits for a lease that has no load");
 }
 
 #[test]

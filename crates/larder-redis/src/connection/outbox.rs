@@ -14,6 +14,8 @@
 //!    written a few batches also leaves the rest to the driver. Otherwise the caller might never return.
 //!
 //! The requests that wait for their replies are bounded in bytes, because each request is kept until then.
+//! Short requests have some more room than long ones. Otherwise values that wait to be stored would also hold
+//! up removals, and the releases of leases.
 //! The [`Breaker`] decides before (1) whether a request may be sent.
 
 use std::collections::VecDeque;
@@ -48,6 +50,12 @@ struct Queue {
 
 /// Number of bytes that a request takes in addition to its words.
 const REQUEST_LEN: usize = 256;
+
+/// Maximum length of a short request.
+const MAX_SHORT: usize = 4 << 10;
+
+/// Number of bytes of short requests that may wait in addition to [`MAX_AWAITED`].
+const ROOM_FOR_SHORT: usize = 8 << 20;
 
 impl Awaited {
     fn len(&self) -> usize {
@@ -174,8 +182,9 @@ impl Outbox {
         if let LinkState::Down(why) = &queue.state {
             return Err(why.clone());
         }
-        if queue.awaited_len > MAX_AWAITED {
-            return Err(Error::Full(MAX_AWAITED));
+        let max = if request.len() > MAX_SHORT { MAX_AWAITED } else { MAX_AWAITED + ROOM_FOR_SHORT };
+        if queue.awaited_len > max {
+            return Err(Error::Full(max));
         }
         // This check comes last, because a request that it admits may be the probe, and must be sent.
         if request.is_of_client() { Ok(()) } else { self.breaker.admit(now) }
@@ -305,14 +314,35 @@ mod tests {
     use crate::protocol::command::Command;
     use crate::settings::Timing;
 
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "threads keep real time")]
-    fn a_caller_does_not_write_for_others_without_end() {
-        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+    fn connected() -> (Outbox, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("two sockets");
         ours.set_nonblocking(true).expect("a socket that never blocks");
         let breaker = Breaker::new(Timing::default(), "a server".to_owned());
         let outbox = Outbox::new(Error::Closed, breaker);
         outbox.connect(Arc::new(Socket::Unix(ours)));
+        (outbox, theirs)
+    }
+
+    #[test]
+    fn a_short_request_is_sent_while_long_ones_fill_the_room() {
+        let (outbox, _theirs) = connected();
+        let is_sent = |len| {
+            let request = Request::new(Command::new("SET").arg(vec![b'x'; len]), drop);
+            outbox.append(request, Duration::ZERO, Duration::MAX).is_ok()
+        };
+        let fill = |len| outbox.queue.lock().awaited_len = len;
+        assert!(is_sent(8 << 10) && is_sent(8));
+        fill(MAX_AWAITED + 1);
+        assert!(!is_sent(8 << 10) && is_sent(8));
+        fill(MAX_AWAITED + ROOM_FOR_SHORT + 1);
+        assert!(!is_sent(8 << 10) && !is_sent(8), "short requests are bounded, too");
+        drop(outbox.disconnect(Error::Closed, Duration::ZERO, 0));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "threads keep real time")]
+    fn a_caller_does_not_write_for_others_without_end() {
+        let (outbox, mut theirs) = connected();
         let (is_done, appended) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             let (began, outbox, is_done, appended) = (Instant::now(), &outbox, &is_done, &appended);

@@ -64,6 +64,7 @@ pub(super) struct NodeState {
 pub(super) struct ServerFaults {
     pub(super) walks_in_a_circle: bool,
     pub(super) refuses_changes: bool,
+    pub(super) refuses_fills: bool,
 }
 
 /// The PING from whose send time the validity of values in memory is counted, when a PING is answered.
@@ -146,6 +147,12 @@ impl RemoteNode {
     /// changed.
     pub fn refuse_changes(&self) {
         self.state.lock().faults.refuses_changes = true;
+    }
+
+    /// From now on, the fills of this node are refused before they are sent, as if too many bytes of requests
+    /// waited for their answers.
+    pub fn refuse_fills(&self) {
+        self.state.lock().faults.refuses_fills = true;
     }
 
     /// Runs a function before the next fill is sent.

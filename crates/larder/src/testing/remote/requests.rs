@@ -114,6 +114,10 @@ impl RemoteTier for RemoteNode {
         if let Some(run) = run {
             run();
         }
+        if self.state.lock().faults.refuses_fills {
+            let refused = RemoteError::new(RemoteErrorKind::Refused, "too many requests wait for answers");
+            return reply.send(Err(refused));
+        }
         let (name, generation, is_plain) = (self.name_of(&key), self.generation(), self.is_plain(&key));
         if failpoint_is_set(Failpoint::RangeReadLate) {
             let (name, (late, _)) = (name.clone(), crate::remote::reply::reply());

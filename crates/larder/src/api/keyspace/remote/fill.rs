@@ -29,6 +29,29 @@ fn is_unleased(token: &LeaseToken) -> bool {
     token.0.is_empty()
 }
 
+/// The result of the request that stores a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FillOutcome {
+    Stored,
+    /// The server has not stored the record, because the lease was no longer valid.
+    Void,
+    /// The server has not stored the record for another reason, so it may still have the lease.
+    Refused,
+    /// The server may have stored the record.
+    Unanswered,
+}
+
+impl FillOutcome {
+    /// Returns whether the server has stored the record, as far as this is known.
+    fn is_stored(self) -> Option<bool> {
+        match self {
+            Self::Stored => Some(true),
+            Self::Void => Some(false),
+            Self::Refused | Self::Unanswered => None,
+        }
+    }
+}
+
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Stores a loaded value, or an absence, at the server. Returns whether the server has stored it. The
     /// caller must have set the outcome of the flight. If the server answers that the lease is no longer
@@ -82,7 +105,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             }
             (None, Some(token)) => {
                 self.share_if_unchanged(keyspace, key);
-                keyspace.send_fill(link, key, token, value, (outgoing, weight)).await
+                let sent = keyspace.send_fill(link, key, token.clone(), value, (outgoing, weight)).await;
+                if sent == FillOutcome::Refused {
+                    self.release_slot(keyspace, key, token).await;
+                }
+                sent.is_stored()
             }
         };
         if filled == Some(false) {
@@ -128,7 +155,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
         // 2.
         let bytes = outgoing.0.bytes.clone();
-        let filled = keyspace.send_fill(link, key, LeaseToken::default(), value, outgoing).await;
+        let filled = keyspace.send_fill(link, key, LeaseToken::default(), value, outgoing).await.is_stored();
         // 3.
         if is_held(self.id) {
             return filled;
@@ -166,14 +193,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
         let Some(link) = keyspace.link() else { return };
         let Some(token) = self.take_token(link) else { return };
-        if is_unleased(&token) {
-            return;
+        if !is_unleased(&token) {
+            self.sharing = Sharing::Never;
+            self.release_slot(keyspace, key, token).await;
         }
+    }
+
+    /// Detaches the flight, then releases the server's lease with this token. The answer decides who gets the
+    /// value of the load. Without an answer, the setting does not change.
+    async fn release_slot(&mut self, keyspace: &Keyspace<K, V>, key: SlotKey<'_>, token: LeaseToken) {
+        let Some(link) = keyspace.link() else { return };
         if let Some(id) = self.id.take() {
             keyspace.shared.tiers.memory.release(key, id);
         }
         let held = link.answer_to(|tier, reply| tier.release(key.bytes.into(), token, reply)).await;
-        self.sharing = if link.count(held) == Some(true) { Sharing::Always } else { Sharing::Never };
+        match link.count(held) {
+            Some(true) => self.sharing = Sharing::Always,
+            Some(false) => self.sharing = Sharing::Never,
+            None => {}
+        }
     }
 
     /// Like [`give_back`](Self::give_back), for a value that the waiting callers get but that is not cached.
@@ -194,8 +232,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Runs steps 5 and 6. Returns whether the server has stored the record. Returns `None` if memory gives
-    /// no token, or if the server does not answer.
+    /// Runs steps 5 and 6. The lease must no longer be renewed.
     async fn send_fill(
         &self,
         link: &RemoteLink,
@@ -203,18 +240,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         lease: LeaseToken,
         value: Option<&Arc<V>>,
         (outgoing, weight): (OutgoingRecord, Weight),
-    ) -> Option<bool> {
+    ) -> FillOutcome {
         let OutgoingRecord { bytes, life, expires_at, extras, .. } = outgoing;
         // 5.
-        let miss = self.shared.tiers.memory.near_token(key)?;
+        let Some(miss) = self.shared.tiers.memory.near_token(key) else { return FillOutcome::Unanswered };
         if failpoint_is_set(Failpoint::RemoteFillWithoutLease) {
             let condition = SetCondition::Always;
             let set =
                 |tier: &dyn RemoteTier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply);
-            return link.count(link.answer_to(set).await);
+            return match link.count(link.answer_to(set).await) {
+                Some(true) => FillOutcome::Stored,
+                Some(false) => FillOutcome::Void,
+                None => FillOutcome::Unanswered,
+            };
         }
         let filled =
             link.answer_to(|tier, reply| tier.fill(key.bytes.into(), lease, bytes, life, reply)).await;
+        let is_refused = filled.as_ref().is_err_and(|error| !error.may_be_applied());
         let value = value.cloned().map(|value| value as Value);
         let extras = extras.filter(|_| value.is_some() && self.opened.keeps_extras());
         let entry = IncomingEntry { value, expires_at, grace: Grace::NONE, weight, unsaved: None, extras };
@@ -223,7 +265,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(FillReply::Stored { generation, is_tracked }) => {
                 let origin = RemoteOrigin { generation, is_tracked };
                 self.shared.fill_near(key, miss.epoch_token, entry, origin);
-                Some(true)
+                FillOutcome::Stored
             }
             Some(FillReply::Void) => {
                 if failpoint_is_set(Failpoint::NearFillAlone) {
@@ -231,9 +273,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     let origin = RemoteOrigin { generation, is_tracked: true };
                     self.shared.fill_near(key, miss.epoch_token, entry, origin);
                 }
-                Some(false)
+                FillOutcome::Void
             }
-            None => None,
+            None if is_refused => FillOutcome::Refused,
+            None => FillOutcome::Unanswered,
         }
     }
 }

@@ -24,7 +24,9 @@
 //!    still has this lease: any change of the slot since (2) has voided it.
 //! 6. If the server has stored the value, fill memory under the token of (5). Otherwise keep nothing, because
 //!    the value may be older than a change by another machine. The callers that wait for the flight may have
-//!    come after that change, so they may have to look the key up again ([`sharing`]).
+//!    come after that change, so they may have to look the key up again ([`sharing`]). If the value was
+//!    refused for another reason than its lease, such as a full server, release the lease. If no answer
+//!    comes, the connection is lost, and the lease ends by itself.
 //!
 //! A push voids tokens, but does not end the flight, because taking the lease in (2) also causes a push. Only
 //! the server decides whether the load may still store its value.

@@ -83,3 +83,29 @@ fn a_caller_on_another_machine_waits_through_the_renewals() {
     assert!(held.fill(100).unwrap());
     assert_eq!(ends(move || waits.join().unwrap()), 100);
 }
+
+#[test]
+fn a_refused_value_gives_its_lease_back_and_is_shared() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    two.nodes[0].refuse_fills();
+    let held = lease(&one, "MTNVTU");
+    let waiting = pending(&one, "MTNVTU");
+    assert!(!held.fill(100).unwrap());
+    let shared = waiting.wait::<Error>().unwrap().value();
+    assert_eq!(shared.as_deref(), Some(&100), "the server has confirmed that the key was not changed");
+    assert!(lease(&other, "MTNVTU").fill(120).unwrap(), "the other machine need not wait");
+    assert_eq!((one.stats().voided_fills, one.get("MTNVTU").as_deref()), (1, Some(&120)));
+}
+
+#[test]
+fn a_refused_value_of_a_key_that_was_changed_is_not_shared() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    two.nodes[0].refuse_fills();
+    two.nodes[0].before_fill(move || _ = other.remove("MTNVTU").unwrap());
+    let held = lease(&one, "MTNVTU");
+    let waiting = pending(&one, "MTNVTU");
+    assert!(!held.fill(100).unwrap());
+    assert!(waiting.wait::<Error>().unwrap().value().is_none(), "it may be older than the removal");
+}

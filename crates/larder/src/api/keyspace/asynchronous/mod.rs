@@ -61,6 +61,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Like [`off_executor`](Self::off_executor), for a lookup that does not block, but waits for nothing
     /// other than answers of a server. In a remote tier, the calling thread sends the first request, and the
     /// lookup occupies no thread while it waits. Once it has begun, such a lookup runs to its end.
+    ///
+    /// A handle of the cache follows the result, and is dropped after it. If this future is dropped together
+    /// with the last other handle, a lease in the result can still be released at the server.
     pub(super) async fn look_off_executor<T: Send + 'static>(
         &self,
         look: impl Future<Output = T> + Send + 'static,
@@ -69,7 +72,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return at_once(look);
         }
         if self.is_remote() {
-            return begin_here(look).await;
+            let keyspace = self.clone();
+            // The fields of a tuple are dropped in order.
+            let (found, _handle) = begin_here(async move { (look.await, keyspace) }).await;
+            return found;
         }
         offload_unless_dropped(move || at_once(look)).await
     }

@@ -42,7 +42,8 @@
 //! - Before the answer of (2), the worker task runs to its end. The result of (3), which no call waits for,
 //!   is dropped. If it has the lease, the `Drop` of the [`LoadLease`](super::load_lease::LoadLease) forgets
 //!   the lease, so that it is not renewed, and sends its release. If the worker task were dropped instead,
-//!   a lease whose answer is on the way would stay at the server.
+//!   a lease whose answer is on the way would stay at the server. The task has a handle of the cache, which
+//!   it drops after the lease. So the lease is also released if the call had the last other handle.
 //! - During (4), dropping the loader drops the lease in the same way, unless another task polls the loader.
 //! - After (4), the worker task of (5) and (6) runs to its end, so the value is stored.
 //!

@@ -43,6 +43,13 @@ impl TwoNodes {
     fn leases(&self) -> usize {
         self.server.state.lock().slots.values().filter(|slot| slot.lease.is_some()).count()
     }
+
+    /// Returns a keyspace of a third machine. It has the only handle of its cache.
+    fn third(&self) -> (Arc<RemoteNode>, Keyspace<String, u64>) {
+        let node = self.server.node();
+        let cache = Cache::builder().clock(self.clock.clone()).remote(node.clone()).open().unwrap();
+        (node, cache.keyspace(PRICES).unwrap())
+    }
 }
 
 #[test]
@@ -117,6 +124,19 @@ fn a_load_that_is_dropped_before_its_lease_arrives_releases_the_lease() {
     until(|| two.leases() == 0);
     assert_eq!(*other.get_or_load(&key(7), || Ok::<_, Error>(8_u64)).unwrap(), 8, "the other machine loads");
     assert_eq!(*block_on(load(&one, 7)).unwrap(), 8);
+}
+
+#[test]
+fn a_load_that_is_dropped_with_the_last_handle_releases_its_lease() {
+    let two = two_nodes();
+    let (node, prices) = two.third();
+    node.hold_stream(true);
+    let mut loading = load(&prices, 7);
+    assert!(!poll(&mut loading), "the server has not answered");
+    drop((loading, prices));
+    assert_eq!(two.leases(), 1);
+    node.hold_stream(false);
+    until(|| two.leases() == 0);
 }
 
 #[test]

@@ -127,13 +127,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Ends loads, on a worker thread if this may block. The loads end even if the future is dropped after
-    /// its first poll, and closing the cache waits for their end.
+    /// its first poll, and closing the cache waits for their end. Leases do not keep the cache open, so the
+    /// worker thread has a handle of it. That handle is dropped last, and may then close the cache.
     async fn land_off_executor(&self, land: impl Future<Output = ()> + Send + 'static) {
         if !self.may_block() {
             return at_once(land);
         }
-        let pending = self.shared.changes.begin();
+        let (keyspace, pending) = (self.clone(), self.shared.changes.begin());
         let land = async move {
+            let _keyspace = keyspace;
             let _pending = pending;
             land.await;
         };

@@ -140,6 +140,25 @@ fn a_load_that_is_dropped_with_the_last_handle_releases_its_lease() {
 }
 
 #[test]
+fn a_load_of_several_keys_that_is_dropped_with_the_last_handle_stores_all_values() {
+    let two = two_nodes();
+    let (node, prices) = two.third();
+    let holding = node.clone();
+    node.before_fill(move || holding.hold_requests(true));
+    let of_load = prices.clone();
+    let loader = async |missing: &[String]| Ok(missing.iter().cloned().zip(0_u64..).collect::<Vec<_>>());
+    let mut loading: LoadCall<Vec<Option<Arc<u64>>>> =
+        Box::pin(async move { of_load.get_or_load_many_local_async([key(1), key(2)], loader).await });
+    until(|| {
+        assert!(!poll(&mut loading), "the first value is held back");
+        node.is_sending()
+    });
+    drop((loading, prices));
+    node.hold_requests(false);
+    until(|| two.server.records() == 2);
+}
+
+#[test]
 fn a_load_of_several_keys_that_is_dropped_takes_no_further_lease() {
     let two = two_nodes();
     let [one, _] = two.prices();

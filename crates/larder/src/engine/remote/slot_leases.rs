@@ -77,17 +77,17 @@ pub(crate) fn length(deadline: Deadline) -> Duration {
 }
 
 impl SlotLeases {
-    /// Runs the last part of step 1, for a lease that was asked for at `asked_at`. Returns the lease, and
-    /// whether the sweeper must be woken.
+    /// Runs the last part of step 1, for a lease that was asked for at `asked_at`, for the time `taken_for`.
+    /// Returns the lease, and whether the sweeper must be woken.
     pub(crate) fn note(
         &self,
         key: &[u8],
         token: LeaseToken,
         deadline: Deadline,
-        asked_at: Duration,
+        (asked_at, taken_for): (Duration, Duration),
     ) -> (SlotLease, bool) {
-        if deadline.left() <= MAX_LENGTH {
-            // At the server, the lease already lasts until the deadline, or almost as long.
+        if taken_for < MAX_LENGTH {
+            // The lease was taken until the deadline, in whole milliseconds from a later moment.
             return (SlotLease { token, number: None }, false);
         }
         let renew_at = asked_at + INTERVAL;
@@ -154,10 +154,15 @@ mod tests {
         LeaseToken(Box::new([number]))
     }
 
+    /// Notes the lease of a load that had this deadline when it asked.
+    fn note(leases: &SlotLeases, number: u8, deadline: Deadline, asked_at: Duration) -> (SlotLease, bool) {
+        leases.note(b"k", token(number), deadline, (asked_at, length(deadline)))
+    }
+
     #[test]
     fn a_lease_is_renewed_until_its_load_ends() {
         let leases = SlotLeases::default();
-        let (lease, _) = leases.note(b"k", token(1), Deadline::after(MINUTE), ms(500));
+        let (lease, _) = note(&leases, 1, Deadline::after(MINUTE), ms(500));
         assert_eq!(leases.until_renewal(ms(1_000)), Some(ms(2_833)), "counted from the question");
         assert!(leases.take_due(ms(3_832)).is_empty());
         assert_eq!(leases.take_due(ms(3_833)), [(RemoteKey::from(*b"k"), token(1), MAX_LENGTH)]);
@@ -170,16 +175,16 @@ mod tests {
     fn a_lease_is_renewed_no_longer_than_its_load_may_take() {
         let leases = SlotLeases::default();
         let near = Deadline::after(MAX_LENGTH / 2);
-        assert_eq!(leases.note(b"k", token(1), near, ms(0)).0.number, None, "it needs no renewal");
+        assert_eq!(note(&leases, 1, near, ms(0)).0.number, None, "it needs no renewal");
         assert!(length(near) <= MAX_LENGTH && length(Deadline::after(MINUTE)) == MAX_LENGTH);
-        leases.note(b"k", token(2), Deadline::after(MINUTE), ms(0));
+        note(&leases, 2, Deadline::after(MINUTE), ms(0));
         for lease in leases.0.lock().by_number.values_mut() {
             lease.deadline = near;
         }
         let due = leases.take_due(ms(3_333));
         assert!(due.len() == 1 && due[0].2 < MAX_LENGTH, "{due:?}");
         assert_eq!(leases.until_renewal(ms(3_333)), None, "that was the last renewal");
-        leases.note(b"k", token(3), Deadline::after(MINUTE), ms(0));
+        note(&leases, 3, Deadline::after(MINUTE), ms(0));
         for lease in leases.0.lock().by_number.values_mut() {
             lease.deadline = Deadline::after(Duration::ZERO);
         }
@@ -187,10 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_that_would_end_before_its_load_is_renewed_after_a_late_answer() {
+        let leases = SlotLeases::default();
+        // When the load asked, it had more time left than the longest lease.
+        let deadline = Deadline::after(MAX_LENGTH * 9 / 10);
+        let (lease, _) = leases.note(b"k", token(1), deadline, (ms(0), MAX_LENGTH));
+        assert!(lease.number.is_some());
+        let due = leases.take_due(ms(3_333));
+        assert!(due.len() == 1 && due[0].2 < MAX_LENGTH, "{due:?}");
+    }
+
+    #[test]
     fn a_load_wakes_the_sweeper_only_for_an_earlier_renewal() {
         let leases = SlotLeases::default();
         let wakes = |asked_at| {
-            let (lease, wakes) = leases.note(b"k", token(1), Deadline::after(MINUTE), asked_at);
+            let (lease, wakes) = note(&leases, 1, Deadline::after(MINUTE), asked_at);
             leases.forget(lease);
             wakes
         };

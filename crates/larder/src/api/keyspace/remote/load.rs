@@ -166,7 +166,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let monotonic = self.shared.tiers.time.clock().monotonic();
             let generation = link.tier.generation();
             // 2.
-            let answer = link.answer_to(|tier, reply| tier.lease(key.bytes.into(), length(deadline), reply));
+            let taken_for = length(deadline);
+            let answer = link.answer_to(|tier, reply| tier.lease(key.bytes.into(), taken_for, reply));
             match link.count(answer.await) {
                 Some(LeaseReply::Hit(record)) => {
                     #[cfg(feature = "async")]
@@ -189,7 +190,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     }
                 }
                 Some(LeaseReply::Leased(token)) => {
-                    let (lease, is_earliest) = link.leases.note(key.bytes, token, deadline, monotonic);
+                    let asked = (monotonic, taken_for);
+                    let (lease, is_earliest) = link.leases.note(key.bytes, token, deadline, asked);
                     if is_earliest {
                         self.shared.tiers.wake_sweeper();
                     }

@@ -13,9 +13,11 @@ use crate::engine::flights::FlightOutcome;
 use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::Key;
+use crate::format::keyspace_id::LowestTier;
 use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
 use crate::sys::offload::worker_task::{run_detached, run_to_end};
+use crate::sys::offload::{offload, submit};
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -46,15 +48,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// worker thread.
     pub async fn fill_async(self, value: impl Into<Arc<V>>) -> Result<bool, Error> {
         let (value, ttl) = (value.into(), self.definition.default_ttl());
-        if self.may_block() {
-            run_to_end(self.publish(value, ttl)).await
-        } else {
-            at_once(self.publish(value, ttl))
+        match self.tier_to_wait_for() {
+            LowestTier::Memory => at_once(self.publish(value, ttl)),
+            LowestTier::File => offload(move || at_once(self.publish(value, ttl))).await,
+            LowestTier::Remote => run_to_end(self.publish(value, ttl)).await,
         }
     }
 
-    fn may_block(&self) -> bool {
-        self.keyspace().is_some_and(|keyspace| keyspace.may_block())
+    /// Returns the tier for which the end of the load may wait: for room in the write buffer of the file, or
+    /// for the answer of a server. It waits for nothing in memory.
+    fn tier_to_wait_for(&self) -> LowestTier {
+        match self.keyspace() {
+            Some(keyspace) if keyspace.may_block() => keyspace.opened.id.lowest_tier(),
+            _ => LowestTier::Memory,
+        }
     }
 
     /// Ends a load with the result of a loader that the flight owns. In a forked child, returns the outcome
@@ -82,7 +89,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
             (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
             (Ok(Load::DoNotCache(value)), _) => {
-                return self.publish_off_executor(|lease| lease.decline_and_share(value));
+                return self.publish_off_executor(move |lease| lease.decline_and_share(value));
             }
             (Err(error), _) => return self.fail(error),
             (Ok(Load::Absent), _) => return self.end_absent(),
@@ -90,7 +97,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             (Ok(Load::Unchanged), None) => return,
         };
         // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
-        self.publish_off_executor(|lease| async move { drop(lease.publish_checked(value, ttl).await) });
+        self.publish_off_executor(move |lease| async move { drop(lease.publish_checked(value, ttl).await) });
     }
 
     fn end_absent(self) {
@@ -99,11 +106,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
 
     /// Publishes the result of a load, on a worker thread if this may block. `publish` also ends the flight,
     /// so no task waits for the worker thread itself.
-    fn publish_off_executor<F>(self, publish: impl FnOnce(Self) -> F)
+    fn publish_off_executor<F>(self, publish: impl FnOnce(Self) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if self.may_block() { run_detached(publish(self)) } else { at_once(publish(self)) }
+        match self.tier_to_wait_for() {
+            LowestTier::Memory => at_once(publish(self)),
+            LowestTier::File => drop(submit(move || at_once(publish(self)))),
+            LowestTier::Remote => run_detached(publish(self)),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::sys::at_once::at_once;
+use crate::sys::offload::offload;
 use crate::sys::offload::worker_task::run_to_end;
 use crate::sys::sync::Arc;
 
@@ -139,6 +140,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let _pending = pending;
             land.await;
         };
-        run_to_end(land).await;
+        if self.is_remote() {
+            run_to_end(land).await;
+        } else {
+            offload(move || at_once(land)).await;
+        }
     }
 }

@@ -205,7 +205,7 @@ async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let Ok(timeout) = u64::try_from(timeout) else { return out.reply().error("ERR timeout is negative") };
     let flush = session.served.cache.flush_async();
     let is_durable = match timeout {
-        _ if session.served.cache.stats().disk.is_none() => false,
+        _ if !session.served.has_file => false,
         0 => flush.await.is_ok(),
         millis => tokio::time::timeout(Duration::from_millis(millis), flush)
             .await

@@ -135,6 +135,7 @@ impl ServerBuilder {
         let threads = self.threads.unwrap_or_else(default_threads);
         let (stop, stopped) = watch::channel(false);
         let served = Arc::new(Served {
+            has_file: self.cache.stats().disk.is_some(),
             cache: self.cache,
             databases,
             password: self.password,

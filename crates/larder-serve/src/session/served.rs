@@ -19,6 +19,8 @@ use crate::protocol::limits::RequestLimits;
 #[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) cache: Cache,
+    /// Whether the cache has a file. Its statistics also tell this, but they add up the counts of all shards.
+    pub(crate) has_file: bool,
     pub(crate) databases: Databases,
     pub(crate) password: Option<Password>,
     pub(crate) is_read_only: bool,

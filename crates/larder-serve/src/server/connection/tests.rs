@@ -110,6 +110,7 @@ fn served_with(buffer_memory: usize) -> Arc<Served> {
     let cache = Cache::builder().open().unwrap();
     Arc::new(Served {
         databases: Databases::open(&cache, &[DatabaseModes::default()], Vec::new()).unwrap(),
+        has_file: cache.stats().disk.is_some(),
         cache,
         password: None,
         is_read_only: false,

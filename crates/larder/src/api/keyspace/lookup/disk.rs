@@ -24,7 +24,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
     ) -> LookupOutcome<K, V> {
         if self.is_remote() {
-            return self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts)).await;
+            // Boxed, so that a load without a remote tier needs no room for this future.
+            let asked = self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts));
+            return Box::pin(asked).await;
         }
         if let (Some(miss), Some(id)) = (miss_token, lease.id)
             && self.is_in_file()

@@ -194,7 +194,7 @@ impl Flight {
     }
 
     /// Ends the flight without a result, like [`land`](Self::land), on a thread that must run no code of a
-    /// user. The waker thread wakes the tasks.
+    /// user. The waker thread wakes the tasks. If the system cannot start it, the calling thread does.
     pub(crate) fn abandon_on_any_thread(&self) {
         let mut state = self.state.lock();
         state.outcome.get_or_insert(FlightOutcome::Abandoned);

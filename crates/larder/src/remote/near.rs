@@ -6,7 +6,8 @@ use std::fmt::Debug;
 /// that reads the connection.
 ///
 /// Each call drops near copies, and voids the epoch tokens with which earlier requests could fill their keys.
-/// It never waits for the network, and calls no loader and no event listener.
+/// It never waits for the network, and calls no loader and no event listener. Another thread wakes the tasks
+/// that wait for a changed key, unless the system can start no thread.
 pub trait NearTier: Debug + Send + Sync {
     /// Drops the near copies of these keys, because their slots have changed at the server. A key has the
     /// same form as in requests: the keyspace's number, then the encoded key. Unknown keys are ignored.

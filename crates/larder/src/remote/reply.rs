@@ -11,8 +11,9 @@
 //! The sender is often the thread that reads the connection, and a waker runs code of an executor. That code
 //! may wait for an answer, which only this thread reads. So the sender passes the waker of a task to the
 //! waker thread. Only the waker of a [worker task](crate::sys::offload::worker_task) is called directly,
-//! because it is the library's own, and only adds a job to a queue. A receiver that is dropped takes its
-//! waker with it, so the sender neither calls nor drops it later.
+//! because it is the library's own, and only adds a job to a queue. If the system can start no waker thread,
+//! the sender calls the waker of a task itself. A receiver that is dropped takes its waker with it, so the
+//! sender neither calls nor drops it later.
 //!
 //! A sender that is dropped without an answer sends an error. Otherwise the caller would wait forever.
 

@@ -1,7 +1,8 @@
 //! A function that waits for a server without occupying a worker thread meanwhile.
 //!
-//! Such a function is an async function of the library, and no code of a user can make it wait for anything
-//! but an answer ([`crate::sys::at_once`]). Any number of them may wait at the same time.
+//! Such a function is an async function of the library. It suspends only while it waits for an answer
+//! ([`crate::sys::at_once`]), so any number of them may wait at the same time. Code of a user that it runs,
+//! such as a `Serialize`, occupies the worker that polls it.
 //!
 //! 1. A worker polls the function. [`begin_here`] makes the first poll on the calling thread. If the
 //!    function waits, the polling thread puts it back into its task.

@@ -58,9 +58,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         offload_unless_dropped(move || call(&keyspace)).await
     }
 
-    /// Like [`off_executor`](Self::off_executor), for a lookup that does not block, but waits for nothing
-    /// other than answers of a server. In a remote tier, the calling thread sends the first request, and the
-    /// lookup occupies no thread while it waits. Once it has begun, such a lookup runs to its end.
+    /// Like [`off_executor`](Self::off_executor), for a lookup that suspends only while it waits for answers
+    /// of a server, and reads the disk on the thread that runs it. In a remote tier, the calling thread sends
+    /// the first request, and the lookup occupies no thread while it waits. Once it has begun, such a lookup
+    /// runs to its end.
     ///
     /// A handle of the cache follows the result, and is dropped after it. If this future is dropped together
     /// with the last other handle, a lease in the result can still be released at the server.

@@ -1,7 +1,8 @@
 //! Ends a load with a value: steps 5 and 6 of [`crate::api::keyspace::lookup`].
 //!
-//! These functions wait for nothing but answers of a server and, in a keyspace on disk, for room in the write
-//! buffer. A thread runs them with [`at_once`](crate::sys::at_once::at_once). A task runs them as a
+//! These functions suspend only while they wait for the answer of a server. In a keyspace on disk, they may
+//! block for room in the write buffer. A thread runs them with [`at_once`](crate::sys::at_once::at_once). A
+//! task runs them on a worker thread, or over a remote tier as a
 //! [worker task](crate::sys::offload::worker_task), because they run the user's `Serialize` and weigher.
 
 use serde::Serialize;

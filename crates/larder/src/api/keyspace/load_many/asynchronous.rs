@@ -59,9 +59,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the same errors as [`get_or_load_many`](Keyspace::get_or_load_many).
     ///
     /// # Cost
-    /// Costs the same as [`get_or_load_many`](Keyspace::get_or_load_many). A disk tier or a remote tier adds
-    /// two round trips to a worker thread: one for all lookups on disk or at the server, and one to store all
-    /// values.
+    /// Costs the same as [`get_or_load_many`](Keyspace::get_or_load_many). A disk tier adds two round trips
+    /// to a worker thread: one for all lookups on disk, and one to store all values. Over a remote tier, the
+    /// keys are looked up one after another, and the values are stored one after another. A worker thread
+    /// handles each answer of the server.
     ///
     /// # Panics
     /// Panics if the loader panics. The waiting callers get [`LoadError::Panicked`].

@@ -1,7 +1,8 @@
 //! Steps 2 and 3 of [`super`]: takes a lease, or finds another caller's load.
 //!
-//! These functions wait for nothing but answers of a server. A thread runs them with
-//! [`at_once`](crate::sys::at_once::at_once). A task runs them as a
+//! These functions suspend only while they wait for the answer of a server. On disk, they read the file on
+//! the thread that runs them. A thread runs them with [`at_once`](crate::sys::at_once::at_once). A task
+//! runs them on a worker thread, or over a remote tier as a
 //! [worker task](crate::sys::offload::worker_task).
 
 use std::time::Duration;

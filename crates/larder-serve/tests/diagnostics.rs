@@ -52,6 +52,24 @@ fn slow_requests_are_kept_with_their_words_and_no_password_is_among_them() {
 }
 
 #[test]
+fn a_command_on_a_large_entry_is_measured_even_if_it_need_not_wait() {
+    let served = Served::new();
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    let large = "x".repeat(65 << 10);
+    client.ask(&["SET", "large", &large]);
+    client.ask(&["SET", "small", "x"]);
+    client.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    for (key, value) in [("small", "x"), ("large", "x"), ("new", large.as_str())] {
+        client.ask(&["APPEND", key, value]);
+    }
+    client.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "-1"]);
+    let kept = client.ask(&["SLOWLOG", "GET", "-1"]);
+    let words = kept.items().iter().map(|request| texts(&request.items()[3]));
+    let keys: Vec<_> = words.filter(|words| words[0] == "APPEND").map(|words| words[1].clone()).collect();
+    assert_eq!(keys, ["new", "large"]);
+}
+
+#[test]
 fn the_settings_of_diagnostics_change_together_or_not_at_all() {
     let served = Served::new();
     let mut client = RespClient::connect(&served.socket).unwrap();

@@ -15,6 +15,7 @@ use larder::{
     Change, CurrentEntry, Durability, Error, InsertOptions, Keyspace, Modified, ModifyCommit, Remaining,
     Timestamp, Transaction, Ttl,
 };
+use tokio::time::Instant;
 
 use super::one_entry::{OneEntry, remaining};
 use super::{errors, named, removal};
@@ -27,6 +28,11 @@ use crate::session::output::Output;
 
 /// Maximum number of bytes that a reply adds to its value.
 const MAX_HEADER: usize = 24;
+
+/// Maximum length of a request and of the value of its entry, in bytes together, for which a command that
+/// need not wait is not measured. The copy of a longer value takes much longer than the two readings of the
+/// clock.
+const MAX_UNMEASURED: usize = 64 << 10;
 
 /// Runs a command that only reads the value of the key in its first argument.
 pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
@@ -44,13 +50,15 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
 }
 
 /// Runs a command that reads and may change the entry of the key in its first argument, if the command need
-/// not wait. Otherwise changes nothing, writes nothing, and returns false. Needs no copy of the request, and
-/// no allocation except for the value.
+/// not wait. Otherwise changes nothing, writes nothing, and returns false. Needs no copy of the request,
+/// and no allocation except for the value. If the request or the value is large, sets `since` to the time
+/// when the command began.
 pub(super) fn entry_at_once(
     session: &Session,
     run: Option<DataCommand>,
     args: Arguments<'_>,
     out: &mut Output,
+    since: &mut Option<Instant>,
 ) -> bool {
     let (Some(run), Selected::Raw(database)) = (run, session.database()) else { return false };
     if database.writes == WriteMode::Durable {
@@ -60,6 +68,9 @@ pub(super) fn entry_at_once(
     let begin = reply.mark();
     let made = database.keyspace.try_modify_entry(args.get(1), |found| {
         reply.rewind(begin);
+        if args.words_len() + found.value.map_or(0, |value| value.len()) > MAX_UNMEASURED {
+            since.get_or_insert_with(Instant::now);
+        }
         OneEntry::of(&found).run(run, args, reply)
     });
     match made {

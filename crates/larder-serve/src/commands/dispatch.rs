@@ -2,9 +2,11 @@
 //!
 //! The dispatcher measures the time of requests for `SLOWLOG` and `LATENCY`. For a `GET`, a `SET` and a
 //! fast command without entries, the measurement begins only when the command begins to wait. A command on
-//! one entry is measured only if it can't be made at once. Without a wait, the dispatcher thus saves two
-//! reads of the clock. So a `GET` or an `INCR` that reads the disk on this thread is not measured. After a
-//! slow read, other threads read the disk, so such a command waits for them and is measured.
+//! one entry is measured only if it can't be made at once, or if its request or its value is large. Without
+//! a wait, the dispatcher thus saves two reads of the clock. So a `GET` or an `INCR` that reads the disk on
+//! this thread is not measured. After a slow read, other threads read the disk, so such a command waits for
+//! them and is measured.
+//!
 //! The time of a durable change does not include the wait for its commit, because the connection executes
 //! its next requests meanwhile.
 
@@ -55,10 +57,11 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
         return enqueue(session, command, args, out);
     }
     session.last_command = command.name;
+    let mut of_large = None;
     let since = match command.hot {
         Hot::Get => measured(strings::get(session, args, out), None).await,
         Hot::Set => measured(strings::set(session, args, out), None).await,
-        Hot::Entry if data::entry_at_once(session, command.data, args, out) => None,
+        Hot::Entry if data::entry_at_once(session, command.data, args, out, &mut of_large) => of_large,
         Hot::Entry | Hot::No => {
             let may_read_disk = command.data.is_some();
             let since = (command.flags & flags::FAST == 0 || may_read_disk).then(Instant::now);

@@ -51,7 +51,7 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         Selected::Raw(database) if !options.needs_entry() && database.writes == WriteMode::Buffered => {
             database
         }
-        _ if data::entry_at_once(session, Some(set_entry), args, out) => return,
+        _ if data::entry_at_once(session, Some(set_entry), args, out, &mut None) => return,
         _ => return Box::pin(data::entry(session, args, out, set_entry)).await,
     };
     let ttl = options.ttl.unwrap_or(Ttl::Never);

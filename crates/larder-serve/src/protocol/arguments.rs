@@ -43,13 +43,18 @@ impl<'a> Arguments<'a> {
         rest.iter().map(move |span| bytes.get(span.start..span.end).unwrap_or_default())
     }
 
+    /// Returns the number of bytes of all words.
+    pub(crate) fn words_len(&self) -> usize {
+        self.from(0).map(<[u8]>::len).sum()
+    }
+
     /// Returns whether a word equals `word`, ignoring case.
     pub(crate) fn is(&self, index: usize, word: &str) -> bool {
         self.find(index).is_some_and(|given| given.eq_ignore_ascii_case(word.as_bytes()))
     }
 
     pub(crate) fn to_owned(self) -> OwnedArguments {
-        let mut bytes = Vec::with_capacity(self.from(0).map(<[u8]>::len).sum());
+        let mut bytes = Vec::with_capacity(self.words_len());
         let spans = self.from(0).map(|word| {
             let start = bytes.len();
             bytes.extend_from_slice(word);

@@ -1,12 +1,14 @@
 //! A user's `Drop` may panic, wherever the cache drops a value. No call of the cache panics with it, and none
 //! loses its result: a removal that is not durable says so, and a transaction runs its next round.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{
     ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, ModifyError,
+    Timestamp, Ttl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +19,7 @@ use crate::support::simulated::SimulatedPlace;
 #[derive(Serialize, Deserialize)]
 struct PanicsOnDrop {
     filler: Vec<u8>,
-    #[serde(skip)]
+    #[serde(skip, default = "decoded")]
     armed: Option<Arc<Armed>>,
 }
 
@@ -25,6 +27,20 @@ struct PanicsOnDrop {
 struct Armed {
     is_set: AtomicBool,
     panics: AtomicU64,
+}
+
+thread_local! {
+    /// What arms the next value that this thread decodes.
+    static ARMS_DECODED: RefCell<Option<Arc<Armed>>> = RefCell::default();
+    /// Runs when this thread next decodes a value.
+    static WHILE_DECODING: RefCell<Option<Box<dyn FnOnce()>>> = RefCell::default();
+}
+
+fn decoded() -> Option<Arc<Armed>> {
+    if let Some(run) = WHILE_DECODING.take() {
+        run();
+    }
+    ARMS_DECODED.take()
 }
 
 const PANICKING: KeyspaceDefinition<u64, PanicsOnDrop> = KeyspaceDefinition::new("grenade").ttl(HOUR);
@@ -167,4 +183,67 @@ fn a_drop_that_panics_after_a_lost_round_does_not_end_the_transaction() {
     armed.is_set.store(false, Ordering::SeqCst);
     assert_eq!((was_there.unwrap(), rounds, armed.panics.load(Ordering::SeqCst)), (false, 2, 1));
     assert!(panicking.contains_key(&2));
+}
+
+/// Runs a call on another thread.
+fn elsewhere<R: Send>(call: impl FnOnce() -> R + Send) -> R {
+    std::thread::scope(|scope| scope.spawn(call).join().unwrap())
+}
+
+/// Checks calls that read a value from disk, and neither return it nor copy it into memory. Such a call has
+/// the only handle of the value.
+#[test]
+fn the_only_handle_of_a_value_that_a_call_has_read_from_disk_may_panic() {
+    type Call = fn(&SimulatedPlace, &Cache, &Keyspace<u64, PanicsOnDrop>) -> Result<bool, Error>;
+    let calls: [(&str, bool, Call); 7] = [
+        ("an insert that keeps the TTL", true, |_, _, panicking| {
+            panicking.insert_with(&1, PanicsOnDrop::SAFE, InsertOptions::new().ttl(Ttl::Keep))?;
+            Ok(panicking.contains_key(&1))
+        }),
+        ("a touch with a time in the past", true, |_, _, panicking| {
+            panicking.touch_with(&1, Timestamp::from_millis(1))
+        }),
+        ("a condition that is not met", false, |_, _, panicking| {
+            Ok(panicking.remove_if(&1, |_| false)?.is_some())
+        }),
+        ("a lost round that stores", true, |_, _, panicking| {
+            let mut rounds = 0;
+            let modified = panicking.modify(&1, |_, _| {
+                rounds += 1;
+                if rounds == 1 {
+                    elsewhere(|| panicking.insert(&1, PanicsOnDrop::SAFE)).unwrap();
+                }
+                Change::insert(PanicsOnDrop::SAFE)
+            })?;
+            Ok(modified.is_changed() && rounds == 2)
+        }),
+        ("a lost round that removes", false, |_, _, panicking| {
+            let remove_first = |_: &PanicsOnDrop| elsewhere(|| panicking.remove(&1)).unwrap();
+            Ok(panicking.remove_if(&1, remove_first)?.is_some())
+        }),
+        ("a closure that closes the cache", true, |_, cache, panicking| {
+            let refused = panicking.modify(&1, |_, _| {
+                cache.close().unwrap();
+                Change::Keep
+            });
+            Ok(matches!(refused, Err(ModifyError { error: Error::Closed, .. })))
+        }),
+        ("a value that expires while it is decoded", false, |place, _, panicking| {
+            let clock = place.clock.clone();
+            WHILE_DECODING.set(Some(Box::new(move || clock.advance(2 * HOUR))));
+            Ok(panicking.get(&1).is_some())
+        }),
+    ];
+    for (what, expected, call) in calls {
+        let place = SimulatedPlace::new();
+        let (cache, panicking, armed) = filled(&place);
+        drop((panicking, cache.close()));
+        let cache = place.open();
+        let panicking = cache.keyspace(PANICKING).unwrap();
+        ARMS_DECODED.set(Some(armed.clone()));
+        armed.is_set.store(true, Ordering::SeqCst);
+        let answer = call(&place, &cache, &panicking);
+        armed.is_set.store(false, Ordering::SeqCst);
+        assert_eq!((answer.unwrap(), armed.panics.load(Ordering::SeqCst)), (expected, 1), "{what}");
+    }
 }

@@ -33,6 +33,7 @@ use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Ordering};
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 /// The sequence of all near copies of a remote tier. No change of this cache has a lower sequence.
@@ -78,7 +79,7 @@ impl Drop for Lease<'_> {
 /// reader's grace ago.
 pub(crate) struct DecodedEntry<V> {
     /// `None` for an absence.
-    pub(crate) value: Option<Arc<V>>,
+    pub(crate) value: HeldValue<Option<Arc<V>>>,
     pub(crate) encoded_len: usize,
     pub(crate) expires_at: Timestamp,
     grace: Grace,
@@ -192,6 +193,7 @@ impl Shared {
                 }
             }
         };
+        let value = HeldValue::new(value);
         // The expiry is checked after reading and decoding, because both take time. The precise time is read
         // only if the coarse time is not sufficient.
         let time = &self.tiers.time;
@@ -232,19 +234,20 @@ impl Shared {
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         grace: Duration,
-    ) -> Option<(Arc<V>, Timestamp)> {
+    ) -> Option<(HeldValue<Arc<V>>, Timestamp)> {
         match self.tiers.memory.stale(key) {
-            StaleLookup::Value(value, expires_at) if expires_at.after(grace) > self.tiers.time.now() => {
-                Some((Arc::downcast(value).ok()?, expires_at))
+            StaleLookup::Value(value, expires_at) => {
+                let value = HeldValue::new(Arc::downcast(value).ok()?);
+                (expires_at.after(grace) > self.tiers.time.now()).then_some((value, expires_at))
             }
             StaleLookup::Unknown(miss) if keyspace.id.is_in_file() => {
                 let sequence = miss.min_visible_sequence;
                 let decoded = self.read_entry_in_grace(keyspace, key, sequence, grace)?;
-                let value = decoded.value?;
+                let value = HeldValue::new(decoded.value.into_inner()?);
                 let is_current = self.tiers.memory.is_current(key, miss.epoch_token);
                 is_current.then_some((value, decoded.expires_at))
             }
-            StaleLookup::Value(..) | StaleLookup::NoValue | StaleLookup::Unknown(_) => None,
+            StaleLookup::NoValue | StaleLookup::Unknown(_) => None,
         }
     }
 

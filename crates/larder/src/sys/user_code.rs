@@ -10,6 +10,7 @@
 //! panics is leaked with the second panic. Otherwise the panics could go on without end.
 
 use std::any::Any;
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs code of the user. Catches a panic.
@@ -22,6 +23,38 @@ pub(crate) fn run_caught(code: impl FnOnce()) {
 /// Drops a value of the user. Catches a panic of its `Drop`. The caller must not hold a lock.
 pub(crate) fn drop_caught<T>(value: T) {
     run_caught(|| drop(value));
+}
+
+/// A value of the user that a call holds. However the call ends, a panic of the value's `Drop` is caught,
+/// even during another panic. The caller must not drop this under a lock.
+#[derive(Debug)]
+pub(crate) struct HeldValue<T>(Option<T>);
+
+impl<T> HeldValue<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    /// Returns the value. The caller must return it or hold it again, because its `Drop` is no longer caught.
+    pub(crate) fn into_inner(mut self) -> T {
+        self.0.take().expect("only dropping or consuming the holder takes the value out")
+    }
+}
+
+impl<T> Deref for HeldValue<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("only dropping or consuming the holder takes the value out")
+    }
+}
+
+impl<T> Drop for HeldValue<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take() {
+            drop_caught(value);
+        }
+    }
 }
 
 /// Drops the payload of a caught panic.
@@ -51,5 +84,17 @@ mod tests {
         for depth in 0..4 {
             drop_caught(PanicsAgain(depth));
         }
+    }
+
+    #[test]
+    fn a_held_value_may_panic_while_a_panic_unwinds_and_a_value_that_is_taken_out_is_not_dropped() {
+        let unwound = catch_unwind(|| {
+            let _held = (HeldValue::new(PanicsAgain(1)), HeldValue::new(PanicsAgain(1)));
+            std::panic::resume_unwind(Box::new(7));
+        });
+        assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&7));
+        let taken_out = HeldValue::new(PanicsAgain(1)).into_inner();
+        assert_eq!(taken_out.0, 1);
+        std::mem::forget(taken_out);
     }
 }

@@ -167,8 +167,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Unknown(miss) => {
                 let permit = Permit::EpochToken(miss.epoch_token);
                 let found = self.promote_decoded(key, permit, miss.min_visible_sequence);
-                let found =
-                    found.map_or(Found::Unknown, |found| found.value.map_or(Found::Absent, Found::Value));
+                let found = found.map_or(Found::Unknown, |found| {
+                    found.value.into_inner().map_or(Found::Absent, Found::Value)
+                });
                 (found, Count::DiskHits)
             }
         };

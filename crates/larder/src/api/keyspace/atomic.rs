@@ -11,6 +11,7 @@ use super::ttl::Ttl;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores a value if the key has no live entry. Returns the value of the existing entry, or `None` if the
@@ -280,7 +281,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         };
         let removed = |modified| match modified {
             Modified::Removed(value) => Some(value),
-            Modified::Kept(_) | Modified::Inserted { .. } => None,
+            // The value may be the last handle, if it was read from disk.
+            other => {
+                drop_caught(other);
+                None
+            }
         };
         match self.change(full.as_slice(), Durability::Buffered, &mut remove) {
             Ok(modified) => Ok(removed(modified)),

@@ -34,6 +34,7 @@ use crate::format::key;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 /// Maximum number of keys in a chunk that is read from disk.
 const CHUNK: usize = 256;
@@ -223,13 +224,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
             let (value, may_be_on_disk) = match entry {
                 WalkedEntry::Live(value) => (Some(value), false),
                 WalkedEntry::Missing => (None, false),
-                WalkedEntry::Unread => keyspace.look_in_both(|| keyspace.peek_full(&full)),
+                WalkedEntry::Unread => {
+                    let (value, may_be_on_disk) = keyspace.look_in_both(|| keyspace.peek_full(&full));
+                    (value.map(HeldValue::new), may_be_on_disk)
+                }
             };
             keys.is_complete &= value.is_some() || !may_be_on_disk;
             if let Some(value) = value
                 && let Some(key) = FullKeys::decode(&full)
             {
-                return Some((key, value));
+                return Some((key, value.into_inner()));
             }
         }
     }

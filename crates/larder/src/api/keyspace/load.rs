@@ -273,7 +273,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if is_stale {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
             }
-            return Ok(Loaded { value: Some(value), is_stale });
+            return Ok(Loaded { value: Some(value.into_inner()), is_stale });
         }
         Err(error)
     }

@@ -40,6 +40,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
+use crate::sys::user_code::HeldValue;
 
 enum RoundEnd<V> {
     Made(Modified<V>),
@@ -207,40 +208,47 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let life = CurrentLife { ends_at: entry.map(|entry| entry.ends_at), now: self.now() };
         // 2.
         let in_closure = InClosure::of_key(&self.shared.tiers.memory, key.bytes);
-        let change = compute(value.as_ref(), life);
+        let change = HeldValue::new(compute(value.as_deref(), life));
         drop(in_closure);
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
+        let new = match change.into_inner() {
+            Change::Keep => {
+                return Ok(RoundEnd::Made(Modified::Kept(value.map(HeldValue::into_inner))));
+            }
+            Change::Insert(new, ttl) => Some((HeldValue::new(new), ttl)),
+            Change::Remove => None,
+        };
         // 3. The closure of a touch returns the value that it got.
-        let keeps_value = match (&change, &value) {
-            (Change::Insert(new, _), Some(value)) => Arc::ptr_eq(new, value),
+        let keeps_value = match (&new, &value) {
+            (Some((new, _)), Some(value)) => Arc::ptr_eq(new, value),
             _ => false,
         };
-        let may_be_on_disk = !is_in_memory;
-        let record = record.as_deref();
         let condition = ReadCondition {
             lease: &lease,
             read: entry,
-            may_be_on_disk,
+            may_be_on_disk: !is_in_memory,
             keeps_value,
             shortens_life: false,
             waits_for_room: may_wait,
-            record,
+            record: record.as_deref(),
         };
-        match change {
-            Change::Keep => Ok(RoundEnd::Made(Modified::Kept(value))),
-            Change::Insert(new, ttl) if !ttl.is_past(|| self.now()) => {
+        match new {
+            Some((new, ttl)) if !ttl.is_past(|| self.now()) => {
                 ttl.check(|| self.now())?;
-                let outcome = self.insert_read(key, (&new, ttl), durability, wait, condition);
-                let modified = Modified::Inserted { old: value, new };
+                let outcome = self.insert_read(key, (&*new, ttl), durability, wait, condition);
+                let modified = || {
+                    let old = value.map(HeldValue::into_inner);
+                    Modified::Inserted { old, new: new.into_inner() }
+                };
                 match outcome {
                     Ok(InsertOutcome::Revoked) => Ok(RoundEnd::Lost),
                     Ok(InsertOutcome::WouldWait) => Ok(RoundEnd::WouldWait),
-                    Ok(_) => Ok(RoundEnd::Made(modified)),
-                    Err(error) => Err(error.map(|()| modified)),
+                    Ok(_) => Ok(RoundEnd::Made(modified())),
+                    Err(error) => Err(error.map(|()| modified())),
                 }
             }
-            Change::Insert(..) | Change::Remove => match value {
+            _ => match value {
                 // An unread entry is an error, because lookups may find the entry again later.
                 None if is_unread => Err(not_durable_while_off(None).into()),
                 None => Ok(RoundEnd::Made(Modified::Kept(None))),
@@ -316,7 +324,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn remove_read(
         &self,
         key: SlotKey<'_>,
-        value: Arc<V>,
+        value: HeldValue<Arc<V>>,
         wait: &mut ChangeCommit,
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
@@ -325,7 +333,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if is_removed {
                 self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
             }
-            return Ok(is_removed.then_some(Modified::Removed(value)));
+            return Ok(is_removed.then(|| Modified::Removed(value.into_inner())));
         }
         let tiers = &self.shared.tiers;
         // Dropped after the removal is complete, because a user's `Drop` may take long.
@@ -350,7 +358,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
-        let removed = Modified::Removed(value);
+        let removed = Modified::Removed(value.into_inner());
         if self.is_in_file()
             && tiers.has_disk()
             && let Err(error) = self.commit_change_by(Acknowledge::Invalidation, wait)

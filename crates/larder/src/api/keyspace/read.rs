@@ -19,11 +19,12 @@ use crate::stats::count::Count;
 #[cfg(feature = "async")]
 use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 use crate::units::{Remaining, Timestamp};
 
 /// The live value of a key, read by a caller that will change the key.
 pub(super) struct ReadValue<V> {
-    pub(super) value: Arc<V>,
+    pub(super) value: HeldValue<Arc<V>>,
     pub(super) entry: ReadEntry,
     /// False if the value was read from disk. Then the entry must be confirmed there before the change.
     pub(super) is_in_memory: bool,
@@ -211,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Reads the live value of a key from disk or from a server, and copies it into memory if `permit` is
     /// still valid. Also copies an absence, but then returns `None`.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
-        self.promote_decoded(key, permit, min_visible_sequence)?.value
+        self.promote_decoded(key, permit, min_visible_sequence)?.value.into_inner()
     }
 
     pub(super) fn promote_decoded(
@@ -228,7 +229,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
     /// Records a use of the entry.
     pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
-        let weight = match &decoded.value {
+        let weight = match &*decoded.value {
             Some(value) => self.weigh(key, decoded.encoded_len, value),
             None => self.weigh_absence(key),
         };
@@ -307,7 +308,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut is_unread = false;
         let read = match found {
             Lookup::Value(value, _) => Self::typed(value).zip(read).map(|(value, entry)| ReadValue {
-                value,
+                value: HeldValue::new(value),
                 entry,
                 is_in_memory: true,
                 decoded: None,
@@ -317,7 +318,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 is_unread = decoded.is_none();
                 decoded.and_then(|decoded: DecodedEntry<V>| {
                     let entry = decoded.entry();
-                    let value = decoded.value.clone()?;
+                    let value = HeldValue::new(decoded.value.clone()?);
                     Some(ReadValue { value, entry, is_in_memory: false, decoded: Some(decoded) })
                 })
             }
@@ -376,7 +377,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Unknown(_) if !self.has_lower_tier() => None,
             Lookup::Unknown(miss) => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
-                decoded.and_then(|decoded| decoded.value)
+                decoded.and_then(|decoded| decoded.value.into_inner())
             }
         }
     }

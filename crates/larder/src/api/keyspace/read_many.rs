@@ -227,7 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let decoded = record.and_then(|record| {
                 let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at)?;
                 self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
-                decoded.value
+                decoded.value.into_inner()
             });
             note(missed.at, key, decoded);
         }
@@ -272,7 +272,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         let decoded: DecodedEntry<V> =
                             self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
                         self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
-                        decoded.value
+                        decoded.value.into_inner()
                     }),
                 };
                 note(missed.at, key, value.clone());

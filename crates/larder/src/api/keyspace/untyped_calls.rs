@@ -27,6 +27,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::Lookup;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 /// The encoded bytes of a key of any type.
@@ -142,8 +143,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
     fn read(&self, detached: &Arc<OpenKeyspace>, full: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let keyspace = self.keyspace(detached)?;
         let (found, _) = keyspace.look_in_both(|| keyspace.peek_full(full));
-        let Some(value) = found else { return Ok(None) };
-        let encoded = codec::encode(detached.kind.format, &*value);
+        let Some(value) = found.map(HeldValue::new) else { return Ok(None) };
+        let encoded = codec::encode(detached.kind.format, &**value);
         let encoded = encoded.map_err(|cause| Error::Encode { keyspace: detached.name.clone(), cause })?;
         Ok(Some(encoded.payload))
     }
@@ -178,6 +179,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
         ttl.check(|| keyspace.now())?;
         if ttl.is_past(|| keyspace.now()) {
             let removed = keyspace.change(full, Durability::Buffered, &mut |_, _| Change::Remove)?;
+            let removed = HeldValue::new(removed);
             return Ok(if removed.is_changed() { Shortened::Done } else { Shortened::Missing });
         }
         keyspace.shorten_life(full, |entry| (entry.ends_at > expires_at).then_some(expires_at))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::change::{Change, Modified};
+use super::change::Change;
 use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
@@ -31,6 +31,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
+use crate::sys::user_code::{HeldValue, drop_caught};
 
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +181,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !matches!(ttl, Ttl::Default) {
             ttl.check(|| self.now())?;
             if ttl == Ttl::Keep {
-                self.change_by(full, durability, wait, &mut |_, _| Change::Insert(value.clone(), ttl))?;
+                let mut replace = |_: Option<&Arc<V>>, _| Change::Insert(value.clone(), ttl);
+                drop_caught(self.change_by(full, durability, wait, &mut replace)?);
                 return Ok(());
             }
             if ttl.is_past(|| self.now()) {
@@ -250,8 +252,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             None if ttl.is_past(|| self.now()) => Change::Remove,
             None => Change::Keep,
         };
-        let touched = self.change(full.as_slice(), Durability::Buffered, &mut touch)?;
-        Ok(!matches!(touched, Modified::Kept(_)))
+        let touched = HeldValue::new(self.change(full.as_slice(), Durability::Buffered, &mut touch)?);
+        Ok(touched.is_changed())
     }
 
     pub(super) fn commit_write(&self) -> Result<(), Error> {

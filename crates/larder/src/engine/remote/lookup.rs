@@ -39,6 +39,7 @@ use crate::remote::tier::{RecordTimes, RemoteRecord};
 use crate::sys::offload::worker_task::on_worker;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::{HeldValue, drop_caught};
 use crate::units::{Remaining, Timestamp, millis};
 
 pub(crate) struct RemoteRead<V> {
@@ -55,7 +56,11 @@ impl Tiers {
         let validity = remote.tier.validity();
         let is_current = failpoint_is_set(Failpoint::ValidityBeforeRead) && remote.tier.is_current(validity);
         let found = self.memory.hit(key, self.time.latest())?;
-        (is_current || remote.tier.is_current(validity)).then_some(found)
+        if is_current || remote.tier.is_current(validity) {
+            return Some(found);
+        }
+        drop_caught(found);
+        None
     }
 
     /// Like [`near_hit`](Self::near_hit), and also returns the extras of the entry.
@@ -65,8 +70,8 @@ impl Tiers {
     ) -> Option<(Value, Timestamp, Option<EntryExtras>)> {
         let remote = self.remote()?;
         let validity = remote.tier.validity();
-        let found = self.memory.hit_with_extras(key, self.time.latest())?;
-        remote.tier.is_current(validity).then_some(found)
+        let found = HeldValue::new(self.memory.hit_with_extras(key, self.time.latest())?);
+        remote.tier.is_current(validity).then(|| found.into_inner())
     }
 
     /// Like [`near_hit_with_extras`](Self::near_hit_with_extras), for an encoded key.
@@ -78,7 +83,8 @@ impl Tiers {
         let validity = remote.tier.validity();
         let (found, extras) = self.memory.get_with_extras(key, self.time.now());
         let Lookup::Value(value, expires_at) = found else { return None };
-        remote.tier.is_current(validity).then_some((value, expires_at, extras))
+        let value = HeldValue::new(value);
+        remote.tier.is_current(validity).then(|| (value.into_inner(), expires_at, extras))
     }
 
     /// Runs steps 1 to 3. Returns a value or an absence only if memory is valid.
@@ -90,8 +96,11 @@ impl Tiers {
         match found {
             Lookup::Unknown(_) => found,
             Lookup::Value(..) | Lookup::Absent(_) if remote.tier.is_current(validity) => found,
-            _ if !self.process.is_current() => Lookup::Negative,
-            _ => {
+            outdated => {
+                drop_caught(outdated);
+                if !self.process.is_current() {
+                    return Lookup::Negative;
+                }
                 let mut dropped = EvictedValues::default();
                 Lookup::Unknown(self.memory.drop_near(key, &mut dropped))
             }
@@ -164,14 +173,14 @@ impl Shared {
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         grace: Duration,
-    ) -> Option<(Arc<V>, Timestamp)> {
+    ) -> Option<(HeldValue<Arc<V>>, Timestamp)> {
         let (link, asked_at) = (self.tiers.remote()?, self.tiers.time.now());
         let answer = link.answer_to(|tier, reply| tier.get(key.bytes.into(), reply)).await;
         #[cfg(feature = "async")]
         on_worker().await;
         let record = link.count(answer)??;
         let decoded = self.decode_remote_in_grace(keyspace, key, &record, (asked_at, grace))?;
-        Some((decoded.value?, decoded.expires_at))
+        Some((HeldValue::new(decoded.value.into_inner()?), decoded.expires_at))
     }
 
     /// Runs the first half of step 5.

@@ -2,11 +2,12 @@
 
 use crate::engine::promotion::DecodedEntry;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 pub(crate) struct ReplacedRecord<V> {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) value: Arc<V>,
+    pub(crate) value: HeldValue<Arc<V>>,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -14,6 +15,7 @@ impl<V> ReplacedRecord<V> {
     /// Returns `None` for an absence, which no load replaces.
     pub(crate) fn new(bytes: Vec<u8>, decoded: DecodedEntry<V>) -> Option<Box<Self>> {
         let expires_at = decoded.expires_at;
-        Some(Box::new(Self { bytes, value: decoded.value?, expires_at }))
+        let value = HeldValue::new(decoded.value.into_inner()?);
+        Some(Box::new(Self { bytes, value, expires_at }))
     }
 }

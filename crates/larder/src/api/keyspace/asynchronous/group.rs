@@ -212,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     if let Some(entry) = &entry {
                         self.copy_to_memory(*key, Permit::EpochToken(miss.epoch_token), entry);
                     }
-                    (entry.and_then(|entry| entry.value), Count::DiskHits)
+                    (entry.and_then(|entry| entry.value.into_inner()), Count::DiskHits)
                 }
                 Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
             };

@@ -18,6 +18,7 @@ use crate::sys::inline_calls;
 use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 /// A change that is made in memory, and the wait for its commit.
 type BegunChange<V> = (Modified<V>, ModifyCommit);
@@ -83,9 +84,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         change: impl FnMut(Option<&V>, Ttl) -> Change<V> + Send + 'static,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         let (modified, commit) = self.begin_modify_async(key, durability, change).await?;
+        // The caller may drop this future during the wait.
+        let modified = HeldValue::new(modified);
         match commit.wait().await {
-            Ok(()) => Ok(modified),
-            Err(error) => Err(ModifyError { error, applied: Some(modified) }),
+            Ok(()) => Ok(modified.into_inner()),
+            Err(error) => Err(ModifyError { error, applied: Some(modified.into_inner()) }),
         }
     }
 

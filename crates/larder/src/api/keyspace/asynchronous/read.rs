@@ -118,7 +118,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Some(found) = &found {
             self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), found);
         }
-        let value = found.and_then(|found| found.value);
+        let value = found.and_then(|found| found.value.into_inner());
         self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
         value
     }
@@ -127,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn look_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> Option<Arc<V>> {
         let permit = Permit::EpochToken(miss.epoch_token);
         let found = self.promote_decoded(key, permit, miss.min_visible_sequence);
-        let value = found.and_then(|found| found.value);
+        let value = found.and_then(|found| found.value.into_inner());
         self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
         value
     }

@@ -45,7 +45,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         } else {
             self.promote_decoded(key, permit, miss.min_visible_sequence)?
         };
-        let (value, expires_at) = (found.value?, found.expires_at);
+        let (value, expires_at) = (found.value.into_inner()?, found.expires_at);
         self.answered_if(counts, Count::DiskHits, key);
         Some(LookupOutcome::Hit { value, expires_at, is_stale: false })
     }

@@ -37,7 +37,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let count = if found.value.is_some() { Count::DiskHits } else { Count::AbsentAnswers };
             self.answered_if(counts, count, key);
             let expires_at = found.expires_at;
-            return match found.value {
+            return match found.value.into_inner() {
                 Some(value) => LookupOutcome::Hit { value, expires_at, is_stale: false },
                 None => LookupOutcome::Absent { expires_at },
             };

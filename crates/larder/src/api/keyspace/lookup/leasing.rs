@@ -22,6 +22,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 fn is_flight(flight: &Value, test: impl FnOnce(&Flight) -> bool) -> bool {
@@ -94,6 +95,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let stale = self.find_stale_value(key).await;
             if let Some((value, expires_at)) = stale.filter(|(_, at)| *at <= self.now()) {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
+                let value = value.into_inner();
                 return LookupOutcome::Hit { value, expires_at, is_stale: true };
             }
             let heeds = HeededAnswers { cool_down: false, ..heeds };
@@ -156,7 +158,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns the value of a key in memory or on disk and its expiry, if the value is live or within the
     /// grace. Returns `None` if the keyspace has no grace.
-    pub(in crate::api::keyspace) fn stale_value(&self, key: SlotKey<'_>) -> Option<(Arc<V>, Timestamp)> {
+    pub(in crate::api::keyspace) fn stale_value(
+        &self,
+        key: SlotKey<'_>,
+    ) -> Option<(HeldValue<Arc<V>>, Timestamp)> {
         let grace = self.definition.stale_for();
         if grace.is_zero() { None } else { self.shared.stale_value(&self.opened, key, grace) }
     }
@@ -165,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(in crate::api::keyspace) async fn find_stale_value(
         &self,
         key: SlotKey<'_>,
-    ) -> Option<(Arc<V>, Timestamp)> {
+    ) -> Option<(HeldValue<Arc<V>>, Timestamp)> {
         let grace = self.definition.stale_for();
         if !self.is_remote() || grace.is_zero() {
             return self.stale_value(key);

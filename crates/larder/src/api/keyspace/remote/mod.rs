@@ -72,6 +72,7 @@ use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::reply::{RemoteReply, RemoteResult};
 use crate::remote::tier::RemoteTier;
+use crate::sys::user_code::drop_caught;
 use crate::units::Timestamp;
 
 impl<K, V> Keyspace<K, V> {
@@ -116,7 +117,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns the expiry of a key's live entry. Records no use, and copies nothing into memory.
     pub(super) fn remote_expiry_of(&self, key: SlotKey<'_>) -> Option<Timestamp> {
         match self.shared.tiers.peek_in_memory(key) {
-            Lookup::Value(_, expires_at) => Some(expires_at),
+            Lookup::Value(value, expires_at) => {
+                drop_caught(value);
+                Some(expires_at)
+            }
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(_) => {
                 let found = self.shared.read_entry::<V>(&self.opened, key, 0)?;

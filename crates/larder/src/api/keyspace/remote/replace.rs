@@ -91,7 +91,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     }
 
     pub(in crate::api::keyspace) fn replaced_value(&self) -> Option<Arc<V>> {
-        self.replaced.as_ref().map(|replaced| replaced.value.clone())
+        self.replaced.as_ref().map(|replaced| Arc::clone(&replaced.value))
     }
 
     /// Like [`stale`](Self::stale). At a remote tier, the lookup has already read the stale value, if there
@@ -101,14 +101,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             return self.replaced_in_grace(keyspace);
         }
         let key = keyspace.shared.tiers.memory.key(&self.key);
-        keyspace.stale_value(key).map(|(value, _)| value)
+        keyspace.stale_value(key).map(|(value, _)| value.into_inner())
     }
 
     /// Returns the value of the record that a load replaces, if it is still within the grace of the keyspace.
     fn replaced_in_grace(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
         let replaced = self.replaced.as_ref()?;
         let ends_at = replaced.expires_at.after(keyspace.definition.stale_for());
-        (ends_at > keyspace.now()).then(|| replaced.value.clone())
+        (ends_at > keyspace.now()).then(|| Arc::clone(&replaced.value))
     }
 
     /// Runs step 4. Returns whether the server has stored the record, or `None` if the server did not answer.

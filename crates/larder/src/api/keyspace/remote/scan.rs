@@ -26,6 +26,7 @@ use crate::memory::lookup::Lookup;
 use crate::remote::tier::ScanCursor;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::{HeldValue, drop_caught};
 use crate::units::Timestamp;
 
 /// Maximum number of keys whose entries a walk requests at a time.
@@ -87,14 +88,14 @@ struct AheadKey<V> {
 #[derive(Debug)]
 struct AheadEntry<V> {
     /// `None` if the key had no live value.
-    value: Option<Arc<V>>,
+    value: HeldValue<Option<Arc<V>>>,
     expires_at: Timestamp,
     token: EpochToken,
 }
 
 /// What a walk knows about its next key.
 pub(in crate::api::keyspace) enum WalkedEntry<V> {
-    Live(Arc<V>),
+    Live(HeldValue<Arc<V>>),
     /// The key has no live value.
     Missing,
     /// The key must be looked up.
@@ -140,8 +141,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let AheadKey { full, entry } = ahead.keys.pop_front()?;
         let walked = match entry.filter(|entry| self.may_yield(&full, entry)) {
-            Some(AheadEntry { value: Some(value), .. }) => WalkedEntry::Live(value),
-            Some(AheadEntry { value: None, .. }) => WalkedEntry::Missing,
+            Some(AheadEntry { value, .. }) => match value.into_inner() {
+                Some(value) => WalkedEntry::Live(HeldValue::new(value)),
+                None => WalkedEntry::Missing,
+            },
             None => WalkedEntry::Unread,
         };
         Some((full, walked))
@@ -152,8 +155,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (Some(link), memory) = (self.link(), &self.shared.tiers.memory) else { return };
         let mut asked = Vec::new();
         for (at, AheadKey { full, .. }) in keys.iter().enumerate() {
-            if let Lookup::Unknown(miss) = self.shared.tiers.peek_in_memory(memory.key(full)) {
-                asked.push((at, miss.epoch_token));
+            match self.shared.tiers.peek_in_memory(memory.key(full)) {
+                Lookup::Unknown(miss) => asked.push((at, miss.epoch_token)),
+                known => drop_caught(known),
             }
         }
         if asked.is_empty() {
@@ -167,8 +171,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let found = record.and_then(|record| {
                 self.shared.decode_remote::<V>(&self.opened, memory.key(full), &record, asked_at)
             });
-            let (value, expires_at) =
-                found.map_or((None, Timestamp::NEVER), |found| (found.value, found.expires_at));
+            let missing = || (HeldValue::new(None), Timestamp::NEVER);
+            let (value, expires_at) = found.map_or_else(missing, |found| (found.value, found.expires_at));
             *entry = Some(AheadEntry { value, expires_at, token });
         }
     }

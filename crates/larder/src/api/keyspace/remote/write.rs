@@ -27,6 +27,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{CommitChange, HardLimit, IdleLife, Life, RemoteTier, SetCondition};
 use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 /// Maximum number of rounds that an atomic change may lose. In each of them, another client has changed the
@@ -327,7 +328,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             .map_err(|cause| link.error("read a key", cause))?;
         let read = decoded.and_then(|decoded| {
             let (value, entry) = (decoded.value.clone()?, decoded.entry());
-            Some(ReadValue { value, entry, is_in_memory: true, decoded: None })
+            Some(ReadValue { value: HeldValue::new(value), entry, is_in_memory: true, decoded: None })
         });
         let mut evicted_values = EvictedValues::default();
         if read.is_none() {

@@ -87,7 +87,7 @@ impl Transaction<'_> {
         }
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, .. }) => {
-                (KeyContent::Value(value), Some(entry), is_in_memory)
+                (KeyContent::Value(value.into_inner()), Some(entry), is_in_memory)
             }
             None => (KeyContent::None, None, true),
         };

@@ -1,6 +1,7 @@
-//! Tests which thread drops a value that the application replaces during a lookup.
+//! Tests of dropped values: which thread drops a value that the application replaces during a lookup, and a
+//! `Drop` that panics.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{ThreadId, current};
@@ -12,6 +13,8 @@ use super::*;
 thread_local! {
     /// Runs in the next `Serialize` of a value on this thread.
     static WHILE_ENCODING: RefCell<Option<Box<dyn FnOnce()>>> = RefCell::default();
+    /// Whether the `Drop` of the next [`Fragile`] that this thread decodes panics.
+    static ARMS_DECODED: Cell<bool> = const { Cell::new(false) };
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,4 +70,40 @@ fn an_event_loop_that_has_the_last_handle_of_a_value_does_not_drop_it() {
         assert_ne!(dropped_by, current().id());
     }
     assert_eq!(untyped.try_get(&text("MTN"), 9).unwrap(), MemoryLookup::Found(vec![8]));
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Fragile {
+    number: u64,
+    #[serde(skip, default = "arms_decoded")]
+    is_armed: bool,
+}
+
+fn arms_decoded() -> bool {
+    ARMS_DECODED.take()
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!self.is_armed, "planned");
+    }
+}
+
+/// The call has the only handle of the value, because memory does not have the entry.
+#[test]
+fn a_value_on_disk_whose_drop_panics_is_read_and_removed() {
+    const FRAGILE: KeyspaceDefinition<String, Fragile> = KeyspaceDefinition::new("fragile");
+    let disk = SimulatedVolume::new();
+    let open = || Cache::builder().path("/cache/shop.larder").volume(&disk).open().unwrap();
+    let cache = open();
+    cache.keyspace(FRAGILE).unwrap().insert("MTN", Fragile { number: 7, is_armed: false }).unwrap();
+    cache.close().unwrap();
+    let cache = open();
+    let _fragile = cache.keyspace(FRAGILE).unwrap();
+    let untyped = pinned(&cache, "fragile");
+    ARMS_DECODED.set(true);
+    assert!(untyped.get(&text("MTN")).unwrap().is_some());
+    assert!(!ARMS_DECODED.replace(true), "the value was decoded");
+    assert!(untyped.shorten(&text("MTN"), Timestamp::from_millis(1)).unwrap() == Shortened::Done);
+    assert!(!ARMS_DECODED.take(), "the value was decoded again");
 }

@@ -1,6 +1,44 @@
 //! Tests of walks over the entries of a server, and of server answers that would make a call go on forever.
 
+use std::cell::Cell;
+
 use super::*;
+
+thread_local! {
+    /// Whether the `Drop` of each [`PanicsWhenDropped`] that this thread decodes panics.
+    static ARMS_DECODED: Cell<bool> = const { Cell::new(false) };
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct PanicsWhenDropped {
+    number: u64,
+    #[serde(skip, default = "arms_decoded")]
+    is_armed: bool,
+}
+
+fn arms_decoded() -> bool {
+    ARMS_DECODED.get()
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        assert!(!self.is_armed, "planned");
+    }
+}
+
+/// A walk over keys decodes the values, and has their only handles.
+#[test]
+fn a_walk_over_keys_whose_values_panic_when_they_are_dropped_yields_all_keys() {
+    const PANICKING: KeyspaceDefinition<u64, PanicsWhenDropped> = KeyspaceDefinition::new("panicking");
+    let two = two_nodes();
+    let [one, other] = [0, 1].map(|node| two.caches[node].keyspace(PANICKING).unwrap());
+    one.insert_many((0..5).map(|number| (number, PanicsWhenDropped { number, is_armed: false }))).unwrap();
+    ARMS_DECODED.set(true);
+    assert_eq!(other.keys().count(), 5);
+    assert_eq!(other.keys().next(), Some(0), "the others were read ahead");
+    assert!(other.contains_key(&3));
+    ARMS_DECODED.set(false);
+}
 
 #[test]
 fn a_walk_reads_many_entries_with_one_request() {

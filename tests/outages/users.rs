@@ -20,12 +20,26 @@ use crate::support::simulated::{PATH, SimulatedPlace, disk_of, open_swept, state
 struct PanickingClock {
     time: ManualClock,
     is_armed: AtomicBool,
+    /// Whether the payload of the panic is a [`Payload`] instead of a text.
+    has_payload: bool,
+}
+
+/// The payload of a panic. Its `Drop` panics, too.
+struct Payload;
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        panic!("planted, in the drop of a payload");
+    }
 }
 
 impl Clock for PanickingClock {
     fn monotonic(&self) -> Duration {
         let is_writer = std::thread::current().name() == Some("larder-writer");
-        assert!(!(is_writer && self.is_armed.swap(false, Ordering::SeqCst)), "planted");
+        if is_writer && self.is_armed.swap(false, Ordering::SeqCst) {
+            assert!(self.has_payload, "planted");
+            std::panic::panic_any(Payload);
+        }
         self.time.monotonic()
     }
 
@@ -40,8 +54,18 @@ impl Clock for PanickingClock {
 
 #[test]
 fn a_writer_that_panics_costs_the_file_and_nothing_else() {
+    panic_on_the_writer(PanickingClock::default(), "planted");
+}
+
+#[test]
+fn a_writer_whose_panic_has_a_payload_that_panics_costs_the_file_and_nothing_else() {
+    let clock = PanickingClock { has_payload: true, ..PanickingClock::default() };
+    panic_on_the_writer(clock, "without a message");
+}
+
+fn panic_on_the_writer(clock: PanickingClock, message: &str) {
     let place = SimulatedPlace::new();
-    let clock = Arc::new(PanickingClock::default());
+    let clock = Arc::new(clock);
     // With this interval, the writer runs only steps that a call requests. Otherwise the panic could occur in
     // another step.
     let builder = place.builder().flush_interval(Duration::from_hours(1));
@@ -53,7 +77,7 @@ fn a_writer_that_panics_costs_the_file_and_nothing_else() {
     clock.is_armed.store(true, Ordering::SeqCst);
     assert!(names.remove("old").is_err(), "how much the writer had done is unknown");
     wait_until("the tier is off", || state_of(&cache) == DiskState::Discarded);
-    assert!(disk_of(&cache).off.unwrap().contains("the writer panicked: planted"));
+    assert!(disk_of(&cache).off.unwrap().contains(&format!("the writer panicked: {message}")));
     assert_eq!((names.get("old"), names.get("new").is_some()), (None, true));
     assert!(!place.disk.files().contains(&PATH.into()));
     assert!(names.remove("new").unwrap());

@@ -28,6 +28,7 @@ use std::task::{Context, Poll, ready};
 use super::flights::tasks::TaskWait;
 use crate::config::load_settings::Spawner;
 use crate::sys::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
+use crate::sys::user_code::drop_panic;
 
 pub(crate) struct LoadTasks {
     spawner: Option<Spawner>,
@@ -92,8 +93,7 @@ impl LoadTasks {
         let task = Box::pin(LoadTask { wait: Some(wait), _place: place });
         let answer = catch_unwind(AssertUnwindSafe(|| spawner.spawn(task)));
         if let Err(panic) = answer {
-            // The panic's payload may be a user's value whose `Drop` also panics.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+            drop_panic(panic);
             if !self.is_logged.swap(true, Ordering::Relaxed) {
                 tracing::warn!("the spawner has panicked: loads in the background are not begun");
             }

@@ -18,13 +18,13 @@
 //! A sender that is dropped without an answer sends an error. Otherwise the caller would wait forever.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Condvar, Mutex};
+use crate::sys::user_code::run_caught;
 #[cfg(feature = "async")]
 use crate::sys::waker_thread::wake_elsewhere;
 
@@ -104,9 +104,7 @@ impl<T> Drop for RemoteReply<T> {
 
 /// Wakes a task. Catches a panic of the waker, which must not end the thread that reads the connection.
 fn wake_here(waker: Waker) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
-    }
+    run_caught(|| waker.wake());
 }
 
 /// Without the feature `async`, there is no waker thread, and the library awaits no answer in a task.

@@ -36,6 +36,7 @@ use std::time::Duration;
 use super::process::Process;
 use super::sync::completion::{Completion, completion};
 use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread, thread_local};
+use super::user_code::run_caught;
 use super::waker_thread::before_blocking;
 
 /// Maximum number of workers of a process.
@@ -108,7 +109,7 @@ pub(crate) fn submit<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static
         let result = catch_unwind(AssertUnwindSafe(job));
         // Sending wakes the task, or drops the result if the task is gone. The wake and the drop may run the
         // user's code.
-        drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
+        run_caught(|| sender.send(result));
     });
     if is_worker() {
         job();
@@ -176,7 +177,7 @@ pub(crate) async fn offload_unless_dropped<T: Send + 'static>(job: impl FnOnce()
         let result = catch_unwind(AssertUnwindSafe(job));
         // Sending wakes the task, or drops the result if the task is gone. The wake and the drop may run the
         // user's code.
-        drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
+        run_caught(|| sender.send(result));
     }));
     returned(QueuedJob { result: Some(result), place: Some((workers, number)) }.await)
 }

@@ -26,6 +26,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
 use crate::error::cause::ErrorCause;
 use crate::sys::process::Process;
+use crate::sys::user_code::{drop_caught, drop_panic};
 
 #[derive(Debug, Clone)]
 pub(crate) struct StoreError {
@@ -127,7 +128,11 @@ fn of_io(error: &io::Error) -> StoreErrorKind {
 pub(crate) fn guarded<T>(call: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(StoreError::from),
-        Err(panic) => Err(StoreError::damage(format!("the store panicked: {}", panic_message(&*panic)))),
+        Err(panic) => {
+            let error = StoreError::damage(format!("the store panicked: {}", panic_message(&*panic)));
+            drop_panic(panic);
+            Err(error)
+        }
     }
 }
 
@@ -211,7 +216,7 @@ impl<T> Drop for Guarded<T> {
         if Self::is_inherited(self) {
             return std::mem::forget(held);
         }
-        drop(catch_unwind(AssertUnwindSafe(|| drop(held))));
+        drop_caught(held);
     }
 }
 

@@ -51,6 +51,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::drop_panic;
 use crate::sys::waker_thread::{Alarm, before_blocking, set_alarm};
 
 struct LoaderWaker {
@@ -84,7 +85,7 @@ fn poll_caught(loader: &mut SharedLoader, context: &mut Context<'_>) -> Poll<Opt
         Err(panic) => {
             // While the panic unwound the loader, the lease landed the flight. Each waiter gets
             // `LoadError::Panicked`, because any of them may have polled the loader.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+            drop_panic(panic);
             Poll::Ready(Some(FlightOutcome::Panicked))
         }
     }

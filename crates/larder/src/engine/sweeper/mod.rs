@@ -30,6 +30,7 @@ use super::tiers::Tiers;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sys::user_code::drop_panic;
 use crate::units::Timestamp;
 use message::SweeperMessage;
 
@@ -162,7 +163,7 @@ impl Sweeper {
         let began = self.tiers.time.clock().monotonic();
         // Errors are ignored, because the writer thread reports them. A panic of a user's clock ends this
         // sweep, and the next sweep continues.
-        let swept = catch_unwind(AssertUnwindSafe(|| self.tiers.sweep_parts(1)));
+        let swept = catch_unwind(AssertUnwindSafe(|| self.tiers.sweep_parts(1))).map_err(drop_panic);
         let took = self.tiers.time.clock().monotonic().saturating_sub(began);
         let now = self.tiers.time.now();
         self.last_sweep = Some(now);

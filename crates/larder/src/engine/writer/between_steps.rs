@@ -85,7 +85,7 @@ impl Writer {
                 self.remove_range_tombstones();
                 self.announce();
             }
-            Err(panic) => drop(self.survive(&*panic)),
+            Err(panic) => drop(self.survive(panic)),
         }
         // The content is also recorded after a failure, as after each step.
         self.file.note_content();

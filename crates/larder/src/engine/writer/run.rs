@@ -11,6 +11,7 @@ use super::waiting::Waiting;
 use crate::disk::store::guard::{StoreError, panic_message};
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
+use crate::sys::user_code::{drop_panic, run_caught};
 
 impl Writer {
     pub(in crate::engine) fn run(mut self, commands: &Receiver<Command>) {
@@ -19,7 +20,7 @@ impl Writer {
             let mut waiting = Waiting::default();
             // Panics are caught, because the wait reads the clock, which may be the application's code.
             let next = catch_unwind(AssertUnwindSafe(|| self.next_or_part(commands, flush)));
-            match next.unwrap_or_else(|panic| Ok(self.survive(&*panic))) {
+            match next.unwrap_or_else(|panic| Ok(self.survive(panic))) {
                 Ok(Command::Wake) => {
                     flush.get_or_insert_with(|| self.flush_deadline());
                     continue;
@@ -48,7 +49,7 @@ impl Writer {
             // disk tier degrades, but no caller panics.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
             if let Err(panic) = step {
-                self.survive(&*panic);
+                self.survive(panic);
             }
             if is_last {
                 return;
@@ -64,9 +65,10 @@ impl Writer {
     }
 
     /// Discards the file after a panic of the writer. Returns a command that only starts the next step.
-    pub(super) fn survive(&mut self, panic: &(dyn Any + Send)) -> Command {
-        let why = StoreError::io(format!("the writer panicked: {}", panic_message(panic)));
-        drop(catch_unwind(AssertUnwindSafe(|| self.give_up(why))));
+    pub(super) fn survive(&mut self, panic: Box<dyn Any + Send>) -> Command {
+        let why = StoreError::io(format!("the writer panicked: {}", panic_message(&*panic)));
+        run_caught(|| self.give_up(why));
+        drop_panic(panic);
         Command::Hurry
     }
 

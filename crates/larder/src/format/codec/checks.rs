@@ -36,6 +36,7 @@ use crate::format::codec::error::CodecError;
 use crate::format::record;
 use crate::format::record::Extension;
 use crate::sys::sync::{Ordering, StatisticU64};
+use crate::sys::user_code::HeldValue;
 
 /// Number of values of a keyspace that are always tried: its first values.
 const FIRST_VALUES: u64 = 16;
@@ -98,7 +99,7 @@ impl ValueChecks {
         if format == Format::MessagePack && session.shape.finish().kinds != encoded.shape.kinds {
             self.asks_for_any.store(1, Ordering::Relaxed);
         }
-        comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
+        comes_back.unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", panic)))?;
         self.trials.fetch_add(1, Ordering::Relaxed);
         for (known, new) in self.edges.iter().zip(encoded.shape.edges) {
             known.fetch_or(new, Ordering::Relaxed);
@@ -159,26 +160,27 @@ impl ValueChecks {
         let payload = inflated.as_deref().unwrap_or(payload);
         let session = decoding(payload);
         let value = catch_unwind(AssertUnwindSafe(|| decode::<V>(format, payload, &session)))
-            .unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)))?;
+            .unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", panic)))?;
         self.note(&session);
         let kinds = session.shape.finish().kinds;
         if format != Format::Bincode {
             return Ok((value, payload.len()));
         }
-        let compare = || self.compare(value, kinds, payload, extension.fingerprint);
-        let value = catch_unwind(AssertUnwindSafe(compare))
-            .unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", &*panic)))?;
-        Ok((value, payload.len()))
+        let value = HeldValue::new(value);
+        let compare = || self.compare(&*value, kinds, payload, extension.fingerprint);
+        catch_unwind(AssertUnwindSafe(compare))
+            .unwrap_or_else(|panic| Err(CodecError::of_panic("Serialize", panic)))?;
+        Ok((value.into_inner(), payload.len()))
     }
 
-    /// Returns the value if it was written with the shape that its type has now.
+    /// Returns an error if the value was not written with the shape that its type has now.
     fn compare<V>(
         &self,
-        value: V,
+        value: &V,
         kinds: u32,
         payload: &[u8],
         fingerprint: Option<u64>,
-    ) -> Result<V, CodecError>
+    ) -> Result<(), CodecError>
     where
         V: Serialize + DeserializeOwned + 'static,
     {
@@ -190,12 +192,12 @@ impl ValueChecks {
             return Err(CodecError::new(OTHER_KINDS));
         }
         if !self.remembers(names) {
-            if shape_of(&value)?.names != names {
+            if shape_of(value)?.names != names {
                 return Err(CodecError::new(OTHER_NAMES));
             }
             self.remember(names);
         }
-        Ok(value)
+        Ok(())
     }
 }
 
@@ -214,18 +216,18 @@ pub(crate) fn quotes_nothing(reason: &str) -> bool {
 /// Accepts a value that was decoded without a fingerprint, from a record of the first format. The value must
 /// encode to the same bytes again, except for the order of unordered parts. The order of a hash map differs
 /// in each process.
-fn unmarked<V>(value: V, payload: &[u8]) -> Result<V, CodecError>
+fn unmarked<V>(value: &V, payload: &[u8]) -> Result<(), CodecError>
 where
     V: Serialize + DeserializeOwned + 'static,
 {
-    let again = super::encode(Format::Bincode, &value)?;
+    let again = super::encode(Format::Bincode, value)?;
     let is_same_in_any_order = || {
         let session = decoding(&again.payload);
         counted(&again.payload) == counted(payload)
-            && comes_back(Format::Bincode, &value, &again, &session).is_ok()
+            && comes_back(Format::Bincode, value, &again, &session).is_ok()
     };
     if again.payload == payload || is_same_in_any_order() {
-        return Ok(value);
+        return Ok(());
     }
     Err(CodecError::new(OTHER_ENCODING))
 }
@@ -271,22 +273,6 @@ fn counted(bytes: &[u8]) -> [u32; 256] {
     counts
 }
 
-/// A value whose `Drop` may panic. The panic is ignored, because it does not affect the stored value.
-struct SwallowDropPanic<V>(Option<V>);
-
-impl<V> SwallowDropPanic<V> {
-    fn value(&self) -> &V {
-        self.0.as_ref().expect("it is taken out by the drop alone")
-    }
-}
-
-impl<V> Drop for SwallowDropPanic<V> {
-    fn drop(&mut self) {
-        let value = self.0.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(value))));
-    }
-}
-
 /// Returns advice for the author of a type whose value does not come back.
 fn advice(format: Format, session: &Session) -> &'static str {
     match format {
@@ -314,17 +300,18 @@ where
         )))
     };
     let decoded = catch_unwind(AssertUnwindSafe(|| decode::<V>(format, &encoded.payload, session)));
-    let decoded = decoded.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", &*panic)));
-    let decoded = match decoded {
-        Ok(decoded) => SwallowDropPanic(Some(decoded)),
+    // A panic of the `Drop` of this value does not affect the stored value.
+    let held = match decoded.unwrap_or_else(|panic| Err(CodecError::of_panic("Deserialize", panic))) {
+        Ok(decoded) => HeldValue::new(decoded),
         Err(error) => return refused(&error),
     };
+    let decoded: &V = &held;
     if format == Format::Bincode && session.shape.finish().kinds != encoded.shape.kinds {
         return refused(&"it reads other parts than it writes");
     }
     let is_human_readable = format == Format::MessagePack;
     let digest = |value: &V| digest::of(value, is_human_readable);
-    let (before, after) = (digest(value)?, digest(decoded.value())?);
+    let (before, after) = (digest(value)?, digest(decoded)?);
     // If two serializations of the same value differ, the values cannot be compared.
     if before.agrees(after) || !before.agrees(digest(value)?) {
         return Ok(());
@@ -332,7 +319,7 @@ where
     let fields = |value: &V| digest::fields(value, is_human_readable);
     let changed = fields(value)
         .into_iter()
-        .zip(fields(decoded.value()))
+        .zip(fields(decoded))
         .find(|(one, other)| one.0 != other.0 || !one.1.agrees(other.1));
     match changed {
         Some(((field, _), _)) => refused(&format_args!("the field {field:?} is another one afterwards")),

@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::fmt;
 
+use crate::sys::user_code::drop_panic;
+
 /// Why a value could not be encoded or decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodecError(String);
@@ -26,10 +28,12 @@ impl CodecError {
         ))
     }
 
-    pub(super) fn of_panic(what: &str, panic: &(dyn Any + Send)) -> Self {
+    pub(super) fn of_panic(what: &str, panic: Box<dyn Any + Send>) -> Self {
         let text = panic.downcast_ref::<&str>().copied();
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self(format!("its {what} panicked: {}", text.unwrap_or("without a message")))
+        let error = Self(format!("its {what} panicked: {}", text.unwrap_or("without a message")));
+        drop_panic(panic);
+        error
     }
 }
 

@@ -15,6 +15,7 @@ use crate::engine::shared::Shared;
 use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::LowestTier;
 use crate::stats::Stats;
+use crate::sys::user_code::drop_panic;
 
 /// Default number of hot keys in an answer.
 const HOT_KEYS: usize = 20;
@@ -37,7 +38,8 @@ pub(super) fn answer_or_stream(cache: &Weak<Shared>, line: &[u8]) -> (Vec<u8>, O
         }
         // A request may run an application's code, such as a clock, which may panic.
         catch_unwind(AssertUnwindSafe(|| execute(&shared, request)))
-            .unwrap_or_else(|_| {
+            .unwrap_or_else(|panic| {
+                drop_panic(panic);
                 Err(Refusal::new(
                     RefusalKind::Panicked,
                     "the process panicked over it",

@@ -28,6 +28,7 @@ use super::{JobResult, SuspendedMark, Workers, is_worker, returned};
 use crate::sys::at_once::{at_once, may_suspend, suspending};
 use crate::sys::sync::completion::{Completer, completion};
 use crate::sys::sync::{Arc, Mutex};
+use crate::sys::user_code::{drop_caught, run_caught};
 use crate::sys::waker_thread::before_blocking;
 
 type TaskFunction = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -161,11 +162,11 @@ fn answering<T: Send + 'static>(
             Err(panic) => Err(panic),
         };
         let function = function.take();
-        drop(catch_unwind(AssertUnwindSafe(|| drop(function))));
+        drop_caught(function);
         if let Some(sender) = sender.take() {
             // Sending wakes the task, or drops the result if the task is gone. The wake and the drop may run
             // the user's code.
-            drop(catch_unwind(AssertUnwindSafe(|| sender.send(result))));
+            run_caught(|| sender.send(result));
         }
         Poll::Ready(())
     }))
@@ -202,9 +203,7 @@ pub(crate) async fn run_to_end<T: Send + 'static>(function: impl Future<Output =
 /// Runs a function to its end on the workers. No task waits for it, and its panic is dropped.
 pub(crate) fn run_detached(function: impl Future<Output = ()> + Send + 'static) {
     if is_worker() {
-        let ended = catch_unwind(AssertUnwindSafe(|| at_once(function)));
-        // The payload may be a user's value whose `Drop` also panics.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(ended))));
+        run_caught(|| at_once(function));
     } else {
         drop(queued(function));
     }

@@ -16,13 +16,13 @@
 //! takes no lock, and gets no answer.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::failpoint::{Failpoint, failpoint_is_set};
 use super::{Arc, Mutex};
 use crate::sys::process::Process;
+use crate::sys::user_code::{drop_caught, run_caught};
 
 #[derive(Debug)]
 pub(crate) struct Completer<T> {
@@ -61,10 +61,7 @@ pub(crate) fn completion_woken_by<T>(wake: fn(Waker)) -> (Completer<T>, Completi
 
 /// Wakes a task. Catches a panic of the waker.
 pub(crate) fn wake_task(waker: Waker) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        // The payload may be a user's value whose `Drop` also panics.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
-    }
+    run_caught(|| waker.wake());
 }
 
 impl<T> Completer<T> {
@@ -127,9 +124,10 @@ impl<T> Drop for Completion<T> {
         }
         let mut state = self.state.lock();
         state.has_receiver = false;
-        let left = (state.answer.take(), state.waker.take());
+        let (answer, waker) = (state.answer.take(), state.waker.take());
         drop(state);
-        drop(left);
+        drop_caught(answer);
+        drop_caught(waker);
     }
 }
 

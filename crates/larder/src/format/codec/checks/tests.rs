@@ -230,6 +230,27 @@ fn a_panic_of_a_type_is_an_error() {
 }
 
 #[test]
+fn a_panic_of_a_type_is_an_error_even_if_its_payload_panics() {
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            panic!("planted, in the drop of a payload");
+        }
+    }
+    #[derive(Debug, Serialize)]
+    struct Panics(u8);
+    impl<'de> Deserialize<'de> for Panics {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            std::panic::panic_any(Payload)
+        }
+    }
+    assert!(refusal(Format::Bincode, &Panics(1)).contains("Deserialize panicked: without a message"));
+    let encoded = encode(Format::Bincode, &Panics(1)).unwrap();
+    let error = read::<Panics>(&ValueChecks::new(false), Format::Bincode, &encoded).unwrap_err();
+    assert!(error.to_string().contains("Deserialize panicked: without a message"));
+}
+
+#[test]
 fn the_error_names_the_trait_that_panicked() {
     #[derive(Deserialize)]
     struct Unwritable(u32);

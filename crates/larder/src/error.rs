@@ -296,6 +296,9 @@ pub enum Error {
 
     /// An entry has changed since it was watched ([`Transaction::require`](crate::Transaction::require)). The
     /// transaction changed nothing.
+    ///
+    /// The closure of a `transaction_async` also gets this error, for a read that would make the calling
+    /// thread wait. The closure must return it. Then a worker thread calls the closure again.
     #[error(
         "an entry has changed since it was watched, and the transaction has changed nothing; read the entry again, and repeat it"
     )]

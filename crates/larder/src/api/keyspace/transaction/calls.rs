@@ -32,6 +32,9 @@ impl Transaction<'_> {
     /// returns [`Error::Remote`] if the server does not answer, and [`Error::NotRemote`] if the transaction
     /// uses both a remote and a memory-only keyspace.
     ///
+    /// In `transaction_async`, returns [`Error::Changed`] if the read would make the calling thread wait. The
+    /// closure must return this error. Then a worker thread calls the closure again.
+    ///
     /// # Cost
     /// Costs one lookup, and two exclusive locks of a shard. In a remote keyspace, costs one request.
     pub fn get<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(

@@ -154,7 +154,7 @@ fn verbs(builder: &CacheBuilder, path: Option<&Path>) {
             says.step("ranges");
             assert!(is_forked(&pairs.remove_prefix((1,))) && is_forked(&pairs.remove_matching((Any, &1))));
             says.step("iterators");
-            assert!(iter.next().is_none() && keys.next().is_none() && !iter.is_complete());
+            assert!(!iter.is_complete() && iter.next().is_none() && keys.next().is_none());
             says.step("abandon");
             cache.abandon_in_child().unwrap();
             cache.abandon_in_child().unwrap();

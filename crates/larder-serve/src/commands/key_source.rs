@@ -83,7 +83,7 @@ pub(super) enum SourceKeys {
 
 impl SourceKeys {
     /// Returns whether the iterator has left out no key so far.
-    pub(super) const fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         match self {
             Self::Raw(keys) => keys.is_complete(),
             Self::Named(keys) => keys.is_complete(),

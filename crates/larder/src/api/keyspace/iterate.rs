@@ -13,7 +13,7 @@
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and omit all
 //! later keys. During an outage of the disk there is no next snapshot. Then the iteration continues with the
 //! keys in memory, and `is_complete` reports that keys may be missing. In a forked child, an iteration ends
-//! and is not complete, even if the parent has begun it.
+//! and is not complete, even if the parent has begun it and has read entries ahead.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or
 //! evicted between these two steps is still in the first source. An entry that is in neither source did not
@@ -33,6 +33,7 @@ use crate::error::Error;
 use crate::format::key;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::user_code::HeldValue;
 
@@ -136,6 +137,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             last_on_disk: after.map(Arc::from),
             disk_is_done: is_forked || !self.is_in_file(),
             is_complete,
+            process: self.shared.tiers.process.clone(),
         }
     }
 }
@@ -160,14 +162,17 @@ struct FullKeys {
     disk_is_done: bool,
     /// False if keys may be missing, because the disk or the server could not be read, or in a forked child.
     is_complete: bool,
+    /// The process of the cache.
+    process: Process,
 }
 
 impl FullKeys {
+    /// Returns whether no key is missing so far. Always returns false in a forked child.
+    fn is_complete(&self) -> bool {
+        self.is_complete && self.process.is_current()
+    }
+
     fn next(&mut self, tiers: &Tiers) -> Option<Arc<[u8]>> {
-        if !tiers.process.is_current() {
-            self.is_complete = false;
-            return None;
-        }
         if self.chunk.is_empty() && !self.disk_is_done {
             let chunk = tiers.keys_on_disk(&self.prefix, self.last_on_disk.as_deref(), CHUNK);
             self.is_complete &= chunk.is_some();
@@ -209,8 +214,8 @@ impl<K, V> Iter<K, V> {
     /// of a remote tier, could not be read, so that entries may be missing. During an outage of the disk, for
     /// example, an iterator yields only the entries in memory. Also returns false in a forked child.
     #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.keys.is_complete
+    pub fn is_complete(&self) -> bool {
+        self.keys.is_complete()
     }
 }
 
@@ -220,6 +225,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let Self { keyspace, keys, ahead } = self;
+            // A key that was read ahead belongs to the parent, too.
+            if !keys.process.is_current() {
+                return None;
+            }
             let (full, entry) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
             let (value, may_be_on_disk) = match entry {
                 WalkedEntry::Live(value) => (Some(value), false),
@@ -253,8 +262,8 @@ impl<K, V> Keys<K, V> {
     /// of a remote tier, could not be read, so that keys may be missing. During an outage of the disk, for
     /// example, an iterator yields only the keys in memory. Also returns false in a forked child.
     #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.full.is_complete
+    pub fn is_complete(&self) -> bool {
+        self.full.is_complete()
     }
 }
 
@@ -264,6 +273,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
     fn next(&mut self) -> Option<K> {
         loop {
             let Self { keyspace, full: keys, ahead } = self;
+            if !keys.process.is_current() {
+                return None;
+            }
             let (full, entry) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
             let (is_live, may_be_on_disk) = match entry {
                 WalkedEntry::Live(_) => (true, false),
@@ -278,6 +290,34 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
             if is_live && let Some(key) = FullKeys::decode(&full) {
                 return Some(key);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::cache::Cache;
+    use crate::api::keyspace::definition::KeyspaceDefinition;
+    use crate::sys::clock::ManualClock;
+    use crate::testing::remote::RemoteServer;
+
+    #[test]
+    fn a_forked_child_yields_no_entry_that_its_parent_has_read_ahead() {
+        const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("number");
+        let server = RemoteServer::new(Arc::new(ManualClock::new()));
+        for node in [None, Some(server.node())] {
+            let builder = Cache::builder();
+            let builder = if let Some(node) = node { builder.remote(node) } else { builder };
+            let cache = builder.open().unwrap();
+            let numbers = cache.keyspace(NUMBERS).unwrap();
+            numbers.insert_many((0..9).map(|number| (number, number))).unwrap();
+            let (mut entries, mut keys) = (numbers.iter(), numbers.keys());
+            assert_eq!((entries.next().map(|(key, _)| key), keys.next()), (Some(0), Some(0)));
+            assert!(entries.is_complete() && keys.is_complete());
+            (entries.keys.process, keys.full.process) = (Process::other(), Process::other());
+            assert!(!entries.is_complete() && !keys.is_complete());
+            assert_eq!((entries.next(), keys.next()), (None, None));
         }
     }
 }

@@ -336,7 +336,7 @@ impl UntypedKeys {
     /// Returns whether the iterator has yielded everything so far. Returns false if the file could not be
     /// read, so that keys may be missing.
     #[must_use]
-    pub const fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.0.is_complete()
     }
 }

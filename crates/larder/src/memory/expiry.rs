@@ -25,7 +25,7 @@ pub(super) struct ExpiryIndex {
     nodes: Segments<ExpiryNode>,
     newest: BTreeMap<u64, SlotId>,
     /// The second to which a slot was last added, and the newest slot of its list. While `last` is set, the
-    /// map has this second, but possibly with an older slot.
+    /// map has this second, but possibly with another slot, which may have left the list.
     ///
     /// Entries that are stored one after another often expire in the same second. So most additions do not
     /// search the map.
@@ -36,7 +36,7 @@ pub(super) struct ExpiryIndex {
 struct LastBucket {
     bucket: u64,
     newest: SlotId,
-    /// Whether the map has an older slot for this second.
+    /// Whether the map has another slot for this second.
     is_ahead: bool,
 }
 

@@ -1,10 +1,14 @@
-//! The rule for a panic of a user's code in work that no caller asked for: the panic ends in this module.
+//! The rule for a panic of a user's code in work that no caller asked for: the panic reaches no caller.
 //!
-//! Such code is the `Drop` of a value that leaves the cache, an event listener, the waker of a task, and a
+//! Such code is the `Drop` of a value that the cache drops, an event listener, the waker of a task, and a
 //! loader on a thread of the cache. Any call may drop a value of any key, for example when an insert evicts
 //! it. So its panic concerns no caller. If it reached one, it would replace the result of a call that has
 //! already changed the cache, and hide an error such as `NotDurable`. The panic hook has reported the panic
 //! before it is caught.
+//!
+//! [`run_caught`] runs such code. A call may own the last handle of a value that it has read, so it keeps the
+//! handle in a [`HeldValue`]. Code that needs the text of a panic catches the panic itself, and passes the
+//! payload to [`drop_panic`].
 //!
 //! The payload of a panic may be a user's value, too, and its `Drop` may panic again. A payload whose `Drop`
 //! panics is leaked with the second panic. Otherwise the panics could go on without end.

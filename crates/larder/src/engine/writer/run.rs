@@ -45,8 +45,8 @@ impl Writer {
             self.gather(commands, &mut waiting);
             let due = flush.take();
             let is_last = waiting.shut_down.is_some();
-            // A panic here comes from the application's code, such as a clock or a `Drop`, or is a bug. The
-            // disk tier degrades, but no caller panics.
+            // A panic here comes from the application's code, such as a clock, or is a bug. The disk tier
+            // degrades, but no caller panics.
             let step = catch_unwind(AssertUnwindSafe(|| self.step(waiting)));
             if let Err(panic) = step {
                 self.survive(panic);

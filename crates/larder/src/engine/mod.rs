@@ -10,7 +10,7 @@
 //! - Several machines can share a cache through a server ([`remote`]).
 //! - The [`writer`] thread commits changes. The [`sweeper`] thread deletes expired entries.
 
-mod absent_keys;
+pub(crate) mod absent_keys;
 mod capacity;
 mod closing;
 pub(crate) mod closure_keys;

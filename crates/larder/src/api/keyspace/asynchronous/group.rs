@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::api::keyspace::transaction::MAX_TRANSACTION_KEYS;
+use crate::engine::absent_keys::KnownKeys;
 use crate::engine::promotion::DecodedEntry;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -24,6 +25,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 
 /// Maximum number of rounds of a lookup. After that, a transaction is the better choice, because transactions
 /// take turns.
@@ -120,16 +122,31 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let known_keys = tiers.disk.absent_keys.current();
         // 1.
         let mut found = tiers.memory.get_group(keys, || tiers.time.now());
+        let round = self.confirm_group(keys, known_keys, &mut found);
+        // If the round was lost, these may be the last handles of values that were replaced meanwhile.
+        found.into_iter().for_each(drop_caught);
+        round
+    }
+
+    /// Runs steps 2 to 6. `known_keys` is the filter before step 1, and `found` has the results of step 1. The
+    /// values that are returned are taken out of `found`.
+    fn confirm_group(
+        &self,
+        keys: &[SlotKey<'_>],
+        known_keys: Option<Arc<KnownKeys>>,
+        found: &mut Vec<Lookup>,
+    ) -> Round<V> {
+        let tiers = &self.shared.tiers;
         let is_unknown = |found: &Lookup| matches!(found, Lookup::Unknown(_));
         if !found.iter().any(is_unknown) || !self.is_in_file() || !tiers.has_disk() {
-            return Round::Found(self.values_of_group(keys, found, Vec::new()));
+            return Round::Found(self.values_of_group(keys, std::mem::take(found), Vec::new()));
         }
         // A filter that was replaced meanwhile does not have the keys that were written after its
         // replacement.
         let known_keys = known_keys.filter(|known| tiers.disk.absent_keys.is_current(known));
         let is_absent: Vec<bool> = keys
             .iter()
-            .zip(&found)
+            .zip(found.iter())
             .map(|(key, found)| {
                 is_unknown(found) && known_keys.as_ref().is_some_and(|known| known.lack(*key))
             })
@@ -139,13 +156,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let note_absent = || tiers.disk.absent_keys.note_filtered(absent as u64);
         if absent == found.iter().filter(|found| is_unknown(found)).count() {
             note_absent();
-            return Round::Found(self.values_of_group(keys, found, Vec::new()));
+            return Round::Found(self.values_of_group(keys, std::mem::take(found), Vec::new()));
         }
         // 2. The conditions are read before the snapshot is loaded, as in `look_in_both`.
         let Some(conditions) = tiers.read_conditions() else { return Round::MustWait };
         let Some(snapshot) = tiers.current_snapshot() else { return Round::MustWait };
         // 3.
-        let Some(read) = self.read_group(keys, &found, &is_absent) else { return Round::MustWait };
+        let Some(read) = self.read_group(keys, found, &is_absent) else { return Round::MustWait };
         // An entry that could not be read must not be reported as missing.
         if read.iter().any(Option::is_none) && tiers.read_conditions() != Some(conditions) {
             return Round::MustWait;
@@ -153,7 +170,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // 4.
         let is_current = || tiers.reads_from(&snapshot);
         let conditions = GroupConditions { now: &|| tiers.time.now(), is_current: &is_current };
-        let Some(now) = tiers.memory.confirm_group_lookup(keys, &mut found, conditions) else {
+        let Some(now) = tiers.memory.confirm_group_lookup(keys, found, conditions) else {
             return Round::Lost;
         };
         // (d) A use may have extended the life of an entry that has expired by now. So the entry is read
@@ -163,7 +180,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Round::Lost;
         }
         note_absent();
-        Round::Found(self.values_of_group(keys, found, read))
+        Round::Found(self.values_of_group(keys, std::mem::take(found), read))
     }
 
     /// Runs step 3. Returns the entries of the keys that memory does not know, in the order of the keys.

@@ -23,6 +23,7 @@ use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 /// A record that a lookup found on disk or at a server.
@@ -95,6 +96,17 @@ impl Tiers {
             Lookup::Negative => self.memory.peek(key, self.time.now()),
             found => found,
         }
+    }
+
+    /// Returns whether memory has a live value of a key. Records no use of the entry.
+    pub(crate) fn has_value_in_memory(&self, key: SlotKey<'_>) -> bool {
+        matches!(*HeldValue::new(self.peek_in_memory(key)), Lookup::Value(..))
+    }
+
+    /// Returns the expiry of a live absence in memory. If memory has a value instead, records a use of it.
+    pub(crate) fn absence_in_memory(&self, key: SlotKey<'_>) -> Option<Timestamp> {
+        let found = HeldValue::new(self.get_in_memory(key));
+        if let Lookup::Absent(expires_at) = *found { Some(expires_at) } else { None }
     }
 
     /// Reads the record of a key from disk, unless the filter shows that the disk lacks the key
@@ -253,10 +265,10 @@ impl Tiers {
 
     /// Returns the expiry of a key's live value, from memory or from disk, without recording a use in memory.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
-        match self.memory.peek(key, now) {
-            Lookup::Value(_, expires_at) => Some(expires_at),
-            Lookup::Absent(_) | Lookup::Negative => None,
-            Lookup::Unknown(miss) => {
+        match self.memory.peek_expiry(key, now) {
+            Ok(expires_at) => Some(expires_at),
+            Err(Lookup::Value(..) | Lookup::Absent(_) | Lookup::Negative) => None,
+            Err(Lookup::Unknown(miss)) => {
                 let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
                 let mut record = read()?;
                 // A commit between the read of the record and the read of the stamp may have removed the

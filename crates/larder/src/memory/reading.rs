@@ -49,7 +49,7 @@ impl Memory {
         self.read(key.hash).map_or(Lookup::Negative, |shard| shard.peek(key, now))
     }
 
-    #[cfg(feature = "untyped")]
+    /// Returns the expiry of the live value of a key. Clones no handle of the value.
     pub(crate) fn peek_expiry(&self, key: SlotKey<'_>, now: Timestamp) -> Result<Timestamp, Lookup> {
         self.read(key.hash).map_or(Err(Lookup::Negative), |shard| shard.peek_expiry(key, now))
     }

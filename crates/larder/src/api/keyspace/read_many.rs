@@ -29,6 +29,7 @@ use crate::sys::at_once::at_once;
 #[cfg(feature = "async")]
 use crate::sys::offload::worker_task::{begin_here, on_worker};
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 use crate::units::Timestamp;
 
 /// Maximum number of bytes of records that are copied from one snapshot. Copying so many bytes takes a few
@@ -185,7 +186,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
             Lookup::Unknown(miss) if self.may_be_below(key) => Some(MissedKey::new(at, key, miss)),
-            _ => None,
+            found => {
+                drop_caught(found);
+                None
+            }
         }
     }
 

@@ -100,7 +100,6 @@ impl Shard {
 
     /// Returns the expiry of a key's live value. In any other case, returns the result of
     /// [`peek`](Self::peek) as an error. Does not clone the value.
-    #[cfg(feature = "untyped")]
     pub(crate) fn peek_expiry(&self, key: SlotKey<'_>, now: Timestamp) -> Result<Timestamp, Lookup> {
         let Some((_, slot)) = self.find(key) else {
             return Err(Lookup::Unknown(self.miss_token(key)));

@@ -128,8 +128,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         round
     }
 
-    /// Runs steps 2 to 6. `known_keys` is the filter before step 1, and `found` has the results of step 1. The
-    /// values that are returned are taken out of `found`.
+    /// Runs steps 2 to 6. `known_keys` is the filter before step 1, and `found` has the results of step 1.
+    /// The values that are returned are taken out of `found`.
     fn confirm_group(
         &self,
         keys: &[SlotKey<'_>],

@@ -35,7 +35,6 @@ use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
-use crate::memory::lookup::Lookup;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 
@@ -218,8 +217,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns whether memory knows that the key is absent. If so, counts the absence.
     fn is_absent_in_memory(&self, full: &[u8]) -> bool {
         let key = self.shared.tiers.memory.key(full);
-        let is_absent =
-            !self.shared.is_closed() && matches!(self.shared.tiers.get_in_memory(key), Lookup::Absent(_));
+        let is_absent = !self.shared.is_closed() && self.shared.tiers.absence_in_memory(key).is_some();
         if is_absent {
             self.answered(Count::AbsentAnswers, key);
         }

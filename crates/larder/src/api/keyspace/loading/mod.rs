@@ -71,6 +71,7 @@ use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 use crate::units::Timestamp;
 use policy::LoadPolicy;
 use registered::{RegisteredLoader, ThreadLoader};
@@ -244,7 +245,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
         let Keyspace { shared, opened, .. } = &self.keyspace;
-        if let Lookup::Value(..) = shared.tiers.peek_in_memory(slot) {
+        if shared.tiers.has_value_in_memory(slot) {
             return Ok(self.begin_refresh(slot, None));
         }
         let (key, lease_time) =
@@ -253,8 +254,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let found = self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false);
         match at_once(found) {
             // Another load ended meanwhile, or the value was on disk or at the server.
-            LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
-            LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
+            LookupOutcome::Hit { value, is_stale, .. } => {
+                drop_caught(value);
+                Ok(!is_stale && self.begin_refresh(slot, None))
+            }
+            LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
             LookupOutcome::Load(lease) if !lease.is_of_use(&self.keyspace, slot) => Ok(false),
             LookupOutcome::Load(lease) => {

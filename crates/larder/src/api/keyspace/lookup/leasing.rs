@@ -17,7 +17,6 @@ use crate::engine::flights::{Flight, FlightOutcome};
 use crate::format::key::Key;
 use crate::memory::entry::Value;
 use crate::memory::loads::{HeededAnswers, LeaseOutcome};
-use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
@@ -62,7 +61,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             optional_flight: on_absence != OnAbsence::LoadNow,
         };
         if heeds.absence
-            && let Lookup::Absent(expires_at) = self.shared.tiers.get_in_memory(key)
+            && let Some(expires_at) = self.shared.tiers.absence_in_memory(key)
         {
             self.answered_if(counts, Count::AbsentAnswers, key);
             return LookupOutcome::Absent { expires_at };

@@ -14,6 +14,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 use crate::units::{Remaining, Timestamp};
 
 impl Transaction<'_> {
@@ -316,7 +317,7 @@ impl Transaction<'_> {
             }
             (Some(entry), true) => {
                 let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
-                drop(self.shared.tiers.get_in_memory(slot_key));
+                drop_caught(self.shared.tiers.get_in_memory(slot_key));
                 keyspace.note_use(slot_key, entry.expires_at);
                 Count::MemoryHits
             }

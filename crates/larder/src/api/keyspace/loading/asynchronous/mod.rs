@@ -39,7 +39,6 @@ use crate::error::Error;
 use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
-use crate::memory::lookup::Lookup;
 use crate::memory::refresh::FoundOld;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
@@ -234,7 +233,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         self.keyspace.refuse_without_spawner()?;
         let full = self.keyspace.encode(&key)?;
         let slot = self.keyspace.shared.tiers.memory.key(full.as_slice());
-        if let Lookup::Value(..) = self.keyspace.shared.tiers.peek_in_memory(slot) {
+        if self.keyspace.shared.tiers.has_value_in_memory(slot) {
             return Ok(self.begin_refresh(slot, None));
         }
         self.refresh_missing(slot.bytes.into()).await

@@ -35,8 +35,8 @@ pub(crate) fn a_load_of_a_task_never_outlives_a_removal_on_another_machine() {
     node.ping();
     let load = |versions: &Keyspace<u64, u64>| {
         let (loaded_from, before) = (source.clone(), source.least());
-        let loader = move || async move { Ok::<u64, Infallible>(loaded_from.number()) };
-        let loaded = block_on(versions.get_or_load_async(&1, loader));
+        let load = move || async move { Ok::<u64, Infallible>(loaded_from.number()) };
+        let loaded = block_on(versions.get_or_load_async(&1, load));
         source.judge("loaded", loaded.ok().map(|value| *value), before);
     };
     contest([

@@ -208,7 +208,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                         if self.client.is_killed() {
                             return false;
                         }
-                        self.turn = Turn::new();
+                        self.turn = Turn { requests: 1, ..Turn::new() };
                     }
                     let args = self.parser.arguments(unread);
                     let command = dispatch::carry_out(&mut self.session, args, &mut self.output);

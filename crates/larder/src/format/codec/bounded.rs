@@ -36,8 +36,6 @@ pub(super) struct Session {
     pub(super) shape: Shape,
     /// Whether a `Some` has begun, and its content has written nothing yet.
     pub(super) is_after_some: Cell<bool>,
-    /// Whether the value is only measured, and will never be read back.
-    pub(super) is_measured: bool,
     /// Whether the type asked for any kind. Then the bytes decide the variant or kind of the value, so two
     /// different values of the type may have the same bytes.
     pub(super) asked_for_any: Cell<bool>,
@@ -51,16 +49,15 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(elements: Elements) -> Self {
-        Self::with(elements, Shape::new(), false)
+        Self::with(elements, Shape::new())
     }
 
     #[inline]
-    fn with(elements: Elements, shape: Shape, is_measured: bool) -> Self {
+    fn with(elements: Elements, shape: Shape) -> Self {
         Self {
             elements,
             shape,
             is_after_some: Cell::new(false),
-            is_measured,
             asked_for_any: Cell::new(false),
             has_open_map: Cell::new(false),
             is_trial: false,
@@ -75,11 +72,7 @@ impl Session {
     /// Creates a session for computing only the length of an encoding. It records no shape.
     #[inline]
     pub(super) fn counting() -> Self {
-        Self::with(Elements::of_unknown(), Shape::unnoted(), false)
-    }
-
-    pub(super) fn measuring() -> Self {
-        Self::with(Elements::of_unknown(), Shape::unnoted(), true)
+        Self::with(Elements::of_unknown(), Shape::unnoted())
     }
 
     pub(super) fn check(&self, bytes: usize) -> Result<(), ExceededLimit> {

@@ -22,6 +22,7 @@ pub(crate) mod erased;
 pub(crate) mod error;
 pub(crate) mod format;
 pub(crate) mod limits;
+mod measure;
 mod message_pack;
 mod positional;
 mod raw;
@@ -113,15 +114,13 @@ pub(crate) fn encoded_len<V: Serialize + 'static>(format: Format, value: &V) -> 
 /// Returns the approximate encoded length of a value that is never encoded, even if the format cannot carry
 /// the value.
 pub(crate) fn measured_len<V: Serialize + 'static>(format: Format, value: &V) -> Result<usize, CodecError> {
-    if format == Format::Bincode
-        && let Some(len) = positional::len_of_bytes(value)
-    {
-        return Ok(len);
+    match format {
+        Format::Bincode => match positional::len_of_bytes(value) {
+            Some(len) => Ok(len),
+            None => measure::measure(value),
+        },
+        Format::MessagePack | Format::Raw => encoded_len(format, value).or_else(|_| measure::measure(value)),
     }
-    encoded_len(format, value).or_else(|_| {
-        let session = Session::measuring();
-        message_pack::encoded_len(value, &session)
-    })
 }
 
 /// Returns the shape that encoding a value would record.

@@ -17,6 +17,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visi
 use super::bounded::{Bounded, Positional, Session};
 #[cfg(feature = "untyped")]
 use super::capped::CappedBytes;
+use super::measure::bytes_len;
 use crate::format::codec::error::CodecError;
 
 /// Sets none of bincode's limits. bincode's limit counts an integer at its full width even if the encoding
@@ -81,13 +82,7 @@ pub(super) fn len_of_bytes<V: 'static>(value: &V) -> Option<usize> {
     } else {
         value.downcast_ref::<Vec<u8>>()?.len()
     };
-    let prefix = match len {
-        0..=250 => 1,
-        251..=0xFFFF => 3,
-        0x1_0000..=0xFFFF_FFFF => 5,
-        _ => 9,
-    };
-    Some(len + prefix)
+    Some(bytes_len(len))
 }
 
 /// Decodes the value at the beginning of these bytes. Returns the value and the number of bytes read.

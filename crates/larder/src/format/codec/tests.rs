@@ -1,3 +1,4 @@
+mod measure;
 mod message_pack;
 
 use super::format::Format;

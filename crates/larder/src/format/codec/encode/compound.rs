@@ -72,7 +72,7 @@ impl<'a, C, E: EncodingKind> EncodeCompound<'a, C, E> {
     }
 
     fn skip(&self, field: &'static str) -> Result<(), EncodeRefusal> {
-        if E::DESCRIBES_ITSELF || self.within.session.is_measured {
+        if E::DESCRIBES_ITSELF {
             // A reader uses a default for an absent field. So the first absence of a field must cause a
             // trial, like its first presence.
             self.within

@@ -39,9 +39,9 @@ impl<T, E: EncodingKind> Bounded<'_, T, E> {
     }
 
     /// Records a part without content: a `()` or a `None`. If the encoding describes itself, refuses this
-    /// part as the content of an `Option`, unless the value is only measured.
+    /// part as the content of an `Option`.
     fn note_nothing(&self, kind: PartKind) -> Result<(), EncodeRefusal> {
-        if E::DESCRIBES_ITSELF && self.session.is_after_some.get() && !self.session.is_measured {
+        if E::DESCRIBES_ITSELF && self.session.is_after_some.get() {
             return Err(EncodeRefusal::NothingInSome);
         }
         self.note(kind);

@@ -56,7 +56,7 @@ impl ExpiryIndex {
     #[inline]
     pub(super) fn add(&mut self, id: SlotId, expires_at: Timestamp) {
         let at = id as usize;
-        self.nodes.fill_up(at + 1, &ExpiryNode { newer: NONE, older: NONE });
+        self.nodes.cover(at, || ExpiryNode { newer: NONE, older: NONE });
         let older = self.replace_newest(bucket(expires_at), id);
         if let Some(node) = self.nodes.get_mut(older as usize) {
             node.newer = id;

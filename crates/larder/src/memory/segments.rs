@@ -10,18 +10,16 @@
 /// allocator maps a block separately.
 const LEN: usize = 256;
 
+/// Segments are arrays, so an element is found with one check, that of its segment.
 #[derive(Debug)]
-pub(super) struct Segments<T>(Vec<Vec<T>>);
+pub(super) struct Segments<T>(Vec<Box<[T; LEN]>>);
 
 impl<T> Segments<T> {
     pub(super) const fn new() -> Self {
         Self(Vec::new())
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.last().map_or(0, |last| (self.0.len() - 1) * LEN + last.len())
-    }
-
+    /// Returns an element. Returns `None` if no element up to this one was ever [covered](Self::cover).
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<&T> {
         self.0.get(at / LEN)?.get(at % LEN)
@@ -33,50 +31,35 @@ impl<T> Segments<T> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
+        self.0.iter().flat_map(|segment| segment.iter())
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.iter_mut().flatten()
+        self.0.iter_mut().flat_map(|segment| segment.iter_mut())
     }
 
-    pub(super) fn push(&mut self, element: T) {
-        if self.0.last().is_none_or(|last| last.len() == LEN) {
-            // The first segment starts small, because there may be many shards with few entries.
-            let capacity = if self.0.is_empty() { 0 } else { LEN };
-            make_room(&mut self.0, 1);
-            self.0.push(Vec::with_capacity(capacity));
+    /// Extends the list to include an element. New elements are made by `vacant`.
+    #[inline]
+    pub(super) fn cover(&mut self, at: usize, vacant: impl Fn() -> T) {
+        // The list is almost always long enough.
+        if at / LEN >= self.0.len() {
+            self.cover_slowly(at, vacant);
         }
-        if let Some(last) = self.0.last_mut() {
-            if last.len() == last.capacity() {
-                last.reserve_exact(last.len().max(16).min(LEN - last.len()));
-            }
-            last.push(element);
+    }
+
+    #[cold]
+    fn cover_slowly(&mut self, at: usize, vacant: impl Fn() -> T) {
+        while at / LEN >= self.0.len() {
+            make_room(&mut self.0, 1);
+            let segment: Box<[T]> = (0..LEN).map(|_| vacant()).collect();
+            let Ok(segment) = segment.try_into() else { return };
+            self.0.push(segment);
         }
     }
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        let elements: usize = self.0.iter().map(Vec::capacity).sum();
-        elements * size_of::<T>() + self.0.capacity() * size_of::<Vec<T>>()
-    }
-}
-
-impl<T: Clone> Segments<T> {
-    /// Appends copies of `element` until the list has `len` elements.
-    #[inline]
-    pub(super) fn fill_up(&mut self, len: usize, element: &T) {
-        // The list is almost always long enough.
-        if len > 0 && self.get(len - 1).is_none() {
-            self.push_up_to(len, element);
-        }
-    }
-
-    #[cold]
-    fn push_up_to(&mut self, len: usize, element: &T) {
-        while self.len() < len {
-            self.push(element.clone());
-        }
+        self.0.len() * LEN * size_of::<T>() + self.0.capacity() * size_of::<Box<[T; LEN]>>()
     }
 }
 
@@ -97,23 +80,22 @@ mod tests {
     fn elements_are_found_by_their_number_and_stay_where_they_are() {
         let mut list = Segments::new();
         for number in 0..3 * LEN + 7 {
-            assert_eq!((list.len(), list.get(number)), (number, None));
-            list.push(number);
+            list.cover(number, || 7);
+            *list.get_mut(number).unwrap() = number;
         }
         let place: *const usize = list.get(LEN + 1).unwrap();
-        list.fill_up(100 * LEN, &7);
+        list.cover(100 * LEN - 1, || 8);
         assert!(std::ptr::eq(place, list.get(LEN + 1).unwrap()));
-        assert_eq!(
-            list.iter().take(3 * LEN + 7).copied().collect::<Vec<_>>(),
-            (0..3 * LEN + 7).collect::<Vec<_>>()
-        );
+        let elements: Vec<_> = list.iter().copied().collect();
+        assert_eq!(elements[..3 * LEN + 7], (0..3 * LEN + 7).collect::<Vec<_>>());
+        assert_eq!((elements[3 * LEN + 7], elements[4 * LEN], elements.len()), (7, 8, 100 * LEN));
         for element in list.iter_mut() {
             *element += 1;
         }
         *list.get_mut(2 * LEN).unwrap() += 1;
         assert_eq!(
             (list.get(2 * LEN), list.get(100 * LEN - 1), list.get(100 * LEN)),
-            (Some(&(2 * LEN + 2)), Some(&8), None)
+            (Some(&(2 * LEN + 2)), Some(&9), None)
         );
     }
 
@@ -121,10 +103,9 @@ mod tests {
     fn little_is_reserved_that_is_not_used() {
         let mut list = Segments::new();
         for number in 1..=100 * LEN {
-            list.push([0_u8; 64]);
+            list.cover(number - 1, || [0_u8; 64]);
             let used = number * 64;
-            let least = if number < LEN { 2 * used + 16 * 64 } else { used + LEN * 64 };
-            assert!(list.bytes() <= least + used / 64 + 16 * 24, "{} for {number}", list.bytes());
+            assert!(list.bytes() <= used + LEN * 64 + used / 64 + 16 * 8, "{} for {number}", list.bytes());
         }
     }
 }

@@ -29,6 +29,20 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    pub(super) const fn vacant() -> Self {
+        Self {
+            key: StoredKey::EMPTY,
+            value: None,
+            expires_at: Timestamp::ZERO,
+            sequence: 0,
+            hash: 0,
+            state: SlotState::Vacant,
+            hides_removal: false,
+            is_listed: false,
+            grace: Grace::NONE,
+        }
+    }
+
     pub(super) fn has_value(&self) -> bool {
         self.value.is_some()
     }

@@ -13,12 +13,14 @@ pub(super) struct Slots {
     /// The vacant slot to reuse next. Each vacant slot stores the id of the next vacant slot in its `hash`
     /// field.
     vacant: SlotId,
+    /// One more than the highest slot id that was ever in use. Later slots are vacant, and in no list.
+    end: SlotId,
     taken: usize,
 }
 
 impl Slots {
     pub(super) const fn new() -> Self {
-        Self { all: Segments::new(), vacant: NONE, taken: 0 }
+        Self { all: Segments::new(), vacant: NONE, end: 0, taken: 0 }
     }
 
     #[cfg(any(test, feature = "test-util"))]
@@ -27,8 +29,8 @@ impl Slots {
     }
 
     /// Returns one more than the highest slot id that was ever in use.
-    pub(super) fn end(&self) -> SlotId {
-        SlotId::try_from(self.all.len()).unwrap_or(NONE)
+    pub(super) const fn end(&self) -> SlotId {
+        self.end
     }
 
     /// Returns a slot, vacant or not.
@@ -64,8 +66,18 @@ impl Slots {
             *vacant = slot;
             return id;
         }
-        self.all.push(slot);
-        SlotId::try_from(self.all.len() - 1).expect("a shard of 2^32 slots would not fit in memory")
+        self.take_next(slot)
+    }
+
+    #[inline(never)]
+    fn take_next(&mut self, slot: Slot) -> SlotId {
+        let id = self.end;
+        self.end = id.checked_add(1).expect("a shard of 2^32 slots would not fit in memory");
+        self.all.cover(id as usize, Slot::vacant);
+        if let Some(next) = self.all.get_mut(id as usize) {
+            *next = slot;
+        }
+        id
     }
 
     /// Makes a slot vacant, and returns the hash of its key. The slot must not have a value.

@@ -143,7 +143,7 @@ impl Policy {
     #[inline]
     pub(super) fn attach(&mut self, id: SlotId, hash: u32, weight: Weight) {
         self.entry_flags.cover(id);
-        self.nodes.fill_up(id as usize + 1, &QueueNode::VACANT);
+        self.nodes.cover(id as usize, || QueueNode::VACANT);
         if self.entry_flags.is_clear(id) {
             // The entry is new, as in most inserts, so it is in no queue.
             self.note_arrival(hash);

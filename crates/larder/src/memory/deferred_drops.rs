@@ -10,19 +10,23 @@ use crate::sys::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct DeferredDrops {
     pub(super) values: Few<Value>,
-    /// Values with their room in the write buffer. Dropping the last holder of such a value wakes the
-    /// callers that wait for room.
-    pub(super) unsaved: Few<Arc<Unsaved>>,
-    /// Groups of removals. Dropping the last holder of a group also wakes the callers that wait for room.
-    pub(super) groups: Few<Arc<Group>>,
+    pub(super) room_holders: Few<RoomHolder>,
     /// The weight to release to the budget.
     pub(super) weight: u64,
+}
+
+/// Data with room in the write buffer. Dropping its last handle wakes the callers that wait for room.
+#[derive(Debug)]
+#[expect(dead_code, reason = "a handle is only dropped")]
+pub(super) enum RoomHolder {
+    Unsaved(Arc<Unsaved>),
+    Group(Arc<Group>),
 }
 
 impl DeferredDrops {
     pub(super) fn refused(&mut self, entry: IncomingEntry) {
         self.value(entry.value);
-        self.unsaved.extend(entry.unsaved);
+        self.unsaved(entry.unsaved);
     }
 
     #[inline]
@@ -30,6 +34,14 @@ impl DeferredDrops {
         if let Some(value) = value {
             self.values.push(value);
         }
+    }
+
+    pub(super) fn unsaved(&mut self, unsaved: Option<Arc<Unsaved>>) {
+        self.room_holders.extend(unsaved.map(RoomHolder::Unsaved));
+    }
+
+    pub(super) fn group(&mut self, group: Option<Arc<Group>>) {
+        self.room_holders.extend(group.map(RoomHolder::Group));
     }
 
     /// Adds a flight that was detached from its lease. The flight may own a user's value or error.

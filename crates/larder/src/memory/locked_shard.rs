@@ -77,15 +77,14 @@ impl Drop for Released<'_> {
 /// hold the lock of a shard.
 #[inline]
 pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
-    let DeferredDrops { values, unsaved, groups, weight } = deferred;
+    let DeferredDrops { values, room_holders, weight } = deferred;
     // In full memory, almost every insert releases one value, and gives its weight to the new entry. The
     // lists are borrowed, because moving and dropping empty lists would slow the insert down.
     if *weight > 0 {
         budget.release(std::mem::take(weight));
     }
     evicted_values.take(values);
-    // The unsaved values and the groups are dropped last, because dropping the last holder of one wakes the
-    // callers that wait for its room.
-    unsaved.drain(drop);
-    groups.drain(drop);
+    // These are dropped last, because dropping the last handle of one wakes the callers that wait for its
+    // room.
+    room_holders.drain(drop);
 }

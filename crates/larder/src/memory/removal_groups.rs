@@ -41,7 +41,7 @@ impl RemovalGroups {
     #[inline]
     pub(super) fn leave(&mut self, id: SlotId, deferred: &mut DeferredDrops) {
         if !self.0.is_empty() {
-            deferred.groups.extend(self.0.remove(&id));
+            deferred.group(self.0.remove(&id));
         }
     }
 

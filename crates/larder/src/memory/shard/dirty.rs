@@ -225,6 +225,6 @@ impl Shard {
         self.usages.mark_clean(&slot.key, pending.weight);
         self.policy.attach(id, slot.hash, pending.weight);
         self.expiry.add(id, slot.delete_after());
-        deferred.unsaved.push(pending.unsaved);
+        deferred.unsaved(Some(pending.unsaved));
     }
 }

@@ -312,7 +312,7 @@ impl Shard {
                 let pending = self.pending.remove(&id);
                 let weight = pending.as_ref().map_or(Weight::ZERO, |pending| pending.weight);
                 self.usages.subtract_dirty(&slot.key, weight);
-                deferred.unsaved.extend(pending.map(|pending| pending.unsaved));
+                deferred.unsaved(pending.map(|pending| pending.unsaved));
             }
         }
         deferred.value(slot.value.take());

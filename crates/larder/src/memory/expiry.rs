@@ -102,6 +102,12 @@ impl ExpiryIndex {
         }
     }
 
+    /// Reads the data of a slot, so that the processor loads its cache line.
+    #[inline]
+    pub(super) fn touch(&self, id: SlotId) -> SlotId {
+        self.nodes.get(id as usize).map_or(NONE, |node| node.newer)
+    }
+
     /// Removes a slot that was added with the same expiry.
     pub(super) fn remove(&mut self, id: SlotId, expires_at: Timestamp) {
         let Some(&ExpiryNode { newer, older }) = self.nodes.get(id as usize) else {

@@ -210,6 +210,12 @@ impl SlotIndex {
         bucket.ids.get((places.trailing_zeros() / 8) as usize).copied()
     }
 
+    /// Reads the home of a hash, so that the processor loads its cache line.
+    #[inline]
+    pub(super) fn touch(&self, hash: u32) -> u64 {
+        self.buckets.get(self.home(hash)).map_or(0, |bucket| bucket.word)
+    }
+
     #[cold]
     #[inline(never)]
     fn first_away(&self, hash: u32) -> Option<SlotId> {

@@ -220,6 +220,13 @@ impl Policy {
         Some(victim)
     }
 
+    /// Returns the entry that the next eviction probably visits first, and the hash of its key.
+    #[inline]
+    pub(super) fn next_candidate(&self) -> Option<(SlotId, u32)> {
+        let id = if self.warmup_cursor == NONE { self.small.oldest } else { self.warmup_cursor };
+        self.nodes.get(id as usize).map(|node| (id, node.hash))
+    }
+
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn weight(&self) -> u64 {
         self.small.weight + self.main.weight

@@ -1,5 +1,7 @@
 //! Removal of entries from a shard: by a call, by eviction, by expiry, or by closing the cache.
 
+use std::hint::black_box;
+
 use super::Shard;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Refused;
@@ -47,7 +49,21 @@ impl Shard {
             return false;
         };
         self.remove_victim(id, deferred);
+        self.touch_next_victim();
         true
+    }
+
+    /// Reads the entry that is probably the next victim, so that the processor loads its cache lines while
+    /// it does other work. Otherwise the next eviction would wait for these lines, one after another.
+    #[inline]
+    fn touch_next_victim(&self) {
+        if let Some((id, hash)) = self.policy.next_candidate() {
+            black_box((
+                self.slots.at(id).map(|slot| slot.state),
+                self.index.touch(hash),
+                self.expiry.touch(id),
+            ));
+        }
     }
 
     /// Removes an entry that the policy has evicted. The entry is clean, so nothing is pending for it, and it

@@ -21,8 +21,9 @@ impl Extent {
     /// Returns the size of a file. A missing file has size 0.
     pub(crate) fn of(volume: &dyn Volume, path: &Path) -> io::Result<Self> {
         let metadata = volume.metadata(path)?.filter(|metadata| metadata.kind == FileKind::File);
-        Ok(metadata
-            .map_or_else(Self::default, |metadata| Self { len: metadata.len, allocated: metadata.allocated }))
+        let Some(metadata) = metadata else { return Ok(Self::default()) };
+        let allocated = volume.counts_blocks(path).then_some(metadata.allocated);
+        Ok(Self { len: metadata.len, allocated })
     }
 
     pub(crate) fn exceeds(self, capacity: u64) -> bool {

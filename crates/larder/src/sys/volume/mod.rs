@@ -28,8 +28,8 @@ use std::{fmt, io};
 pub(crate) struct Metadata {
     pub(crate) kind: FileKind,
     pub(crate) len: u64,
-    /// Number of allocated bytes. `None` if the file system's count is unreliable ([`content`]).
-    pub(crate) allocated: Option<u64>,
+    /// Number of allocated bytes, which is wrong on some file systems ([`Volume::counts_blocks`]).
+    pub(crate) allocated: u64,
     pub(crate) identity: Identity,
     /// When the file was created, in ns since 1970. `None` if the file system does not record it. Together
     /// with the identity, this time identifies one file forever. The identity alone is not enough: after the

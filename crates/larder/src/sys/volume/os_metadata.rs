@@ -9,13 +9,11 @@ use super::{FileKind, Identity, Metadata, content};
 /// Returns the metadata of a path without following a symbolic link. Returns `None` if nothing is at the
 /// path.
 pub(super) fn metadata_at(path: &Path) -> io::Result<Option<Metadata>> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let allocated = counts_blocks(path).then(|| content::allocated(&found));
-    Ok(Some(Metadata { allocated, ..metadata_of(&found) }))
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(metadata_of(&found))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) fn counts_blocks(path: &Path) -> bool {
@@ -31,7 +29,8 @@ pub(super) fn metadata_of(found: &fs::Metadata) -> Metadata {
     };
     let born = found.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
-    Metadata { kind, len: found.len(), allocated: None, identity: identity(found), born }
+    let allocated = content::allocated(found);
+    Metadata { kind, len: found.len(), allocated, identity: identity(found), born }
 }
 
 #[cfg(unix)]

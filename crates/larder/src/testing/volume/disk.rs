@@ -101,7 +101,7 @@ impl Disk {
         // The count of operations makes an unstable identity differ each time.
         let identity =
             Identity(if self.has_unstable_identities { self.operations.len() as u64 } else { 0 }, id);
-        let allocated = (!self.hides_blocks).then(|| self.nodes.allocated(id));
+        let allocated = self.nodes.allocated(id);
         Metadata { kind: FileKind::File, len: self.nodes.len(id), allocated, identity, born: Some(id) }
     }
 

@@ -7,12 +7,17 @@ use super::command::Command;
 use super::waiting::Waiting;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::Receiver;
+use crate::sys::sync::thread;
 
 /// The maximum time that the writer delays callers so that others can share their commit. The time is about
 /// a third of the duration of a commit.
 ///
 /// The time is zero under the model checker, where a wait ends only when no other thread can run.
 const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(200) };
+
+/// How long the writer looks for the next command of the callers of the last step before it sleeps. The time
+/// is about what it takes to put a thread to sleep and to wake it.
+const MAX_LOOKING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(50) };
 
 /// The result of [`Writer::register_at_once`].
 pub(super) enum Registered {
@@ -47,6 +52,23 @@ impl Writer {
             }
         }
         self.companions = waiting.callers().max(self.companions / 2);
+    }
+
+    /// Looks for a command for a moment, if the last step has answered callers. A caller that removes one key
+    /// after another sends its next command within microseconds. If the writer slept by then, waking it would
+    /// take as long as the rest of a removal without a commit. Other threads may run in between.
+    pub(super) fn next_soon(&self, commands: &Receiver<Command>) -> Option<Command> {
+        if self.companions == 0 || MAX_LOOKING.is_zero() {
+            return None;
+        }
+        let until = Deadline::after(MAX_LOOKING);
+        while !until.left().is_zero() {
+            if let Ok(command) = commands.try_recv() {
+                return Some(command);
+            }
+            thread::yield_now();
+        }
+        None
     }
 
     /// Adds a command to the step, unless it registers a keyspace that can get a number without a commit. The

@@ -87,6 +87,9 @@ impl Writer {
         if self.is_step_due() {
             return Ok(commands.try_recv().unwrap_or(Command::Hurry));
         }
+        if let Some(command) = self.next_soon(commands) {
+            return Ok(command);
+        }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));
         match flush.map(Deadline::left).into_iter().chain(retry).min() {
             Some(wait) => commands.recv_timeout(wait),

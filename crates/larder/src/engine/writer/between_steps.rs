@@ -23,6 +23,8 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 /// The number of short parts that follow a command. So a caller that soon sends its next command waits for at
 /// most one short part.
 const SHORT_PARTS: u32 = 64;
+/// Maximum duration of a short part, not counting its commit. The commit takes longer than such a part.
+const SHORT_PART_TIME: Duration = PART_TIME.checked_div(8).expect("eight is not zero");
 
 impl Writer {
     /// Waits for a command, like [`Writer::next`], but first deletes parts while range removals are pending,
@@ -36,7 +38,7 @@ impl Writer {
         loop {
             if self.has_pending_ranges() {
                 let is_quiet = parts >= SHORT_PARTS;
-                self.make_part(if is_quiet { PART_TIME } else { PART_TIME / 4 });
+                self.make_part(if is_quiet { PART_TIME } else { SHORT_PART_TIME });
                 parts += 1;
             } else if !self.build_filter_part() {
                 break;

@@ -5,7 +5,10 @@
 //!
 //! 1. The whole transaction has failed: the file contains none of its changes, and the store accepts no more
 //!    transactions.
-//! 2. Withdraw the snapshot, so that no lookup reads the file, and open the file again.
+//! 2. Withdraw the snapshot, so that no lookup reads the file, and open the file again. While the file was
+//!    closed, another process that had the owner's lock may have added keys. So the lock is checked after the
+//!    opening, and if it was lost, the answers of the filter of absent keys are given up
+//!    ([`crate::engine::absent_keys`]). From the opening on, redb's lock on the file keeps others out.
 //! 3. Compact the file, unless another process reads it, and lower the limit of its live entries
 //!    ([`crate::disk::store::pressure`]). If the compaction fails, rewrite a file whose regions are too large
 //!    (`disk::file::compact`), because such a file can't grow within its bounds.
@@ -58,6 +61,7 @@ pub(super) fn commit(
                 tiers.disk.snapshots.withdraw();
                 let lock_losses = file.lock_losses();
                 let reopened = file.reopen_smaller(fault, tiers.time.now());
+                let reopened = reopened.and_then(|is_moved| file.check_place().map(|()| is_moved));
                 if file.lock_losses() != lock_losses {
                     tiers.disk.absent_keys.forget();
                 }

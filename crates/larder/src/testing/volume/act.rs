@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Act {
-    /// Removes a file.
+    /// Removes a file, or the lock file of an owner. The owner then finds that it has lost its lock.
     Unlink(PathBuf),
     /// Renames a file. Replaces the target if it exists.
     Rename(PathBuf, PathBuf),

@@ -1,8 +1,8 @@
 //! The state of a simulated disk: its files, its past operations, and its planned failures.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
@@ -35,7 +35,9 @@ pub(super) struct Disk {
     pub(super) nodes: Nodes,
     pub(super) journal: Journal,
     pub(super) locks: Vec<RangeLock>,
-    pub(super) owners: HashSet<PathBuf>,
+    pub(super) owners: HashMap<PathBuf, u64>,
+    /// The number of the last owner's lock that was taken.
+    pub(super) last_owner: u64,
     pub(super) last_handle: u64,
     pub(super) operations: Vec<DiskOperation>,
     pub(super) planned: Option<PlannedFailure>,
@@ -110,8 +112,19 @@ impl Disk {
         self.capacity.is_none_or(|capacity| self.nodes.used() + more <= capacity)
     }
 
+    /// Takes the lock of an owner, if it is free. Returns the number of the lock.
+    pub(super) fn take_owner_lock(&mut self, path: &Path) -> Option<u64> {
+        if self.owners.contains_key(path) {
+            return None;
+        }
+        self.last_owner += 1;
+        self.owners.insert(path.to_owned(), self.last_owner);
+        Some(self.last_owner)
+    }
+
     pub(super) fn act(&mut self, act: Act) {
         match act {
+            Act::Unlink(path) if self.owners.remove(&path).is_some() => {}
             Act::Unlink(path) => self.change(JournalEntry::Remove { path }),
             Act::Rename(from, to) => self.change(JournalEntry::Rename { from, to }),
             Act::Replace(path, bytes) => {

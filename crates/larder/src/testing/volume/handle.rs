@@ -238,19 +238,20 @@ impl Drop for SimulatedAnchor {
 pub(super) struct OwnerFile {
     disk: SharedDisk,
     path: PathBuf,
-    is_held: bool,
+    /// The number of the lock that this handle has taken.
+    taken: Option<u64>,
 }
 
 impl OwnerFile {
     pub(super) fn new(disk: SharedDisk, path: PathBuf) -> Self {
-        Self { disk, path, is_held: false }
+        Self { disk, path, taken: None }
     }
 }
 
 impl LockFile for OwnerFile {
     fn try_lock(&mut self) -> io::Result<bool> {
-        self.is_held = self.disk.lock().owners.insert(self.path.clone());
-        Ok(self.is_held)
+        self.taken = self.disk.lock().take_owner_lock(&self.path);
+        Ok(self.taken.is_some())
     }
 
     fn read(&mut self, _: usize) -> io::Result<Vec<u8>> {
@@ -262,14 +263,21 @@ impl LockFile for OwnerFile {
     }
 
     fn unlock(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.is_held) {
-            self.disk.lock().owners.remove(&self.path);
+        let mut disk = self.disk.lock();
+        // After the lock file was removed, another handle may have taken a new lock.
+        if self.taken.take().is_some_and(|taken| disk.owners.get(&self.path) == Some(&taken)) {
+            disk.owners.remove(&self.path);
         }
         Ok(())
     }
 
     fn place(&self) -> io::Result<LockPlace> {
-        Ok(LockPlace::Held)
+        let Some(taken) = self.taken else { return Ok(LockPlace::Held) };
+        Ok(match self.disk.lock().owners.get(&self.path) {
+            Some(now) if *now == taken => LockPlace::Held,
+            Some(_) => LockPlace::Other,
+            None => LockPlace::Nothing,
+        })
     }
 }
 

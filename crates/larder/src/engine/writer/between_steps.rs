@@ -19,6 +19,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::channel::{Receiver, RecvTimeoutError};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::sync::thread;
 
 /// The number of short parts that follow a command. So a caller that soon sends its next command waits for at
 /// most one short part.
@@ -106,6 +107,7 @@ impl Writer {
     pub(super) fn remove_range_tombstones_early(&mut self, waiting: &Waiting) {
         if failpoint_is_set(Failpoint::RemoveRangeTombstoneEarly) {
             self.note_range_tombstones(waiting);
+            thread::yield_now();
         }
     }
 

@@ -44,9 +44,9 @@ fn fail_once(disk: &SimulatedVolume) {
 }
 
 /// A copy of the disk from the moment when a removal was acknowledged, and a number. No restart of that copy
-/// may find a lower number.
+/// may find a lower number. There is no copy if the removal was refused as not durable.
 #[derive(Default)]
-struct Removed(Mutex<Option<(Place, u64)>>);
+struct Removed(Mutex<Option<(Option<Place>, u64)>>);
 
 /// Writes key 1, removes it, and writes it again. Each step makes the earlier values wrong.
 fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace<u64, u64>) {
@@ -54,16 +54,16 @@ fn change(place: &Place, source: &Source, removed: &Removed, versions: &Keyspace
     versions.insert(&1, written).unwrap();
     source.settle(written);
     let next = source.next();
-    if versions.remove(&1).is_ok() {
-        *removed.0.lock().unwrap() = Some((place.restarted(), next));
-    }
+    let is_durable = versions.remove(&1).is_ok();
+    *removed.0.lock().unwrap() = Some((is_durable.then(|| place.restarted()), next));
     source.settle(next);
     versions.insert(&1, next).unwrap();
 }
 
 /// Checks key 1 after the contest, when the disk works again. Looks up the key in this cache, which reads it
-/// from the disk, and in new caches on two copies of the disk. One copy is from the moment of the removal,
-/// and the other is made now, before the close.
+/// from the disk, and in new caches on copies of the disk. If the removal was acknowledged, one copy is from
+/// that moment, and another one is made now, before the close. The last copy is made after the close. If the
+/// close succeeds, the disk has everything that memory had, also a removal that was refused before.
 fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Source, removed: Removed) {
     pass_time();
     let_others_go_on();
@@ -72,11 +72,13 @@ fn judge(place: &Place, cache: Cache, versions: Keyspace<u64, u64>, source: &Sou
     drop(cache.flush());
     source.get(&versions, &1);
     let at_the_end = place.restarted();
-    drop(cache.close());
+    let has_closed = cache.close().is_ok();
     drop((cache, versions));
     source.check();
-    let Some((at_once, least)) = removed.0.into_inner().unwrap() else { return };
-    for place in [at_once, at_the_end] {
+    let (at_once, least) = removed.0.into_inner().unwrap().expect("key 1 was removed");
+    let at_the_end = at_once.is_some().then_some(at_the_end);
+    let closed = has_closed.then(|| place.restarted());
+    for place in [at_once, at_the_end, closed].into_iter().flatten() {
         let cache = place.open_tight();
         let found = crate::place::versions(&cache).get(&1).map(|value| *value);
         cache.close().unwrap();

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use smol::block_on;
 
 use crate::support::tasks::HandPolled;
-use crate::support::{HOUR, Place, VERSIONS, watch_this_test};
+use crate::support::{HOUR, Place, VERSIONS, panics_with, watch_this_test};
 
 /// Maximum number of workers of a process.
 const MAX_WORKERS: usize = 16;
@@ -192,7 +192,7 @@ fn a_panic_of_a_task_beside_its_loader_is_no_panic_of_the_load() {
     let _watch = watch_this_test();
     let cache = Cache::builder().open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
-    let unwinds = |task: &mut dyn FnMut()| assert!(catch_unwind(AssertUnwindSafe(task)).is_err());
+    let unwinds = |task: &mut dyn FnMut()| assert!(panics_with("beside the loader", task));
     let poll_once = |load: std::pin::Pin<&mut dyn Future<Output = ()>>| {
         assert!(load.poll(&mut Context::from_waker(Waker::noop())).is_pending());
         let Ok(LookupOutcome::Wait(pending)) = versions.lookup(&1) else { panic!("the load is there") };

@@ -4,7 +4,6 @@
 //! Such a test waits until the lease has timed out: in another lookup that waits for the lease, or with
 //! `wait_until`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -14,7 +13,7 @@ use larder::clock::ManualClock;
 use larder::{Cache, Keyspace, LoadError, LoadLease, LookupOutcome, PendingLoad, Waited};
 
 use crate::support::simulated::wait_until;
-use crate::support::{Place, VERSIONS, watch_this_test};
+use crate::support::{Place, VERSIONS, panic_of, watch_this_test};
 
 const SOON: Duration = Duration::from_millis(1);
 
@@ -114,11 +113,11 @@ fn a_panic_is_told_once_to_all_who_waited() {
     let (cache, versions) = in_memory();
     let lease = lease(&versions);
     let waiting: Vec<_> = (0..3).map(|_| pending(&versions)).collect();
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
+    let panicked = panic_of(|| {
         let _lease = lease;
         panic!("the loader panicked");
-    }));
-    assert!(panicked.is_err());
+    });
+    assert_eq!(panicked.as_deref(), Some("the loader panicked"));
     for pending in waiting {
         assert!(matches!(waited(pending), Err(LoadError::Panicked)));
     }

@@ -2,7 +2,6 @@
 //! with a hard timeout waits for a queued load. Any other caller loads the key itself, at the latest when
 //! its soft timeout has passed.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -15,7 +14,7 @@ use super::registered_loaders::{
     AGE, GRACEFUL, LATE, PRICES, Registered, SOON, Source, TTL, ages, builder, loading, value, with_loader,
 };
 use crate::support::simulated::wait_until;
-use crate::support::watch_this_test;
+use crate::support::{panic_of, watch_this_test};
 
 /// A pool with one thread, which a test can keep busy.
 struct BusyPool {
@@ -218,10 +217,10 @@ fn a_panic_on_the_pool_is_told_to_a_caller_that_is_unwinding() {
     let policy = LoadPolicy::new().hard_timeout(Duration::from_secs(20));
     let (_, prices) = with_loader(PRICES, policy, |_, _| panic!("the loader panics"));
     let is_told = Mutex::new(None);
-    let caught = catch_unwind(AssertUnwindSafe(|| {
+    let caught = panic_of(|| {
         let _asks = AsksWhenDropped(&prices, &is_told);
         panic!("the caller unwinds");
-    }));
-    assert!(caught.is_err());
+    });
+    assert_eq!(caught.as_deref(), Some("the caller unwinds"));
     assert_eq!(*is_told.lock().unwrap(), Some(true));
 }

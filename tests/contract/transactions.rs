@@ -1,7 +1,6 @@
 //! Tests of transactions over several keys. A transaction takes effect at one moment, and the file contains
 //! it completely or not at all. Some tests use broken watches, closures that misbehave, and too many changes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use larder::{
     Remaining, Transaction, Ttl,
 };
 
-use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS, watch_this_test};
+use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS, panics_with, watch_this_test};
 
 const LOCAL: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("local").ttl(HOUR).memory_only();
 const MINUTE: Duration = Duration::from_mins(1);
@@ -156,13 +155,13 @@ fn contract_1_an_error_or_a_panic_of_the_closure_changes_nothing() {
         Err::<(), _>(Error::Changed)
     };
     assert!(matches!(cache.transaction(body), Err(Error::Changed)));
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
+    let panics = || {
         cache.transaction(|tx| {
             tx.insert(&versions, &1, 11)?;
             if tx.contains_key(&versions, &1)? { panic!("planned") } else { Ok::<_, Error>(()) }
         })
-    }));
-    assert!(panicked.is_err());
+    };
+    assert!(panics_with("planned", panics));
     assert_eq!(values(&versions, &[1, 2]), [Some(10), None]);
     // The failed transaction must leave no lease, claimed key or reserved room.
     versions.insert(&1, 12).unwrap();

@@ -12,7 +12,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use larder::{Cache, Durability, Error, Event, InsertOptions, Keyspace, MAX_RETRY_DELAY};
 
 use crate::support::harness::Harness;
-use crate::support::{Place, Random, VERSIONS, spin};
+use crate::support::{Place, Random, VERSIONS, panics_with, spin};
 
 const KEYS: u64 = 12;
 const CALLS: u64 = 60;
@@ -260,7 +259,7 @@ fn a_removal_that_was_acknowledged_and_comes_back_is_noticed() {
         cache.close().unwrap();
         round.oracle.removed.insert(0, Promise { version: removed, ..Promise::default() });
         round.oracle.durable.insert(0, Promise { version: durable, ..Promise::default() });
-        catch_unwind(AssertUnwindSafe(|| round.restart(true))).is_err()
+        panics_with(", closed: true, ", || round.restart(true))
     };
     assert!(!noticed(4, 5) && noticed(6, 5) && noticed(4, 6));
 }

@@ -2,12 +2,11 @@
 //! moves a damaged file aside, and reopens the cache. The disk keeps any part of the unsynced changes, and
 //! the remaining content must satisfy the contract.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use larder::testing::Loss;
 
-use crate::faults::workload::{Call, WorkloadRun, calls, check};
+use crate::faults::workload::{BROKEN_PROMISE, Call, WorkloadRun, calls, check};
 use crate::support::harness::Harness;
+use crate::support::panics_with;
 use crate::support::simulated::SimulatedPlace;
 
 const CALLS: usize = 40;
@@ -49,7 +48,7 @@ fn power_loss_on_a_disk_that_lies_about_its_syncs_is_noticed() {
     run.close();
     let noticed = (0..=place.disk.changes()).any(|changes| {
         let left = place.moved_to(place.disk.after_power_loss(changes, Loss::Some, 7));
-        catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, false))).is_err()
+        panics_with(BROKEN_PROMISE, || check(&left, &run.history, changes, false))
     });
     assert!(noticed, "a skipped sync was not noticed");
 }
@@ -67,6 +66,6 @@ fn power_loss_after_a_removal_that_was_dropped_is_noticed() {
     check(&place.moved_to(place.disk.copy()), &run.history, changes, false);
     run.history.plant_removal(changes);
     let left = place.moved_to(place.disk.copy());
-    let checked = catch_unwind(AssertUnwindSafe(|| check(&left, &run.history, changes, true)));
-    assert!(checked.is_err(), "a removal that was acknowledged and not made was not noticed");
+    let is_noticed = panics_with(BROKEN_PROMISE, || check(&left, &run.history, changes, true));
+    assert!(is_noticed, "a removal that was acknowledged and not made was not noticed");
 }

@@ -1,12 +1,11 @@
 //! Tests of the filter of absent keys beside writes, commits and evictions.
 
-use larder::model::{Failpoint, pass_time};
+use larder::model::pass_time;
 use larder::{Cache, Keyspace, KeyspaceDefinition};
 
 use crate::explorer::contest;
 use crate::history::{Call, History};
 use crate::place::{LARGE, Place, TTL, VERSIONS, let_others_go_on};
-use crate::planted::assert_caught;
 
 /// A keyspace that does not exist in the file before the scenario, so the filter answers for it.
 const NEW: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("new").ttl(TTL);
@@ -152,24 +151,4 @@ pub(crate) fn the_filter_of_a_new_file_hides_no_key() {
     keys.get(7);
     keys.cache.close().unwrap();
     keys.history.check(&[]);
-}
-
-#[test]
-fn a_key_written_during_a_build_and_left_out_is_caught() {
-    assert_caught(Failpoint::BuildWithoutWrites, a_filter_that_is_built_hides_no_key);
-}
-
-#[test]
-fn a_filter_of_a_new_file_that_comes_after_the_first_commit_is_caught() {
-    assert_caught(Failpoint::RenewFilterLate, the_filter_of_a_new_file_hides_no_key);
-}
-
-#[test]
-fn a_key_filtered_after_it_was_marked_clean_is_caught() {
-    assert_caught(Failpoint::FilterAfterClean, a_stored_key_is_never_filtered);
-}
-
-#[test]
-fn a_filter_asked_before_memory_is_caught() {
-    assert_caught(Failpoint::FilterBeforeMemory, a_stored_key_is_never_filtered);
 }

@@ -39,7 +39,7 @@ pub(crate) fn overlapping_loads_of_several_keys_end() {
     contest([&|| ask(&[1, 2], &[Some(10), Some(20)]), &|| ask(&[2, 1], &[Some(20), Some(10)])]);
     cache.close().unwrap();
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(wrong.is_empty(), "a load has another answer: {wrong:?}");
 }
 
 /// If the loader omits a key, no caller that waits for this key gets a value, and all callers continue.
@@ -61,7 +61,7 @@ pub(crate) fn an_omitted_key_stalls_no_caller() {
     }]);
     cache.close().unwrap();
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(wrong.is_empty(), "a load has another answer: {wrong:?}");
 }
 
 /// Power is lost at any moment while a group is committed and one of its keys is overwritten. A restart finds
@@ -118,8 +118,8 @@ pub(crate) fn a_group_beside_a_close_is_whole() {
     ]);
     let found = GROUP.map(|key| place.committed(key));
     match stored.into_inner().unwrap() {
-        Some(Ok(())) => assert_eq!(found, [Some(10); 3]),
-        Some(Err(Error::Closed)) => assert_eq!(found, [None; 3]),
+        Some(Ok(())) => assert_eq!(found, [Some(10); 3], "a part of a group"),
+        Some(Err(Error::Closed)) => assert_eq!(found, [None; 3], "a part of a group"),
         other => panic!("{other:?}"),
     }
 }

@@ -179,7 +179,7 @@ fn contest_with_an_expire(place: &Place, is_on_disk: bool) {
     let seen = seen.0.into_inner().unwrap();
     assert!(seen.iter().all(Option::is_none), "it came back: {seen:?}");
     let ends = ends.into_inner().unwrap();
-    assert_eq!(ends.iter().filter(|has_ended| **has_ended).count(), 1, "{ends:?}");
+    assert_eq!(ends.iter().filter(|has_ended| **has_ended).count(), 1, "not one call has ended it: {ends:?}");
     assert_eq!(place.committed(1), None);
 }
 

@@ -26,6 +26,8 @@ mod idle;
 mod leases;
 mod loads;
 mod outages;
+#[path = "../support/panics.rs"]
+mod panics;
 mod place;
 mod planted;
 mod reads;

@@ -104,7 +104,7 @@ pub(crate) fn an_old_value_is_refreshed_once() {
     contest([&look, &look, &look]);
     let refreshes = versions.keyspace().stats().refreshes;
     cache.close().unwrap();
-    assert_eq!(refreshes, 1);
+    assert_eq!(refreshes, 1, "the value was not refreshed once");
     source.check();
 }
 

@@ -343,7 +343,7 @@ pub(crate) fn a_near_copy_never_outlives_its_entry() {
     let seen = other.get(&1).map(|value| *value);
     drop((one, other));
     machines.close();
-    assert_eq!(seen, None);
+    assert_eq!(seen, None, "the copy has outlived its entry");
 }
 
 /// After the connection has been lost during lookups and loads, memory holds only values for which the

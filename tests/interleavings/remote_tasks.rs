@@ -4,12 +4,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use larder::Keyspace;
-use larder::model::Failpoint;
 use shuttle::future::block_on;
 
 use crate::explorer::contest;
 use crate::place::let_others_go_on;
-use crate::planted::assert_caught;
 use crate::remote::{BOUND, Machines, delay, lookups_beside_a_removal};
 use crate::source::Source;
 
@@ -76,11 +74,4 @@ pub(crate) fn a_removal_of_a_task_is_seen_at_once_by_its_own_machine() {
     get(&source, &one);
     source.get(&one, &1);
     machines.end((one, other), &source);
-}
-
-#[test]
-fn a_load_of_a_task_without_its_lease_or_without_the_fill_of_the_server_is_caught() {
-    let scenario = a_load_of_a_task_never_outlives_a_removal_on_another_machine;
-    assert_caught(Failpoint::RemoteFillWithoutLease, scenario);
-    assert_caught(Failpoint::NearFillAlone, scenario);
 }

@@ -53,8 +53,8 @@ pub(crate) fn a_transfer_keeps_the_sum() {
     let sum: u64 = versions.get_many([1, 2]).iter().flatten().map(|value| **value).sum();
     cache.close().unwrap();
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    assert_eq!(sum, 20);
+    assert!(wrong.is_empty(), "the sum is wrong: {wrong:?}");
+    assert_eq!(sum, 20, "the sum is wrong at the end");
 }
 
 /// A thread that has seen one new value of a transaction sees no older value of the other key.
@@ -83,7 +83,7 @@ pub(crate) fn no_thread_sees_half_of_a_transaction() {
     ]);
     cache.close().unwrap();
     let half = half.into_inner().unwrap();
-    assert!(half.is_empty(), "{half:?}");
+    assert!(half.is_empty(), "seen half of a transaction: {half:?}");
 }
 
 /// Runs two transfers beside lookups of both accounts that do not wait. A lookup that has a result finds no
@@ -120,7 +120,7 @@ fn no_group_lookup_sees_half_of_a_transfer(cache: &Cache) {
     cache.close().unwrap();
     assert_eq!(last.map(|last| last.iter().flatten().map(|value| **value).sum::<u64>()), Some(20));
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(wrong.is_empty(), "the sum is wrong: {wrong:?}");
 }
 
 pub(crate) fn a_group_lookup_in_memory_sees_no_half_of_a_transfer() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use larder::clock::{Clock, SystemClock};
 
+use crate::support::panics_with;
 use crate::support::seeds::{first_seed, number, replay};
 use crate::support::watchdog::{Watch, patience};
 
@@ -136,8 +137,8 @@ fn a_harness_gives_each_round_its_own_seed_and_passes_a_failure_on() {
     let mut seeds = Vec::new();
     harness.run(|seed| seeds.push(seed));
     assert_eq!(seeds, [7, 8, 9, 10]);
-    let failed = catch_unwind(AssertUnwindSafe(|| harness.run(|seed| assert!(seed < 9, "planted"))));
-    assert!(failed.is_err(), "a round that panics fails the test");
+    let fails = || harness.run(|seed| assert!(seed < 9, "planted"));
+    assert!(panics_with("planted", fails), "a round that panics fails the test");
 }
 
 /// The child process of `a_round_that_hangs_is_a_failure_with_its_seed`: runs a round that never ends.

@@ -3,6 +3,7 @@
 
 pub(crate) mod child;
 pub(crate) mod harness;
+pub(crate) mod panics;
 pub(crate) mod seeds;
 pub(crate) mod simulated;
 pub(crate) mod skip;
@@ -10,6 +11,7 @@ pub(crate) mod tasks;
 pub(crate) mod warnings;
 pub(crate) mod watchdog;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -210,4 +212,20 @@ impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
+}
+
+/// Runs a call. Returns the message of its panic, or `None` if it has returned.
+pub(crate) fn panic_of<T>(call: impl FnOnce() -> T) -> Option<String> {
+    let panic = catch_unwind(AssertUnwindSafe(call)).err()?;
+    Some(panics::message(&*panic).to_owned())
+}
+
+/// Returns whether a call panics with this text in its message. Another panic does not count, because it may
+/// have another reason.
+pub(crate) fn panics_with<T>(expected: &str, call: impl FnOnce() -> T) -> bool {
+    let message = panic_of(call);
+    if let Some(message) = message.as_ref().filter(|message| !message.contains(expected)) {
+        eprintln!("panicked with another message than {expected:?}: {message}");
+    }
+    message.is_some_and(|message| message.contains(expected))
 }

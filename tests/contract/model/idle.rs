@@ -86,7 +86,7 @@ impl ModelRun {
             let is_within = life.earliest <= expires_at && expires_at <= life.latest;
             assert!(
                 is_within || (left.is_none() && life.earliest <= self.now),
-                "{key:?}: {expires_at:?}, {life:?}"
+                "{key:?}: it ends after another use, at {expires_at:?}, {life:?}"
             );
             (life.earliest, life.latest) = (expires_at, expires_at);
             self.model.get_mut(&(IDLE, key.clone())).expect("it has a life").1 = expires_at;
@@ -124,7 +124,10 @@ impl ModelRun {
             limits.dedup();
             let is_certain = !self.since.contains_key(&(IDLE, key.clone()));
             let earliest = self.idle.earliest_committed(key);
-            assert!(!is_certain || *expires_at >= earliest, "{key:?}: {expires_at:?}, before {earliest:?}");
+            assert!(
+                !is_certain || *expires_at >= earliest,
+                "{key:?}: a committed use is lost: {expires_at:?}, before {earliest:?}"
+            );
             if limits.len() > 1 {
                 ambiguous.push(key.clone());
             }

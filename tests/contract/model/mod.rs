@@ -22,7 +22,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::harness::Harness;
-use crate::support::{Place, assert_capacity_is_usable};
+use crate::support::{Place, assert_capacity_is_usable, panic_of};
 use absences::Absences;
 use cache::{IDLE, ModelKey, STALE, TIGHT, TIGHT_WEIGHT, open, ttl_of};
 use idle::IdleLives;
@@ -347,50 +347,53 @@ fn the_cache_answers_as_the_model_does() {
 
 #[test]
 fn the_model_catches_an_answer_that_is_not_its_own() {
-    let wrong = std::panic::catch_unwind(|| {
+    let wrong = panic_of(|| {
         let mut run = ModelRun::new(false);
         run.step(Step::Insert(0, ("a".to_owned(), 1), 7));
         // Inserts a value without recording it in the model.
         run.spaces[0].insert(&("a", 1), 8_u64).unwrap();
         run.step(Step::Get(0, ("a".to_owned(), 1)));
     });
-    assert!(wrong.is_err());
+    let wrong = wrong.expect("another answer is an error");
+    assert!(wrong.contains("left: Some(8)\n right: Some(7)"), "{wrong}");
 }
 
 #[test]
 fn the_model_catches_a_stale_value_that_is_not_the_last_one() {
     let run_with = |change: fn(&mut ModelRun)| {
-        let answered = std::panic::catch_unwind(|| {
+        panic_of(|| {
             let mut run = ModelRun::new(false);
             run.step(Step::Insert(STALE, ("a".to_owned(), 1), 7));
             run.step(Step::Flush);
             change(&mut run);
             run.step(Step::GoStale(0, 5));
             run.step(Step::Crash);
-        });
-        answered.is_ok()
+        })
     };
-    assert!(run_with(|_| ()));
-    assert!(!run_with(|run| run.spaces[STALE].insert(&("a", 1), 8_u64).unwrap()), "replaced");
+    assert_eq!(run_with(|_| ()), None);
+    let replaced = run_with(|run| run.spaces[STALE].insert(&("a", 1), 8_u64).unwrap()).expect("replaced");
+    assert!(replaced.contains("the loader sees the stale value"), "{replaced}");
     // Records a removal in the model only.
-    assert!(!run_with(|run| assert_eq!(run.remove(|_, _| true), 1)), "removed");
+    let removed = run_with(|run| assert_eq!(run.remove(|_, _| true), 1)).expect("removed");
+    assert!(removed.contains("after a crash"), "{removed}");
 }
 
 #[test]
 fn the_model_catches_a_life_that_is_not_that_of_the_last_use() {
     let run_with = |used: fn(&mut ModelRun)| {
-        let answered = std::panic::catch_unwind(|| {
+        panic_of(|| {
             let mut run = ModelRun::new(false);
             run.step(Step::Insert(IDLE, ("a".to_owned(), 1), 7));
             run.step(Step::Advance(9_000));
             used(&mut run);
             run.step(Step::Linger(0, 50));
             run.step(Step::Crash);
-        });
-        answered.is_ok()
+        })
     };
-    assert!(run_with(|_| ()));
-    assert!(run_with(|run| run.step(Step::Get(IDLE, ("a".to_owned(), 1)))));
-    assert!(!run_with(|run| drop(run.spaces[IDLE].get(&("a", 1)))), "used, and the model does not know it");
-    assert!(!run_with(|run| run.note_uses(vec![(IDLE, ("a".to_owned(), 1))])), "a use is lost");
+    assert_eq!(run_with(|_| ()), None);
+    assert_eq!(run_with(|run| run.step(Step::Get(IDLE, ("a".to_owned(), 1)))), None);
+    let unknown = run_with(|run| drop(run.spaces[IDLE].get(&("a", 1)))).expect("the model lacks the use");
+    assert!(unknown.contains("it ends after another use"), "{unknown}");
+    let lost = run_with(|run| run.note_uses(vec![(IDLE, ("a".to_owned(), 1))])).expect("the use is lost");
+    assert!(lost.contains("it ends after another use"), "{lost}");
 }

@@ -31,6 +31,9 @@ use second::Second;
 
 type WorkloadKeyspace = Keyspace<WorkloadKey, (u64, Vec<u8>)>;
 
+/// The message of [`check`] for an entry that no call has left so.
+pub(crate) const BROKEN_PROMISE: &str = "a promise is broken";
+
 const SPACE: KeyspaceDefinition<WorkloadKey, (u64, Vec<u8>)> = KeyspaceDefinition::new("space").ttl(HOUR);
 
 /// Returns the builder of a very small cache. Its writer works in steps of several parts. A removal of two
@@ -360,7 +363,7 @@ pub(crate) fn check(left: &SimulatedPlace, history: &History, changes: usize, ma
     for (key, found) in found {
         assert!(
             history.allows(key, found, changes, may_forget, now),
-            "{key:?} is {found:?} after {changes} changes; its history: {}",
+            "{BROKEN_PROMISE}: {key:?} is {found:?} after {changes} changes; its history: {}",
             history.of(key)
         );
     }

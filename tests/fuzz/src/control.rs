@@ -63,7 +63,7 @@ pub(crate) fn check(answer: Answer, data: &[u8]) {
                 let removes = done.starts_with("remove") || done.starts_with("clear");
                 assert_eq!(ok["removed"].as_u64(), removes.then_some(gone.len() as u64), "{asked}");
                 assert!(done != "remove" || gone.len() <= 1, "{asked} removed {gone:?}");
-                assert_eq!(gone, shown, "{asked}");
+                assert_eq!(gone, shown, "{asked} removed other keys than it named");
                 check_look(done, ok, &asked);
             }
             (None, Some(error)) => {

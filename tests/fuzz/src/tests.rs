@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -9,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 
+#[path = "../../support/panics.rs"]
+mod panics;
 #[path = "../../support/seeds.rs"]
 mod seeds;
 #[path = "../../support/watchdog.rs"]
@@ -97,22 +100,32 @@ fn told(replay: &str, work: impl FnOnce()) {
 }
 
 /// Checks that the target finds a broken function with the corpus or with one of the first random inputs.
-fn finds_fault(name: &str, broken: impl Fn(&[u8])) {
+/// The target must fail with the message of `judge`. Another panic does not count as found.
+fn finds_fault(name: &str, judge: &str, broken: impl Fn(&[u8])) {
     let corpus = corpus(name);
     let made_up = (0..20).map(|seed| made_up(&corpus, seed));
-    let mut inputs = corpus.iter().map(|(_, input)| input.clone()).chain(made_up);
-    let found = inputs.any(|input| catch_unwind(AssertUnwindSafe(|| broken(&input))).is_err());
-    assert!(found, "{name} does not notice what is broken");
+    assert_found(name, judge, corpus.iter().map(|(_, input)| input.clone()).chain(made_up), broken);
 }
 
 /// Like [`finds_fault`], but uses only corpus inputs whose names contain `among`.
-fn finds_fault_among(name: &str, among: &str, broken: impl Fn(&[u8])) {
+fn finds_fault_among(name: &str, among: &str, judge: &str, broken: impl Fn(&[u8])) {
     let is_among =
         |path: &str| Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().contains(among));
-    let corpus = corpus(name);
-    let mut inputs = corpus.iter().filter(|(path, _)| is_among(path));
-    let found = inputs.any(|(_, input)| catch_unwind(AssertUnwindSafe(|| broken(input))).is_err());
-    assert!(found, "no input of {name} about {among} notices what is broken");
+    let inputs = corpus(name).into_iter().filter(|(path, _)| is_among(path)).map(|(_, input)| input);
+    assert_found(&format!("{name} about {among}"), judge, inputs, broken);
+}
+
+fn assert_found(what: &str, judge: &str, inputs: impl Iterator<Item = Vec<u8>>, broken: impl Fn(&[u8])) {
+    let mut others = BTreeSet::new();
+    for input in inputs {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| broken(&input))) else { continue };
+        let found = panics::message(&*panic);
+        if found.contains(judge) {
+            return;
+        }
+        others.insert(found.to_owned());
+    }
+    panic!("no input of {what} fails with {judge:?}; other failures: {others:#?}");
 }
 
 #[test]
@@ -176,7 +189,7 @@ fn an_export_that_may_be_cut_off_is_found() {
         let reader = larder_export::Reader::new(bytes)?;
         Ok(reader.map_while(Result::ok).collect())
     };
-    finds_fault("export", |data| export::check(forgives, data));
+    finds_fault("export", "without an end was read whole", |data| export::check(forgives, data));
 }
 
 #[test]
@@ -198,7 +211,7 @@ fn a_reader_that_believes_any_checksum_is_found() {
         },
         ..record::RECORDS
     };
-    finds_fault("record", |data| record::check(&believes, data));
+    finds_fault("record", "flipped", |data| record::check(&believes, data));
 }
 
 #[test]
@@ -211,8 +224,8 @@ fn a_codec_that_ignores_what_is_left_over_is_found() {
                 .map_or_else(|| bytes::decode(format, bytes), Ok)
         }
     }
-    finds_fault("value", value::check::<Ignores>);
-    finds_fault_among("value", "described", value::check::<Ignores>);
+    finds_fault("value", "a byte left over is an error", value::check::<Ignores>);
+    finds_fault_among("value", "described", "a byte left over is an error", value::check::<Ignores>);
 }
 
 #[test]
@@ -223,8 +236,8 @@ fn a_codec_that_encodes_what_it_cannot_decode_is_found() {
             bytes::encode(format, value).map_or(Ok(vec![1; 2_000]), |encoded| Ok(encoded.0))
         }
     }
-    finds_fault("value", value::check::<Forgets>);
-    finds_fault_among("value", "described", value::check::<Forgets>);
+    finds_fault("value", "a value that encodes reads back", value::check::<Forgets>);
+    finds_fault_among("value", "described", "a value that encodes reads back", value::check::<Forgets>);
 }
 
 #[test]
@@ -238,7 +251,7 @@ fn a_reader_that_believes_any_fingerprint_is_found() {
             bytes::decode(format, &record.payload)
         }
     }
-    finds_fault_among("value", "marked", value::check::<Believes>);
+    finds_fault_among("value", "marked", "was written ", value::check::<Believes>);
 }
 
 #[test]
@@ -252,7 +265,7 @@ fn a_reader_that_takes_compressed_bytes_for_the_value_is_found() {
             bytes::decode_record(format, record).or_else(|_| bytes::decode(format, &record.payload))
         }
     }
-    finds_fault_among("value", "compress", value::check::<Forgets>);
+    finds_fault_among("value", "compress", "it has another length than it says", value::check::<Forgets>);
 }
 
 #[test]
@@ -265,7 +278,7 @@ fn keys_without_an_end_are_found() {
             bytes
         }
     }
-    finds_fault("key", key::check::<Endless>);
+    finds_fault("key", "begin those of", key::check::<Endless>);
 }
 
 #[test]
@@ -277,12 +290,14 @@ fn an_opening_that_writes_first_and_looks_later_is_found() {
         }
         builder.open()
     };
-    finds_fault("file", |data| file::check(hasty, data));
+    finds_fault("file", "looking changed the file", |data| file::check(hasty, data));
 }
 
 #[test]
 fn a_removal_that_does_nothing_is_found() {
-    finds_fault("operations", |data| operations::check(|space, key| Ok(space.contains_key(key)), data));
+    finds_fault("operations", "is in keyspace", |data| {
+        operations::check(|space, key| Ok(space.contains_key(key)), data)
+    });
 }
 
 #[test]
@@ -290,7 +305,7 @@ fn settings_that_are_mended_silently_are_found() {
     let mends = |builder: larder::CacheBuilder| {
         builder.clone().open().or_else(|_| builder.shards(1).page_cache(1 << 20).open())
     };
-    finds_fault("settings", |data| settings::check(mends, data));
+    finds_fault("settings", "were accepted", |data| settings::check(mends, data));
 }
 
 #[test]
@@ -303,7 +318,7 @@ fn a_url_that_is_shown_with_its_password_is_found() {
             other => other,
         })
     };
-    finds_fault("url", |data| url::check(shows, data));
+    finds_fault("url", "the password is shown", |data| url::check(shows, data));
 }
 
 #[test]
@@ -314,7 +329,7 @@ fn a_refusal_that_removes_all_the_same_is_found() {
         }
         larder::testing::answer_line(cache, line)
     };
-    finds_fault("control", |data| control::check(hasty, data));
+    finds_fault("control", "was refused, and removed", |data| control::check(hasty, data));
 }
 
 #[test]
@@ -323,7 +338,9 @@ fn a_removal_of_another_key_is_found() {
         let other = String::from_utf8_lossy(line).replace("ab\\\", 2)", "ab\\\", 1)");
         larder::testing::answer_line(cache, other.as_bytes())
     };
-    finds_fault_among("control", "remove", |data| control::check(confused, data));
+    finds_fault_among("control", "remove", "removed other keys than it named", |data| {
+        control::check(confused, data)
+    });
 }
 
 #[test]
@@ -337,7 +354,7 @@ fn a_parser_that_forgets_its_place_between_two_parts_is_found() {
         }
         (all, error)
     };
-    finds_fault("request", |data| request::check(forgets, data));
+    finds_fault("request", "in parts of", |data| request::check(forgets, data));
 }
 
 #[test]
@@ -351,5 +368,5 @@ fn a_reader_of_answers_that_forgets_its_place_between_two_parts_is_found() {
         }
         (all, error)
     };
-    finds_fault("answer", |data| answer::check(forgets, data));
+    finds_fault("answer", "in parts of", |data| answer::check(forgets, data));
 }

@@ -27,5 +27,5 @@ pub(crate) fn check(read: Read, data: &[u8]) {
         return;
     }
     let Err(error) = read(&with_secret) else { panic!("{with_secret:?} was understood") };
-    assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "the password is shown: {error}");
 }

@@ -22,7 +22,7 @@ use larder::{ByteSize, Cache, DiskState, INITIAL_RETRY_DELAY, MAX_RETRY_DELAY};
 
 use crate::support::harness::Harness;
 use crate::support::simulated::{SimulatedPlace, disk_of, state_of, wait_until};
-use crate::support::{Random, SetOnDrop};
+use crate::support::{Random, SetOnDrop, panics_with};
 use owner::Owner;
 use promises::{Promised, Promises, look_at};
 
@@ -135,14 +135,17 @@ fn work_under_faults(seed: u64, planted: Planted) -> u64 {
     let trial = StressTrial::new(planted);
     let mut owners: Vec<Owner<'_>> = (0..promises::OWNERS).map(|at| Owner::new(&trial, at, seed)).collect();
     thread::scope(|scope| {
-        for owner in &mut owners {
-            scope.spawn(|| owner.work());
-        }
-        let _over = SetOnDrop(&trial.is_over);
+        let workers: Vec<_> = owners.iter_mut().map(|owner| scope.spawn(|| owner.work())).collect();
+        let over = SetOnDrop(&trial.is_over);
         let disturbed = catch_unwind(AssertUnwindSafe(|| trial.disturb(&mut Random::of_round(seed))));
         // Heals the disk even if a check has failed. Otherwise an owner would wait forever.
         trial.place.disk.heal();
-        disturbed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        drop(over);
+        // The message of a worker's panic tells which check has failed.
+        let worked = workers.into_iter().map(thread::ScopedJoinHandle::join);
+        for panic in worked.chain([disturbed]).filter_map(Result::err) {
+            std::panic::resume_unwind(panic);
+        }
     });
     trial.place.retry(&trial.cache);
     let disk = disk_of(&trial.cache);
@@ -170,8 +173,12 @@ fn threads_get_what_they_were_promised_while_the_disk_fails_and_heals() {
 
 #[test]
 fn threads_notice_a_promise_that_is_not_kept() {
-    for planted in [Planted::LyingAcknowledgement, Planted::SameVersion] {
-        let is_noticed = |seed| catch_unwind(AssertUnwindSafe(|| work_under_faults(seed, planted))).is_err();
+    let faults = [
+        (Planted::LyingAcknowledgement, "was removed up to"),
+        (Planted::SameVersion, "a value of another key or version"),
+    ];
+    for (planted, judge) in faults {
+        let is_noticed = |seed| panics_with(judge, || work_under_faults(seed, planted));
         assert!((0..10).any(is_noticed), "{planted:?} was not noticed");
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn read(space: &OwnedKeyspace, revision: u32, key: OwnedKey) -> Optio
     let Held { keyspace, revision: of, key: at, number, .. } = &*held;
     assert!(
         *held == expected,
-        "{key:?} of {} {revision} is {number} of {at:?} of {keyspace} {of}",
+        "a value of another key or version: {key:?} of {} {revision} is {number} of {at:?} of {keyspace} {of}",
         space.name()
     );
     Some(held.number)

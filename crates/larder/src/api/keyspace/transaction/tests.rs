@@ -161,7 +161,8 @@ fn a_weigher_that_panics_leaves_no_lease() {
     let cache = open(&disk);
     let weighed = cache.keyspace(WEIGHED).unwrap();
     let read = || cache.transaction(|tx| tx.get(&weighed, &1));
-    assert!(catch_unwind(AssertUnwindSafe(read)).is_err());
+    let panic = catch_unwind(AssertUnwindSafe(read)).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"planned"));
     assert!(!cache.shared().tiers.memory.has_leases());
 }
 

@@ -98,7 +98,8 @@ fn a_panic_of_the_encoding_gives_the_lease_back() {
     let two = two_nodes_with(|builder| builder.load_timeout(Duration::from_millis(200)));
     let [one, other] = [0, 1].map(|node| two.caches[node].keyspace(PANICKING).unwrap());
     let load = || one.get_or_load("MTNVTU", || Ok::<_, Error>(PanickingPrice(0)));
-    assert!(catch_unwind(AssertUnwindSafe(load)).is_err());
+    let panic = catch_unwind(AssertUnwindSafe(load)).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"there is no such price"));
     let loaded = other.get_or_load("MTNVTU", || Ok::<_, Error>(PanickingPrice(7))).unwrap();
     assert_eq!((&*loaded, two.server.records()), (&PanickingPrice(7), 1));
 }

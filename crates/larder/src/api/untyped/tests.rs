@@ -1,3 +1,5 @@
+#[cfg(feature = "async")]
+mod begun_removals;
 mod drops;
 mod replaced;
 

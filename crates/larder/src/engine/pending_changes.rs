@@ -4,10 +4,10 @@
 //! were begun before the close ([`PendingChanges::wait`]). The close does not wait for later changes.
 //! Otherwise an application that continues to make changes could delay the close forever.
 //!
-//! A change is pending only while it waits for a worker thread or runs on one. A caller that makes its change
-//! itself begins none: the change drops the removed values, and a user's `Drop` may close the cache. That
-//! close would wait for the change of its own thread. On a worker thread, the close does not wait (step 0 of
-//! [`Shared::close`](crate::engine::shared::Shared::close)).
+//! A change is pending only while it waits for a worker thread or runs as a job of the workers. A caller that
+//! makes its change itself begins none: the change drops the removed values, and a user's `Drop` may close
+//! the cache. That close would wait for the change of its own thread. On a thread that runs a job, the close
+//! does not wait (step 0 of [`Shared::close`](crate::engine::shared::Shared::close)).
 
 use std::collections::BTreeSet;
 

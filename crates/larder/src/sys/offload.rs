@@ -36,7 +36,7 @@ use std::time::Duration;
 use super::process::Process;
 use super::sync::completion::{Completion, completion};
 use super::sync::{Arc, AtomicSnapshot, Condvar, Mutex, process_static, thread, thread_local};
-use super::user_code::run_caught;
+use super::user_code::{drop_caught, run_caught};
 use super::waker_thread::before_blocking;
 
 /// Maximum number of workers of a process.
@@ -96,10 +96,33 @@ process_static! {
 
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+    /// Whether [`run_here`] runs a job on this thread.
+    static RUNS_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
 pub(crate) fn is_worker() -> bool {
     IS_WORKER.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Returns whether this thread runs a job or a task of the workers. A close on this thread must not wait for
+/// the pending changes, because the thread may be making one of them.
+pub(crate) fn is_running_job() -> bool {
+    is_worker() || RUNS_HERE.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Runs a job, or a task, on a thread that is no worker.
+pub(crate) fn run_here<R>(job: impl FnOnce() -> R) -> R {
+    let _running = RunsHere(RUNS_HERE.try_with(|runs| runs.replace(true)).unwrap_or(false));
+    job()
+}
+
+/// Restores the earlier state of [`run_here`] when it is dropped.
+struct RunsHere(bool);
+
+impl Drop for RunsHere {
+    fn drop(&mut self) {
+        _ = RUNS_HERE.try_with(|runs| runs.set(self.0));
+    }
 }
 
 /// Runs a job on a worker. The output is the job's result, or the payload of its panic.
@@ -147,7 +170,8 @@ impl<T> Drop for QueuedJob<T> {
             && workers.process.is_current()
         {
             let job = workers.queue.lock().jobs.remove(&number);
-            drop(job);
+            // The job may own values of the user.
+            drop_caught(job);
         }
     }
 }
@@ -234,7 +258,7 @@ impl Workers {
             && let Some((_, job)) = queue.jobs.pop_first()
         {
             drop(queue);
-            job();
+            run_here(job);
             queue = self.queue.lock();
         }
     }
@@ -305,85 +329,4 @@ impl Workers {
 // The model's channels have only one receiver.
 #[cfg(test)]
 #[cfg(not(shuttle))]
-mod tests {
-    use super::*;
-    use crate::sys::sync::channel::{Receiver, bounded, unbounded};
-    use pollster::block_on;
-
-    #[test]
-    fn a_job_runs_on_another_thread_and_its_panic_comes_back() {
-        let me = thread::current().id();
-        assert_ne!(block_on(offload(move || thread::current().id())), me);
-        let panic = catch_unwind(|| block_on(offload(|| resume_unwind(Box::new(7)))));
-        assert_eq!(panic.unwrap_err().downcast_ref(), Some(&7));
-    }
-
-    #[test]
-    fn more_jobs_than_workers_wait_and_all_of_them_run() {
-        let workers =
-            Arc::new(Workers { process: Process::current(), queue: Mutex::default(), added: Condvar::new() });
-        let (release, held): (_, Receiver<()>) = bounded(0);
-        let (done, is_done) = unbounded();
-        for number in 0..3 * MAX_WORKERS {
-            let (held, done) = (held.clone(), done.clone());
-            workers.add(Box::new(move || {
-                held.recv().unwrap_err();
-                done.send(number).unwrap();
-            }));
-        }
-        assert_eq!(workers.queue.lock().workers, MAX_WORKERS);
-        drop(release);
-        let mut numbers: Vec<_> = (0..3 * MAX_WORKERS).map(|_| is_done.recv().unwrap()).collect();
-        numbers.sort_unstable();
-        assert!(numbers.into_iter().eq(0..3 * MAX_WORKERS));
-    }
-
-    #[test]
-    fn a_job_that_no_thread_could_be_started_for_is_not_lost() {
-        let (done, is_done) = unbounded();
-        let queue = Mutex::default();
-        let workers = Workers { process: Process::current(), queue, added: Condvar::new() };
-        for number in 0..2 {
-            let done = done.clone();
-            workers.queue.lock().jobs.insert(number, Box::new(move || done.send(number).unwrap()));
-        }
-        workers.queue.lock().workers = 1;
-        workers.run_without_worker();
-        assert!(is_done.try_recv().is_err(), "a worker will run them");
-        workers.queue.lock().workers = 0;
-        workers.run_without_worker();
-        assert_eq!((is_done.try_recv(), is_done.try_recv()), (Ok(0), Ok(1)));
-    }
-
-    #[test]
-    fn a_job_that_a_worker_submits_does_not_wait_for_another_worker() {
-        let nested = || {
-            let me = thread::current().id();
-            block_on(offload(move || thread::current().id() == me))
-        };
-        assert!(block_on(offload(nested)));
-    }
-
-    #[test]
-    fn a_lookup_whose_task_has_left_leaves_the_queue() {
-        let workers =
-            Arc::new(Workers { process: Process::current(), queue: Mutex::default(), added: Condvar::new() });
-        // All workers are busy.
-        workers.queue.lock().workers = MAX_WORKERS;
-        let value = Arc::new(());
-        let held = value.clone();
-        let (sender, result) = completion();
-        let number = workers.add(Box::new(move || sender.send(Ok(held))));
-        let queued = QueuedJob { result: Some(result), place: Some((workers.clone(), number)) };
-        assert_eq!(Arc::strong_count(&value), 2);
-        drop(queued);
-        assert_eq!((Arc::strong_count(&value), workers.queue.lock().jobs.len()), (1, 0));
-    }
-
-    #[test]
-    fn a_job_whose_task_has_left_runs_nevertheless() {
-        let (done, is_done) = bounded(1);
-        drop(submit(move || done.send(()).unwrap()));
-        is_done.recv().unwrap();
-    }
-}
+mod tests;

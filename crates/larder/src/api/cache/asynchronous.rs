@@ -4,8 +4,8 @@ use super::Cache;
 use crate::engine::removal::Removal;
 use crate::error::Error;
 use crate::sys::inline_calls::InlineCalls;
-use crate::sys::offload::offload;
 use crate::sys::offload::worker_task::run_to_end;
+use crate::sys::offload::{is_running_job, offload};
 
 impl Cache {
     /// The async form of [`clear`](Cache::clear). The removal continues even if the future is dropped after
@@ -109,10 +109,13 @@ impl Cache {
             // worker would wait until this thread ends.
             return self.shared.close();
         }
-        let shared = self.shared.clone();
+        // A user's `Drop` may block on this call in a change. Then the change must not wait for itself.
+        let (shared, waits_for_changes) = (self.shared.clone(), !is_running_job());
         let close = move || {
-            // The worker threads take jobs in order, so they have begun all of these changes.
-            shared.changes.wait();
+            if waits_for_changes {
+                // The worker threads take jobs in order, so they have begun all of these changes.
+                shared.changes.wait();
+            }
             shared.close()
         };
         offload(close).await
@@ -146,5 +149,44 @@ impl Cache {
     /// ```
     pub fn inline_calls(&self) -> InlineCalls {
         InlineCalls::begin(self.shared.tiers.time.clock().clone())
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use std::time::Duration;
+
+    use pollster::block_on;
+
+    use super::*;
+    use crate::sys::offload::run_here;
+    use crate::sys::sync::channel::unbounded;
+    use crate::sys::sync::thread;
+
+    /// A user's `Drop` may close the cache in the change that drops the value. The change runs on a worker.
+    /// If the system can start no worker, the change runs on the thread of a caller.
+    #[test]
+    fn a_change_of_async_code_may_close_its_own_cache() {
+        type Runs = fn(Box<dyn FnOnce() + Send>);
+        let ways: [(&str, Runs); 2] =
+            [("worker", |job| block_on(offload(job))), ("caller", |job| run_here(job))];
+        let closes: [fn(&Cache) -> Result<(), Error>; 2] =
+            [Cache::close, |cache| block_on(cache.close_async())];
+        for (way, runs) in ways {
+            for close in closes {
+                let cache = Cache::builder().open().unwrap();
+                let change = cache.shared.changes.begin();
+                let (ended, is_ended) = unbounded();
+                thread::spawn(move || {
+                    runs(Box::new(move || {
+                        ended.send(close(&cache)).unwrap();
+                        drop(change);
+                    }));
+                });
+                let closed = is_ended.recv_timeout(Duration::from_secs(20));
+                closed.unwrap_or_else(|_| panic!("{way}: the close waits for its own change")).unwrap();
+            }
+        }
     }
 }

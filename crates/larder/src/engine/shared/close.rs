@@ -1,8 +1,9 @@
 //! The steps of closing a cache.
 //!
 //! 0. The caller waits for the changes that async code has begun ([`crate::engine::pending_changes`]). A
-//!    caller on a thread of the cache or a worker thread skips this step, because it may be making one of
-//!    these changes. `close_async` waits for these changes itself.
+//!    caller on a thread of the cache skips this step, because it may be making one of these changes. So does
+//!    a caller on a thread that runs a job of the workers ([`crate::sys::offload`]). `close_async` waits for
+//!    these changes itself, with the same exceptions.
 //! 1. The first caller marks the cache as closed. After that, no call that writes or waits begins. A running
 //!    change still takes effect if it is part of the last commit (3).
 //! 2. The service threads and the idle threads of the load pool end, then the sweeper thread. The writer
@@ -52,7 +53,7 @@ impl Shared {
         }
         // Step 0.
         #[cfg(feature = "async")]
-        if !self.threads.has_current() && !crate::sys::offload::is_worker() {
+        if !self.threads.has_current() && !crate::sys::offload::is_running_job() {
             self.changes.wait();
         }
         let ending = match self.closing.begin(self.threads.has_current()) {

@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{JobResult, SuspendedMark, Workers, is_worker, returned};
+use super::{JobResult, SuspendedMark, Workers, is_worker, returned, run_here};
 use crate::sys::at_once::{at_once, may_suspend, suspending};
 use crate::sys::sync::completion::{Completer, completion};
 use crate::sys::sync::{Arc, Mutex};
@@ -78,7 +78,7 @@ impl WorkerTask {
             let mark = mark.unwrap_or_else(|| self.workers.begin_suspended());
             self.poll(function, mark);
         } else {
-            at_once(function);
+            run_here(|| at_once(function));
             self.end();
         }
     }

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{
-    ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, ModifyError,
-    Timestamp, Ttl,
+    ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, Load,
+    ModifyError, Timestamp, Ttl,
 };
 use serde::{Deserialize, Serialize};
+use smol::block_on;
+use smol::stream::StreamExt as _;
 
-use crate::support::HOUR;
 use crate::support::simulated::SimulatedPlace;
+use crate::support::{HOUR, panics_with};
 
 /// A value whose `Drop` panics while `armed` is set, even during another panic.
 #[derive(Serialize, Deserialize)]
@@ -246,4 +248,66 @@ fn the_only_handle_of_a_value_that_a_call_has_read_from_disk_may_panic() {
         armed.is_set.store(false, Ordering::SeqCst);
         assert_eq!((answer.unwrap(), armed.panics.load(Ordering::SeqCst)), (expected, 1), "{what}");
     }
+}
+
+/// The stream has the last handles of the entries that it has read ahead.
+#[test]
+fn a_stream_that_is_dropped_drops_each_entry_that_it_has_read() {
+    let place = SimulatedPlace::new();
+    let (_cache, panicking, armed) = filled(&place);
+    let mut stream = panicking.iter_async();
+    let first = block_on(stream.next()).expect("there are entries");
+    assert_eq!(panicking.clear().unwrap(), 30);
+    armed.is_set.store(true, Ordering::SeqCst);
+    drop(stream);
+    armed.is_set.store(false, Ordering::SeqCst);
+    assert_eq!((first.0, armed.panics.load(Ordering::SeqCst)), (0, 29));
+}
+
+/// Checks values that a call does not store. The call then has the last handle of its own argument.
+#[test]
+fn a_value_that_is_not_stored_may_panic() {
+    type Call = fn(&Keyspace<u64, PanicsOnDrop>, PanicsOnDrop) -> Result<bool, Error>;
+    let calls: [(&str, Call); 3] = [
+        ("insert_if_absent", |panicking, value| Ok(panicking.insert_if_absent(&1, value)?.is_some())),
+        ("replace", |panicking, value| Ok(panicking.replace(&99, value)?.is_none())),
+        ("insert_if_absent in a closed cache", |panicking, value| {
+            Ok(matches!(panicking.insert_if_absent(&1, value), Err(Error::Closed)))
+        }),
+    ];
+    for (what, call) in calls {
+        let place = SimulatedPlace::new();
+        let (cache, panicking, armed) = filled(&place);
+        if what.contains("closed") {
+            cache.close().unwrap();
+        }
+        armed.is_set.store(true, Ordering::SeqCst);
+        let answer = call(&panicking, PanicsOnDrop::new(&armed));
+        armed.is_set.store(false, Ordering::SeqCst);
+        assert_eq!((answer.unwrap(), armed.panics.load(Ordering::SeqCst)), (true, 1), "{what}");
+    }
+}
+
+/// The stale value is the last handle, because the loader removes the key. A panic of its `Drop` during the
+/// panic of the loader would end the process.
+#[test]
+fn a_loader_and_the_stale_value_that_it_got_may_both_panic() {
+    let place = SimulatedPlace::new();
+    let cache = place.open();
+    let panicking = cache.keyspace(PANICKING.grace(10 * HOUR)).unwrap();
+    let armed = Arc::<Armed>::default();
+    panicking.insert(&1, PanicsOnDrop::new(&armed)).unwrap();
+    place.clock.advance(2 * HOUR);
+    let load = || {
+        panicking.get_or_load_with(&1, |stale| -> Result<Load<PanicsOnDrop>, Error> {
+            assert!(stale.is_some());
+            elsewhere(|| panicking.remove(&1)).unwrap();
+            armed.is_set.store(true, Ordering::SeqCst);
+            drop(stale);
+            panic!("the loader panics")
+        })
+    };
+    assert!(panics_with("the loader panics", load));
+    assert_eq!(armed.panics.load(Ordering::SeqCst), 1);
+    armed.is_set.store(false, Ordering::SeqCst);
 }

@@ -11,7 +11,7 @@ use super::ttl::Ttl;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::sync::Arc;
-use crate::sys::user_code::drop_caught;
+use crate::sys::user_code::{HeldValue, drop_caught};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores a value if the key has no live entry. Returns the value of the existing entry, or `None` if the
@@ -58,18 +58,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<Option<Arc<V>>, Error> {
-        let (full, value) = (self.encode(&key)?, value.into());
+        let value = HeldValue::new(value.into());
+        let full = self.encode(&key)?;
         let InsertOptions { ttl, durability } = options;
         ttl.check(|| self.now())?;
         let mut insert = |old: Option<&Arc<V>>, _| match old {
             Some(_) => Change::Keep,
             // A removal instead would fail for an entry that may be only on disk, while the disk tier is off.
             None if ttl.is_past(|| self.now()) => Change::Keep,
-            None => Change::Insert(value.clone(), ttl),
+            None => Change::Insert(Arc::clone(&value), ttl),
         };
         match self.change(full.as_slice(), durability, &mut insert)? {
             Modified::Kept(there) => Ok(there),
-            Modified::Inserted { .. } | Modified::Removed(_) => Ok(None),
+            // The value may be the last handle, if it was evicted meanwhile.
+            inserted => {
+                inserted.drop_caught();
+                Ok(None)
+            }
         }
     }
 
@@ -123,19 +128,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<Option<Arc<V>>, Error> {
-        let (full, value) = (self.encode(&key)?, value.into());
+        let value = HeldValue::new(value.into());
+        let full = self.encode(&key)?;
         let InsertOptions { ttl, durability } = options;
         ttl.check(|| self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
-            Some(_) => Change::Insert(value.clone(), ttl),
+            Some(_) => Change::Insert(Arc::clone(&value), ttl),
             None if ttl.is_past(|| self.now()) => Change::Remove,
             None => Change::Keep,
         };
         match self.change(full.as_slice(), durability, &mut replace)? {
-            Modified::Inserted { old, .. } => Ok(old),
+            Modified::Inserted { old, new } => {
+                // The new value may be the last handle, if it was evicted meanwhile.
+                let old = HeldValue::new(old);
+                drop_caught(new);
+                Ok(old.into_inner())
+            }
             // `ttl` is in the past.
             Modified::Removed(old) => Ok(Some(old)),
-            Modified::Kept(_) => Ok(None),
+            kept @ Modified::Kept(_) => {
+                kept.drop_caught();
+                Ok(None)
+            }
         }
     }
 
@@ -207,11 +221,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     where
         V: PartialEq,
     {
-        let (full, value) = (self.encode(&key)?, value.into());
+        let value = HeldValue::new(value.into());
+        let full = self.encode(&key)?;
         let InsertOptions { ttl, durability } = options;
         ttl.check(|| self.now())?;
         let mut replace = |old: Option<&Arc<V>>, _| match old {
-            Some(old) if **old == *expected => Change::Insert(value.clone(), ttl),
+            Some(old) if **old == *expected => Change::Insert(Arc::clone(&value), ttl),
             _ => Change::Keep,
         };
         Ok(self.change(full.as_slice(), durability, &mut replace)?)
@@ -283,7 +298,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Modified::Removed(value) => Some(value),
             // The value may be the last handle, if it was read from disk.
             other => {
-                drop_caught(other);
+                other.drop_caught();
                 None
             }
         };

@@ -2,6 +2,7 @@
 
 use super::ttl::Ttl;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 use crate::units::{Remaining, Timestamp};
 
 /// The change that a closure requests for the entry of its key.
@@ -69,6 +70,19 @@ impl<V> Modified<V> {
     #[must_use]
     pub const fn is_changed(&self) -> bool {
         !matches!(self, Self::Kept(_))
+    }
+
+    /// Drops each value, and catches a panic of its `Drop`. If both values were dropped at once, a second
+    /// panic during the first one would end the process.
+    pub(super) fn drop_caught(self) {
+        match self {
+            Self::Kept(value) => drop_caught(value),
+            Self::Inserted { old, new } => {
+                drop_caught(old);
+                drop_caught(new);
+            }
+            Self::Removed(value) => drop_caught(value),
+        }
     }
 }
 

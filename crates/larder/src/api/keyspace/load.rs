@@ -16,6 +16,7 @@ use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::HeldValue;
 
 /// The result of a loader of [`get_or_load_with`](crate::Keyspace::get_or_load_with): a value, and how to
 /// cache it.
@@ -221,10 +222,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         E: Send + Sync + 'static,
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
-        let stale = lease.stale_in(self);
+        // The value may be the last handle, and the loader may panic.
+        let stale = lease.stale_in(self).map(HeldValue::new);
         let fresh = |value| Ok(Loaded::fresh(Some(value)));
         // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
-        match lease.run_loader(|| loader(stale.clone())) {
+        match lease.run_loader(|| loader(stale.as_deref().cloned())) {
             Ok(Load::Cache(value)) => {
                 drop(lease.fill(value.clone()));
                 fresh(value)
@@ -234,7 +236,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 fresh(value)
             }
             Ok(Load::Unchanged) => {
-                let Some(value) = stale else { return Err(LoadError::NothingUnchanged) };
+                let Some(value) = stale.map(HeldValue::into_inner) else {
+                    return Err(LoadError::NothingUnchanged);
+                };
                 drop(lease.fill(value.clone()));
                 fresh(value)
             }
@@ -250,7 +254,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let error = Arc::new(error);
                 lease.fail_with(error.clone());
                 if failpoint_is_set(Failpoint::KeepStale)
-                    && let Some(value) = stale
+                    && let Some(value) = stale.map(HeldValue::into_inner)
                 {
                     return Ok(Loaded { value: Some(value), is_stale: true });
                 }

@@ -179,8 +179,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> TypedCalls
         ttl.check(|| keyspace.now())?;
         if ttl.is_past(|| keyspace.now()) {
             let removed = keyspace.change(full, Durability::Buffered, &mut |_, _| Change::Remove)?;
-            let removed = HeldValue::new(removed);
-            return Ok(if removed.is_changed() { Shortened::Done } else { Shortened::Missing });
+            let shortened = if removed.is_changed() { Shortened::Done } else { Shortened::Missing };
+            removed.drop_caught();
+            return Ok(shortened);
         }
         keyspace.shorten_life(full, |entry| (entry.ends_at > expires_at).then_some(expires_at))
     }

@@ -31,7 +31,6 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
-use crate::sys::user_code::{HeldValue, drop_caught};
 
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +181,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             ttl.check(|| self.now())?;
             if ttl == Ttl::Keep {
                 let mut replace = |_: Option<&Arc<V>>, _| Change::Insert(value.clone(), ttl);
-                drop_caught(self.change_by(full, durability, wait, &mut replace)?);
+                self.change_by(full, durability, wait, &mut replace)?.drop_caught();
                 return Ok(());
             }
             if ttl.is_past(|| self.now()) {
@@ -252,8 +251,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             None if ttl.is_past(|| self.now()) => Change::Remove,
             None => Change::Keep,
         };
-        let touched = HeldValue::new(self.change(full.as_slice(), Durability::Buffered, &mut touch)?);
-        Ok(touched.is_changed())
+        let touched = self.change(full.as_slice(), Durability::Buffered, &mut touch)?;
+        let is_changed = touched.is_changed();
+        touched.drop_caught();
+        Ok(is_changed)
     }
 
     pub(super) fn commit_write(&self) -> Result<(), Error> {

@@ -51,7 +51,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-use crate::sys::user_code::drop_panic;
+use crate::sys::user_code::{drop_caught, drop_panic};
 use crate::sys::waker_thread::{Alarm, before_blocking, set_alarm};
 
 struct LoaderWaker {
@@ -249,7 +249,7 @@ impl TaskWait {
             NextStep::Sleep
         };
         drop(state);
-        drop(earlier);
+        drop_caught(earlier);
         next
     }
 

@@ -112,7 +112,7 @@ impl<T> Future for Completion<T> {
         }
         let earlier = state.waker.replace(waker);
         drop(state);
-        drop(earlier);
+        drop_caught(earlier);
         Poll::Pending
     }
 }

@@ -11,14 +11,13 @@ use super::Keyspace;
 use crate::api::keyspace::change::{Change, CurrentEntry, CurrentLife, Modified};
 use crate::api::keyspace::change_commit::{ChangeCommit, ModifyCommit};
 use crate::api::keyspace::insert_options::Durability;
-use crate::api::keyspace::modify_error::ModifyError;
+use crate::api::keyspace::modify_error::{HeldChange, ModifyError};
 use crate::api::keyspace::ttl::Ttl;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::inline_calls;
 use crate::sys::inline_calls::WorkerLookup;
 use crate::sys::offload::offload;
 use crate::sys::sync::Arc;
-use crate::sys::user_code::HeldValue;
 
 /// A change that is made in memory, and the wait for its commit.
 type BegunChange<V> = (Modified<V>, ModifyCommit);
@@ -85,10 +84,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
         let (modified, commit) = self.begin_modify_async(key, durability, change).await?;
         // The caller may drop this future during the wait.
-        let modified = HeldValue::new(modified);
-        match commit.wait().await {
-            Ok(()) => Ok(modified.into_inner()),
-            Err(error) => Err(ModifyError { error, applied: Some(modified.into_inner()) }),
+        let modified = HeldChange::new(Ok(modified));
+        let committed = commit.wait().await;
+        let modified = modified.into_inner()?;
+        match committed {
+            Ok(()) => Ok(modified),
+            Err(error) => Err(ModifyError { error, applied: Some(modified) }),
         }
     }
 
@@ -198,11 +199,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let (changed, by_worker) = offload(move || {
                 let _pending = pending;
                 let changed = lookup.look(|| keyspace.change_by(&full, durability, &mut wait, &mut compute));
-                (changed, wait)
+                // If the task is gone, the worker drops the result.
+                (HeldChange::new(changed), wait)
             })
             .await;
             wait = by_worker;
-            changed?
+            changed.into_inner()?
         };
         Ok((modified, ModifyCommit(wait)))
     }

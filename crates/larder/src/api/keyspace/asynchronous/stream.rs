@@ -19,6 +19,7 @@ use crate::api::keyspace::iterate::{Iter, Keys};
 use crate::format::key::Key;
 use crate::sys::offload::{JobResult, submit};
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 
 /// Maximum number of items that a worker thread reads at a time.
 const CHUNK: usize = 64;
@@ -32,11 +33,21 @@ pub struct EntryStream<K, V>(Chunks<Iter<K, V>, (K, Arc<V>)>);
 pub struct KeyStream<K, V>(Chunks<Keys<K, V>, K>);
 
 /// The iterator and its next items. If there are no items, the iterator is at its end.
-type Chunk<I, T> = (I, VecDeque<T>);
+type Chunk<I, T> = (I, ChunkItems<T>);
+
+/// Items that no caller has taken yet. An item may have the last handle of a value. A panic of the value's
+/// `Drop` is caught.
+struct ChunkItems<T>(VecDeque<T>);
+
+impl<T> Drop for ChunkItems<T> {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(drop_caught);
+    }
+}
 
 /// An iterator that worker threads advance.
 struct Chunks<I, T> {
-    items: VecDeque<T>,
+    items: ChunkItems<T>,
     reading: Option<JobResult<Chunk<I, T>>>,
     /// Returns the iterator for the next chunk. For the first chunk, it creates the iterator.
     start: Option<Start<I>>,
@@ -46,18 +57,20 @@ type Start<I> = Box<dyn FnOnce() -> I + Send>;
 
 impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
     fn new(start: impl FnOnce() -> I + Send + 'static) -> Self {
-        Self { items: VecDeque::new(), reading: None, start: Some(Box::new(start)) }
+        Self { items: ChunkItems(VecDeque::new()), reading: None, start: Some(Box::new(start)) }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            if let Some(item) = self.items.pop_front() {
+            if let Some(item) = self.items.0.pop_front() {
                 return Poll::Ready(Some(item));
             }
             if let Some(start) = self.start.take() {
                 self.reading = Some(submit(move || {
                     let mut iterator = start();
-                    let items = iterator.by_ref().take(CHUNK).collect();
+                    // Held from the beginning, because a decoding of a later key may panic.
+                    let mut items = ChunkItems(VecDeque::new());
+                    items.0.extend(iterator.by_ref().take(CHUNK));
                     (iterator, items)
                 }));
             }
@@ -65,7 +78,7 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
             let read = ready!(Pin::new(reading).poll(context));
             self.reading = None;
             match read {
-                Some(Ok((iterator, items))) if !items.is_empty() => {
+                Some(Ok((iterator, items))) if !items.0.is_empty() => {
                     self.items = items;
                     self.start = Some(Box::new(move || iterator));
                 }

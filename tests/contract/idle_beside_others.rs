@@ -175,3 +175,25 @@ fn a_hit_encodes_its_key_only_if_it_extends_the_life_of_the_entry() {
     assert_eq!(key.1.take(), 3, "the key is also encoded");
     assert_eq!(users.ttl(1), Some(Remaining::For(LIFE)));
 }
+
+/// The entry is on disk only. Its loader fails, so the refresh itself does not renew the entry.
+#[test]
+fn a_refresh_of_an_entry_that_memory_lacks_is_no_use_of_it() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    const USERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("user").ttl(HOUR).time_to_idle(IDLE);
+    let place = Place::new();
+    let cache = place.open();
+    cache.keyspace(USERS).unwrap().insert(1, 10).unwrap();
+    cache.close().unwrap();
+    let cache = place.open();
+    let users = cache.keyspace(USERS).unwrap();
+    let loading = users.with_loader(LoadPolicy::new(), |_: &u64, _| Err::<Load<u64>, ()>(())).unwrap();
+    place.clock.advance(7 * MINUTE);
+    let left = || users.ttl(1).and_then(Remaining::duration);
+    let before = left();
+    assert!(before < Some(3 * MINUTE), "{before:?}");
+    _ = loading.refresh(1).unwrap();
+    assert_eq!(left(), before, "a refresh extends no life");
+    assert_eq!(users.get(1).as_deref(), Some(&10));
+    assert!(left() > Some(8 * MINUTE), "a lookup extends the life");
+}

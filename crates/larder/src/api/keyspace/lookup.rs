@@ -141,6 +141,21 @@ pub(super) enum OnAbsence {
     /// already waited for a load that ended with an absence. Otherwise it could wait for one absence after
     /// another, forever.
     LoadNow,
+    /// Like `Load`, for a refresh that the application has requested. A value that the lookup finds is not
+    /// used, so the lookup does not extend its life.
+    Refresh,
+}
+
+/// What the holder of a lease does with an entry that it finds on disk or at a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LowerLookup {
+    pub(super) load_thread: LoadThread,
+    /// Whether an absence ends the lookup.
+    pub(super) heeds_absence: bool,
+    /// Whether the lookup is counted.
+    pub(super) counts: bool,
+    /// Whether a found value is used, so that its life is extended.
+    pub(super) is_use: bool,
 }
 
 /// The thread that may end a load.

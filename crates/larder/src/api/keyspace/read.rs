@@ -212,7 +212,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Reads the live value of a key from disk or from a server, and copies it into memory if `permit` is
     /// still valid. Also copies an absence, but then returns `None`.
     fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
-        self.promote_decoded(key, permit, min_visible_sequence)?.value.into_inner()
+        self.promote_decoded(key, permit, min_visible_sequence, true)?.value.into_inner()
     }
 
     pub(super) fn promote_decoded(
@@ -220,21 +220,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         permit: Permit,
         min_visible_sequence: u64,
+        is_use: bool,
     ) -> Option<DecodedEntry<V>> {
         let decoded = self.shared.read_entry(&self.opened, key, min_visible_sequence)?;
-        self.copy_to_memory(key, permit, &decoded);
+        self.copy_to_memory(key, permit, &decoded, is_use);
         Some(decoded)
     }
 
     /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
-    /// Records a use of the entry.
-    pub(super) fn copy_to_memory(&self, key: SlotKey<'_>, permit: Permit, decoded: &DecodedEntry<V>) {
+    /// Records a use of the entry if `is_use` is set.
+    pub(super) fn copy_to_memory(
+        &self,
+        key: SlotKey<'_>,
+        permit: Permit,
+        decoded: &DecodedEntry<V>,
+        is_use: bool,
+    ) {
         let weight = match &*decoded.value {
             Some(value) => self.weigh(key, decoded.encoded_len, value),
             None => self.weigh_absence(key),
         };
         self.shared.promote(&self.opened, key, permit, decoded, weight);
-        self.note_use_on_disk(key, decoded);
+        if is_use {
+            self.note_use_on_disk(key, decoded);
+        }
     }
 
     /// Returns the live value of a full key, without recording a use in memory.

@@ -230,7 +230,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let key = missed.slot_key();
             let decoded = record.and_then(|record| {
                 let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at)?;
-                self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
+                self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded, true);
                 decoded.value.into_inner()
             });
             note(missed.at, key, decoded);
@@ -275,7 +275,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     _ => record.and_then(|record| {
                         let decoded: DecodedEntry<V> =
                             self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
-                        self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded);
+                        self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded, true);
                         decoded.value.into_inner()
                     }),
                 };

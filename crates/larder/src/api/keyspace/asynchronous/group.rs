@@ -227,7 +227,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Lookup::Unknown(miss) => {
                     let entry = read.next().flatten();
                     if let Some(entry) = &entry {
-                        self.copy_to_memory(*key, Permit::EpochToken(miss.epoch_token), entry);
+                        self.copy_to_memory(*key, Permit::EpochToken(miss.epoch_token), entry, true);
                     }
                     (entry.and_then(|entry| entry.value.into_inner()), Count::DiskHits)
                 }

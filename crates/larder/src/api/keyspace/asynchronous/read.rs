@@ -116,7 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(key);
         let found = self.shared.read_remote_entry(&self.opened, key).await;
         if let Some(found) = &found {
-            self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), found);
+            self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), found, true);
         }
         let value = found.and_then(|found| found.value.into_inner());
         self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
@@ -126,7 +126,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Reads a value from disk on the calling thread, and copies it into memory.
     fn look_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> Option<Arc<V>> {
         let permit = Permit::EpochToken(miss.epoch_token);
-        let found = self.promote_decoded(key, permit, miss.min_visible_sequence);
+        let found = self.promote_decoded(key, permit, miss.min_visible_sequence, true);
         let value = found.and_then(|found| found.value.into_inner());
         self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
         value

@@ -22,7 +22,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: SlotKey<'_>,
         flight: &Value,
-        counts: bool,
+        (counts, is_use): (bool, bool),
     ) -> Option<LookupOutcome<K, V>> {
         let is_refresh = flight.downcast_ref::<Flight>().is_some_and(Flight::is_refresh);
         if !is_refresh {
@@ -40,10 +40,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let permit = Permit::EpochToken(miss.epoch_token);
         let found = if self.is_remote() {
             let found = self.shared.read_remote_entry(&self.opened, key).await?;
-            self.copy_to_memory(key, permit, &found);
+            self.copy_to_memory(key, permit, &found, is_use);
             found
         } else {
-            self.promote_decoded(key, permit, miss.min_visible_sequence)?
+            self.promote_decoded(key, permit, miss.min_visible_sequence, is_use)?
         };
         let (value, expires_at) = (found.value.into_inner()?, found.expires_at);
         self.answered_if(counts, Count::DiskHits, key);

@@ -218,8 +218,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Returns false if the pool is full, and counts this in
     /// [`refreshes_refused`](crate::KeyspaceStats::refreshes_refused). Also returns false, for example, if
     /// a recent refresh published nothing, a recent load failed or was declined, or an update of the key is
-    /// in progress. If memory has the value, the call does not count as a use of it, so it does not extend
-    /// the life of the entry.
+    /// in progress. The call does not count as a use of the value, so it does not extend the life of the
+    /// entry.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -251,7 +251,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let (key, lease_time) =
             (self.keyspace.decode(slot)?, self.registered.lease_time(&self.keyspace.shared));
         let load_thread = LoadThread::Pool;
-        let found = self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Load, lease_time, false);
+        let found = self.keyspace.lease_or_join_for(slot, load_thread, OnAbsence::Refresh, lease_time, false);
         match at_once(found) {
             // Another load ended meanwhile, or the value was on disk or at the server.
             LookupOutcome::Hit { value, is_stale, .. } => {

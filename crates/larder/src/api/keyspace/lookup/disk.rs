@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{LoadThread, LookupOutcome};
+use super::{LoadThread, LookupOutcome, LowerLookup};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::format::key::Key;
@@ -14,23 +14,24 @@ use crate::stats::count::Count;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Runs step 3 for the holder of a lease. If neither the disk nor the server has an entry, begins the
-    /// load. A load of the pool begins later, on the pool's thread. An absence ends the lookup only if
-    /// `heeds_absence` is set.
+    /// load. A load of the pool begins later, on the pool's thread.
     pub(super) async fn answer_from_disk(
         &self,
         key: SlotKey<'_>,
         mut lease: LoadLease<K, V>,
         miss_token: Option<MissToken>,
-        (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
+        lookup: LowerLookup,
     ) -> LookupOutcome<K, V> {
         if self.is_remote() {
             // Boxed, so that a load without a remote tier needs no room for this future.
-            let asked = self.answer_from_remote(key, lease, (load_thread, heeds_absence, counts));
+            let asked = self.answer_from_remote(key, lease, lookup);
             return Box::pin(asked).await;
         }
+        let LowerLookup { load_thread, heeds_absence, counts, is_use } = lookup;
         if let (Some(miss), Some(id)) = (miss_token, lease.id)
             && self.is_in_file()
-            && let Some(found) = self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence)
+            && let Some(found) =
+                self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence, is_use)
             && (found.value.is_some() || heeds_absence)
         {
             lease.found(found.value.clone());

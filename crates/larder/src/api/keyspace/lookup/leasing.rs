@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{LoadThread, LookupOutcome, OnAbsence};
+use super::{LoadThread, LookupOutcome, LowerLookup, OnAbsence};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::engine::flights::{Flight, FlightOutcome};
@@ -54,6 +54,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.shared.is_closed() {
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
+        let is_use = on_absence != OnAbsence::Refresh;
         let heeds = HeededAnswers {
             entry: true,
             absence: on_absence == OnAbsence::Answer,
@@ -105,7 +106,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let LeaseOutcome::Flight(flight) = &leased
             && is_flight(flight, takes_over)
         {
-            if let Some(hit) = self.hit_beside_refresh(key, flight, counts).await {
+            if let Some(hit) = self.hit_beside_refresh(key, flight, (counts, is_use)).await {
                 return hit;
             }
             let heeds = HeededAnswers { cool_down: false, ..heeds };
@@ -114,24 +115,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let (id, miss_token, replaced) = match leased {
             LeaseOutcome::Lease { id, miss_token, replaced } => (id, miss_token, replaced),
-            other => return self.outcome_without_lease(key, other, counts).await,
+            other => return self.outcome_without_lease(key, other, (counts, is_use)).await,
         };
         let lease = LoadLease::new(self, key, Some(id), new_flight, deadline);
         if let Some(flight) = replaced.and_then(|flight| Arc::downcast::<Flight>(flight).ok()) {
             flight.land(FlightOutcome::Abandoned);
         }
-        self.answer_from_disk(key, lease, miss_token, (load_thread, heeds.absence, counts)).await
+        let lookup = LowerLookup { load_thread, heeds_absence: heeds.absence, counts, is_use };
+        self.answer_from_disk(key, lease, miss_token, lookup).await
     }
 
     pub(in crate::api::keyspace) async fn outcome_without_lease(
         &self,
         key: SlotKey<'_>,
         leased: LeaseOutcome,
-        counts: bool,
+        (counts, is_use): (bool, bool),
     ) -> LookupOutcome<K, V> {
         match leased {
             LeaseOutcome::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
+                if is_use {
+                    self.note_use(key, expires_at);
+                }
                 self.answered_if(counts, Count::MemoryHits, key);
                 if let Some(value) = Self::typed(value) {
                     return LookupOutcome::Hit { value, expires_at, is_stale: false };
@@ -142,7 +146,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 return LookupOutcome::Absent { expires_at };
             }
             LeaseOutcome::Flight(flight) => {
-                if let Some(hit) = self.hit_beside_refresh(key, &flight, counts).await {
+                if let Some(hit) = self.hit_beside_refresh(key, &flight, (counts, is_use)).await {
                     return hit;
                 }
                 self.answered_if(counts, Count::Misses, key);

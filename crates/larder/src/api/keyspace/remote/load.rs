@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
-use crate::api::keyspace::lookup::{LoadThread, LookupOutcome};
+use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, LowerLookup};
 use crate::engine::flights::Flight;
 use crate::engine::promotion::DecodedEntry;
 use crate::engine::remote::push_waits::{ParkedFlight, PushWait};
@@ -54,15 +54,15 @@ enum Asked<'a, V> {
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Runs steps 1 to 3 for the holder of the local lease. An absence ends the lookup only if
-    /// `heeds_absence` is set.
+    /// Runs steps 1 to 3 for the holder of the local lease.
     pub(in crate::api::keyspace) async fn answer_from_remote(
         &self,
         key: SlotKey<'_>,
         mut lease: LoadLease<K, V>,
-        (load_thread, heeds_absence, counts): (LoadThread, bool, bool),
+        lookup: LowerLookup,
     ) -> LookupOutcome<K, V> {
-        match self.ask_to_load(key, lease.deadline, heeds_absence).await {
+        let LowerLookup { load_thread, counts, .. } = lookup;
+        match self.ask_to_load(key, lease.deadline, lookup).await {
             Asked::Found(found, token) => {
                 lease.sharing = Sharing::IfUnchanged(token);
                 lease.found(found.value.clone());
@@ -78,7 +78,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 lease.sharing = Sharing::Never;
                 self.begin_remote_load(key, lease, load_thread, counts)
             }
-            Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), counts).await,
+            Asked::Busy(wait, left) => self.wait_for_push(key, lease, (wait, left), lookup).await,
             Asked::Load(of_slot) => {
                 lease.remote = Some(of_slot);
                 self.begin_remote_load(key, lease, load_thread, counts)
@@ -121,7 +121,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: SlotKey<'_>,
         lease: LoadLease<K, V>,
         (wait, left): (PushWait<'_>, Duration),
-        counts: bool,
+        LowerLookup { counts, is_use, .. }: LowerLookup,
     ) -> LookupOutcome<K, V> {
         let tiers = &self.shared.tiers;
         let deadline = Deadline::after(left.min(lease.deadline.left()).max(MIN_WAIT));
@@ -137,7 +137,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let leased = tiers.memory.lease_or_take_over(key, self.now(), deadline, heeds, is_own, attach);
         drop(lease);
         let LeaseOutcome::Lease { id, .. } = leased else {
-            return self.outcome_without_lease(key, leased, counts).await;
+            return self.outcome_without_lease(key, leased, (counts, is_use)).await;
         };
         self.answered_if(counts, Count::Misses, key);
         let parked = ParkedFlight { key: key.bytes.into(), lease: id, flight: flight.clone(), deadline };
@@ -154,7 +154,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &'a self,
         key: SlotKey<'a>,
         deadline: Deadline,
-        heeds_absence: bool,
+        LowerLookup { heeds_absence, is_use, .. }: LowerLookup,
     ) -> Asked<'a, V> {
         let Some(link) = self.link() else { return Asked::LoadAlone };
         let mut removed = 0;
@@ -174,7 +174,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     on_worker().await;
                     let decoded = self.shared.decode_remote::<V>(&self.opened, key, &record, asked_at);
                     if let Some(found) = decoded.filter(|found| found.value.is_some() || heeds_absence) {
-                        self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found);
+                        self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &found, is_use);
                         return Asked::Found(found, miss.epoch_token);
                     }
                     if let Some(replaced) = self.expired(key, &record, asked_at) {

@@ -83,7 +83,7 @@ impl Transaction<'_> {
         if let Some(ReadValue { decoded: Some(decoded), .. }) = &read {
             // The user's weigher may panic here. Then the drop of `lease` releases the lease, so `into_id` is
             // called only after this.
-            keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded);
+            keyspace.copy_to_memory(slot_key, Permit::Lease(lease.id), decoded, true);
         }
         let (value, entry, is_in_memory) = match read {
             Some(ReadValue { value, entry, is_in_memory, .. }) => {

@@ -22,6 +22,7 @@ use crate::error::load_error::LoadError;
 use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::drop_caught;
 
 /// The result of `begin_load`.
 enum BegunTaskLoad<V> {
@@ -149,13 +150,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let (full, this) = (key.clone(), self.clone());
         let find = async move {
             let slot = this.keyspace.shared.tiers.memory.key(&full);
-            this.find_or_lease(slot, OnAbsence::Load, false).await
+            this.find_or_lease(slot, OnAbsence::Refresh, false).await
         };
         let slot = self.keyspace.shared.tiers.memory.key(&key);
         match self.keyspace.look_off_executor(find).await {
             // Another load ended meanwhile, or the value was on disk or at the server.
-            LookupOutcome::Hit { is_stale: false, .. } => Ok(self.begin_refresh(slot, None)),
-            LookupOutcome::Hit { .. } | LookupOutcome::Absent { .. } => Ok(false),
+            LookupOutcome::Hit { value, is_stale, .. } => {
+                drop_caught(value);
+                Ok(!is_stale && self.begin_refresh(slot, None))
+            }
+            LookupOutcome::Absent { .. } => Ok(false),
             LookupOutcome::Wait(_) => Ok(true),
             LookupOutcome::Load(lease) if !lease.is_of_use(&self.keyspace, slot) => Ok(false),
             LookupOutcome::Load(lease) => {

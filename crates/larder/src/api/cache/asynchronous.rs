@@ -169,10 +169,10 @@ mod tests {
     #[test]
     fn a_change_of_async_code_may_close_its_own_cache() {
         type Runs = fn(Box<dyn FnOnce() + Send>);
+        type Closes = fn(&Cache) -> Result<(), Error>;
         let ways: [(&str, Runs); 2] =
             [("worker", |job| block_on(offload(job))), ("caller", |job| run_here(job))];
-        let closes: [fn(&Cache) -> Result<(), Error>; 2] =
-            [Cache::close, |cache| block_on(cache.close_async())];
+        let closes: [Closes; 2] = [Cache::close, |cache| block_on(cache.close_async())];
         for (way, runs) in ways {
             for close in closes {
                 let cache = Cache::builder().open().unwrap();
@@ -184,8 +184,8 @@ mod tests {
                         drop(change);
                     }));
                 });
-                let closed = is_ended.recv_timeout(Duration::from_secs(20));
-                closed.unwrap_or_else(|_| panic!("{way}: the close waits for its own change")).unwrap();
+                let answer = is_ended.recv_timeout(Duration::from_secs(20));
+                answer.unwrap_or_else(|_| panic!("{way}: the close waits for its own change")).unwrap();
             }
         }
     }

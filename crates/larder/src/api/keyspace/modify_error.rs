@@ -56,11 +56,14 @@ impl<V> From<ModifyError<Arc<V>>> for Error {
 
 /// The result of an atomic change that a call holds. However the call ends, a panic of the `Drop` of each
 /// value is caught.
+#[cfg(feature = "async")]
 pub(super) struct HeldChange<V>(Option<Changed<V>>);
 
 /// The result of an atomic change.
+#[cfg(feature = "async")]
 pub(super) type Changed<V> = Result<Modified<V>, ModifyError<Modified<V>>>;
 
+#[cfg(feature = "async")]
 impl<V> HeldChange<V> {
     pub(super) const fn new(changed: Changed<V>) -> Self {
         Self(Some(changed))
@@ -72,6 +75,7 @@ impl<V> HeldChange<V> {
     }
 }
 
+#[cfg(feature = "async")]
 impl<V> Drop for HeldChange<V> {
     fn drop(&mut self) {
         match self.0.take() {
@@ -121,6 +125,7 @@ mod tests {
         let failed = || ModifyError { error: Error::Closed, applied: Some(changed()) };
         changed().drop_caught();
         assert!(matches!(Error::from(failed()), Error::Closed));
+        #[cfg(feature = "async")]
         drop((HeldChange::new(Ok(changed())), HeldChange::new(Err(failed()))));
     }
 }

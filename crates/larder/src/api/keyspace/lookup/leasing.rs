@@ -72,8 +72,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return LookupOutcome::Load(LoadLease::void(self, key));
         }
         let heeds = HeededAnswers { entry: !self.is_remote(), ..heeds };
-        let deadline = Deadline::after(lease_time);
-        let mut new_flight = None;
+        let (deadline, mut new_flight) = (Deadline::after(lease_time), None);
         let mut attach = || {
             let flight = match load_thread {
                 LoadThread::Caller => Flight::led(deadline),
@@ -95,8 +94,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let stale = self.find_stale_value(key).await;
             if let Some((value, expires_at)) = stale.filter(|(_, at)| *at <= self.now()) {
                 self.shared.count(&self.opened.counters, Count::StaleAnswers, key.bytes);
-                let value = value.into_inner();
-                return LookupOutcome::Hit { value, expires_at, is_stale: true };
+                return LookupOutcome::Hit { value: value.into_inner(), expires_at, is_stale: true };
             }
             let heeds = HeededAnswers { cool_down: false, ..heeds };
             leased = memory.lease_to_load(key, self.now(), deadline, heeds, &mut attach);

@@ -290,7 +290,7 @@ fn an_opening_that_writes_first_and_looks_later_is_found() {
         }
         builder.open()
     };
-    finds_fault("file", "looking changed the file", |data| file::check(hasty, data));
+    finds_fault("file", "a file that is not ours was changed", |data| file::check(hasty, data));
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn an_opening_that_writes_first_and_looks_later_is_found() {
 #[test]
 fn a_removal_that_does_nothing_is_found() {
     finds_fault("operations", "is in keyspace", |data| {
-        operations::check(|space, key| Ok(space.contains_key(key)), data)
+        operations::check(|space, key| Ok(space.contains_key(key)), data);
     });
 }
 
@@ -339,7 +339,7 @@ fn a_removal_of_another_key_is_found() {
         larder::testing::answer_line(cache, other.as_bytes())
     };
     finds_fault_among("control", "remove", "removed other keys than it named", |data| {
-        control::check(confused, data)
+        control::check(confused, data);
     });
 }
 

@@ -143,7 +143,7 @@ fn work_under_faults(seed: u64, planted: Planted) -> u64 {
         drop(over);
         // The message of a worker's panic tells which check has failed.
         let worked = workers.into_iter().map(thread::ScopedJoinHandle::join);
-        for panic in worked.chain([disturbed]).filter_map(Result::err) {
+        if let Some(panic) = worked.chain([disturbed]).find_map(Result::err) {
             std::panic::resume_unwind(panic);
         }
     });

@@ -164,6 +164,7 @@ scenarios! {
     remote_transactions::a_transfer_of_two_machines_keeps_the_sum,
     remote_transactions::a_watch_at_a_server_sees_what_came_and_went,
     ticks::a_hit_within_a_tick_is_never_late,
+    ticks::a_near_hit_within_a_window_is_never_late,
     tasks::tasks_and_threads_share_one_load,
     tasks::a_task_that_is_never_polled_again_stalls_no_task,
     tasks::a_task_that_is_dropped_stalls_no_caller,

@@ -80,7 +80,7 @@ pub(crate) fn delay(node: &RemoteNode) {
 /// Looks up key 1. A value from memory must be correct at the end of the lookup. A value from the server
 /// must be correct at the start of the lookup. If another thread has asked the server meanwhile, the counts
 /// do not show whether this lookup did too. Such a lookup is judged like a lookup at the server.
-fn get(source: &Source, versions: &Keyspace<u64, u64>) {
+pub(crate) fn get(source: &Source, versions: &Keyspace<u64, u64>) {
     let counts = || {
         let stats = versions.stats();
         (stats.memory_hits, stats.disk_hits + stats.misses)
@@ -129,6 +129,8 @@ fn late_messages(hold: impl FnOnce(&RemoteNode), release: impl Fn(&RemoteNode) +
     let [one, other] = machines.versions();
     let node = &machines.nodes[1];
     source.load(&one, &1);
+    // The second lookup is the first hit, and begins a window of the clock.
+    other.get(&1);
     other.get(&1);
     node.bound_validity(BOUND);
     hold(node);

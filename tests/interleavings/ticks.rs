@@ -1,13 +1,17 @@
-//! Tests of lookups that use a shared upper bound of the time during a tick of a coarse clock (contract 2).
+//! Tests of lookups that use a shared upper bound of the time during a tick of a coarse clock, or during a
+//! window of the boot clock (contract 2).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::clock::Clock;
+use larder::model::Failpoint;
+use larder::testing::remote::RemoteServer;
 use larder::{Cache, KeyspaceDefinition, Timestamp};
 
 use crate::explorer::contest;
 use crate::place::{SetTime, let_others_go_on};
+use crate::planted::assert_caught;
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -49,4 +53,32 @@ pub(crate) fn a_hit_within_a_tick_is_never_late() {
     }]);
     cache.close().unwrap();
     assert_eq!(*seen.lock().unwrap(), None, "served past its expiry");
+}
+
+/// Like [`a_hit_within_a_tick_is_never_late`], for a near copy. The windows of the boot clock begin at 4.2 and
+/// 8.4 ms. The entry expires at 8 ms, after the upper bound of the first window.
+pub(crate) fn a_near_hit_within_a_window_is_never_late() {
+    const SHORT: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("short").ttl(Duration::from_millis(8));
+    let clock = Arc::<SetTime>::default();
+    let node = RemoteServer::new(clock.clone()).node();
+    let cache = Cache::builder().clock(clock.clone()).shards(1).stepped(7).remote(node).open().unwrap();
+    let entries = cache.keyspace(SHORT).unwrap();
+    entries.insert(&1, 10).unwrap();
+    // The first lookup fills memory, and the second one begins a window.
+    let found = [entries.get(&1), entries.get(&1)].map(|value| value.as_deref().copied());
+    clock.advance(Duration::from_millis(5));
+    let seen = Mutex::new(None);
+    contest([&|| drop(entries.get(&1)), &|| {
+        clock.advance(Duration::from_millis(3));
+        *seen.lock().unwrap() = entries.get(&1);
+    }]);
+    drop(entries);
+    cache.close().unwrap();
+    assert_eq!((found, seen.into_inner().unwrap()), ([Some(10); 2], None), "served past its expiry");
+}
+
+#[test]
+fn a_window_stored_before_its_upper_bound_is_caught() {
+    assert_caught(Failpoint::StoreTickBeforeLimit, a_near_hit_within_a_window_is_never_late);
 }

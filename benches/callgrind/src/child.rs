@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use larder::{ByteSize, Cache, Key, Keyspace, KeyspaceDefinition};
 
+use crate::map_tier::MapTier;
+
 /// The number of resident entries, and the length of a value in bytes.
 const ENTRIES: usize = 10_000;
 const VALUE_LEN: usize = 256;
@@ -74,6 +76,17 @@ pub(crate) const LONG_KEYS: Task = Task::lookups("--ask-long", "*counted_lookups
     check(counted_lookups(&pages.keyspace, &pages.keys));
     Ok(())
 });
+/// Hits of `get` in the memory tier in front of a server.
+pub(crate) const NEAR_HITS: Task = Task::lookups("--ask-near", "*counted_lookups*", || {
+    let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).remote(Arc::new(MapTier::new())).open()?;
+    let pages = Pages::of(cache, text, ENTRIES)?;
+    // Memory keeps an entry that this process has read, but not one that it has only stored.
+    assert!(pages.keys.iter().all(|key| pages.keyspace.get(key.as_str()).is_some()), "the map lost an entry");
+    let at_server = pages.keyspace.stats().disk_hits;
+    check(counted_lookups(&pages.keyspace, &pages.keys));
+    assert_eq!(pages.keyspace.stats().disk_hits, at_server, "a lookup asked the server");
+    Ok(())
+});
 /// Inserts that evict an entry.
 pub(crate) const INSERTS: Task = Task {
     told: "--insert",
@@ -97,7 +110,8 @@ pub(crate) const INSERTS: Task = Task {
     },
 };
 
-const TASKS: [Task; 9] = [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, LONG_KEYS, INSERTS];
+const TASKS: [Task; 10] =
+    [HITS, SAMPLED, LOADS, ASYNC_HITS, ASYNC_LOADS, INTEGERS, PAIRS, LONG_KEYS, NEAR_HITS, INSERTS];
 
 /// Runs the task that an argument of this process names. Returns whether there was such an argument.
 pub(crate) fn run_told() -> Result<bool, larder::Error> {
@@ -122,6 +136,10 @@ struct Pages<K: Key> {
 impl<K: Key + Debug> Pages<K> {
     fn fill(samples_keys: bool, key: fn(usize) -> K, entries: usize) -> Result<Self, larder::Error> {
         let cache = Cache::builder().memory_capacity(ByteSize::gib(1)).sample_keys(samples_keys).open()?;
+        Self::of(cache, key, entries)
+    }
+
+    fn of(cache: Cache, key: fn(usize) -> K, entries: usize) -> Result<Self, larder::Error> {
         let keyspace = cache.keyspace(definition::<K>())?;
         let value = Arc::new("x".repeat(VALUE_LEN));
         let keys: Vec<K> = (0..entries).map(key).collect();

@@ -13,6 +13,7 @@
 #![expect(clippy::print_stdout, reason = "printing the count is the purpose of the program")]
 
 mod child;
+mod map_tier;
 
 use std::env;
 use std::error::Error;
@@ -32,12 +33,13 @@ const ASYNC_ALLOWANCE: f64 = 40.0;
 const KEEP: &str = "--keep";
 const RETAKE: &str = "cargo run --release -p larder-callgrind -- --keep";
 /// The calls whose figures are stored, and their names in the file.
-const KEPT: [(&str, Task); 6] = [
+const KEPT: [(&str, Task); 7] = [
     ("get", child::HITS),
     ("get_or_load", child::LOADS),
     ("get_u64", child::INTEGERS),
     ("get_pair", child::PAIRS),
     ("get_40_bytes", child::LONG_KEYS),
+    ("near_get", child::NEAR_HITS),
     ("insert", child::INSERTS),
 ];
 

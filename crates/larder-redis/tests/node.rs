@@ -89,6 +89,12 @@ pub(crate) struct Node {
     pub(crate) hits: AtomicU64,
 }
 
+/// Returns whether values may be returned from memory now.
+pub(crate) fn is_current(tier: &RedisTier) -> bool {
+    let validity = tier.validity();
+    validity.is_current(validity.until())
+}
+
 impl Node {
     pub(crate) fn open(url: &str, fault: NodeFault) -> Self {
         let tier = crate::support::open(url);
@@ -106,17 +112,18 @@ impl Node {
     /// Returns a value from memory, if the validity permits it now.
     pub(crate) fn hit(&self, key: &RemoteKey) -> Option<Vec<u8>> {
         let validity = self.tier.validity();
+        let until = validity.until();
         let found = {
             let slots = self.near.slots.lock().unwrap();
             let copy = slots.copies.get(key);
             copy.filter(|copy| copy.ends.is_none_or(|ends| now() < ends)).map(|copy| copy.bytes.clone())
         };
-        let is_legal = self.near.fault == NodeFault::NoValidity || self.tier.is_current(validity);
+        let is_legal = self.near.fault == NodeFault::NoValidity || validity.is_current(until);
         found.filter(|_| is_legal)
     }
 
     pub(crate) fn tier_is_current(&self) -> bool {
-        self.tier.is_current(self.tier.validity())
+        is_current(&self.tier)
     }
 
     /// Waits until the epoch of a key is at least `epoch`. Pushes of the key and changes by this node

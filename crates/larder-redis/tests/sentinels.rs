@@ -7,7 +7,7 @@ use std::time::Duration;
 use larder::remote::{Life, RemoteTier, SetCondition};
 use larder_redis::{Error, RedisTier};
 
-use crate::node::{Node, NodeFault};
+use crate::node::{Node, NodeFault, is_current};
 use crate::scripted_sentinels::{ScriptedSentinels, read_words};
 use crate::server::RedisServer;
 use crate::support::{ask, eventually, key, now, open, pause};
@@ -251,7 +251,7 @@ fn a_removal_that_replicas_confirm_after_the_sentinels_were_silent_is_not_acknow
     // The server has replied to the removal when it waits for the replica.
     eventually("the removal waits", || server.cli(&["INFO", "clients"]).contains("blocked_clients:1"));
     sentinels.silence(0..3, 0, true);
-    eventually("no majority vouches", || !tier.is_current(tier.validity()));
+    eventually("no majority vouches", || !is_current(&tier));
     // The server is vouched for until `BOUND` after the last question that was answered.
     pause(BOUND);
     replica.signal("CONT");

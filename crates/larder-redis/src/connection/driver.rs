@@ -222,13 +222,13 @@ impl Connection {
         match awaited.purpose {
             Purpose::Hello => match reply.get("role").and_then(Reply::as_bytes) {
                 Some(b"master") if heartbeat.has_ping() => {}
-                Some(b"master") => heartbeat.answered(&self.deadline, vouched()),
+                Some(b"master") => heartbeat.answered(&self.validity, vouched()),
                 // A replica is never used, because it may be behind its master by any amount of time.
                 Some(_) => return Err(io::Error::other("the server is no master any more")),
                 None => return Err(io::Error::other(format!("the answer to a HELLO is {}", reply.brief()))),
             },
             Purpose::Ping => match &reply {
-                Reply::Status(_) => heartbeat.answered(&self.deadline, vouched()),
+                Reply::Status(_) => heartbeat.answered(&self.validity, vouched()),
                 // A server that can't save its data refuses a PING before it checks whether a script is
                 // running. It still answers lookups.
                 Reply::Error(text) if text.starts_with(b"BUSY") || text.starts_with(b"MISCONF") => {
@@ -258,7 +258,7 @@ impl Connection {
     /// Runs steps 1 to 3.
     fn lose(&self, why: &Error) {
         // Step 1. Release: pairs with the Acquire in `generation`.
-        self.deadline.clear();
+        self.validity.end();
         self.generation.fetch_add(1, Ordering::Release);
         let awaited = self.outbox.disconnect(why.clone(), self.clock.now(), random::number());
         // Step 2.

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
+use larder::remote::Validity;
 use parking_lot::{Condvar, Mutex};
 
 use super::breaker::Breaker;
@@ -14,7 +14,6 @@ use super::outbox::Outbox;
 use super::request::Request;
 use super::sentinels::{MasterStatus, Sentinels, SentinelsHandle};
 use super::stream::PollWaker;
-use super::validity::Deadline;
 use crate::clock::BootClock;
 use crate::error::Error;
 use crate::protocol::reply::Reply;
@@ -45,7 +44,9 @@ pub(crate) struct Connection {
     pub(super) waker: Arc<PollWaker>,
     /// The Sentinels that name the server, if the URL names some.
     sentinels: Option<SentinelsHandle>,
-    pub(super) deadline: Deadline,
+    /// The deadline of values in memory. It is on the system's boot clock, and so is `clock` in each
+    /// connection of a cache.
+    pub(crate) validity: Arc<Validity>,
     /// Incremented when a connection is lost.
     pub(super) generation: AtomicU64,
     pub(super) is_closed: AtomicBool,
@@ -76,7 +77,7 @@ impl Connection {
             outbox: Outbox::new(waits, breaker),
             waker,
             sentinels,
-            deadline: Deadline::default(),
+            validity: Arc::new(Validity::new()),
             generation: AtomicU64::new(1),
             is_closed: AtomicBool::new(false),
             process: std::process::id(),
@@ -124,16 +125,6 @@ impl Connection {
     pub(crate) fn generation(&self) -> u64 {
         // Acquire: pairs with the Release in the driver when a connection is lost.
         self.generation.load(Ordering::Acquire)
-    }
-
-    /// Returns the deadline of values in memory, in nanoseconds of the boot clock.
-    pub(crate) fn deadline(&self) -> u64 {
-        self.deadline.load()
-    }
-
-    /// Returns whether a deadline that was loaded before has not passed yet.
-    pub(crate) fn is_before(&self, deadline: u64) -> bool {
-        deadline != 0 && self.clock.now() < Duration::from_nanos(deadline)
     }
 
     pub(crate) fn why_down(&self) -> Option<Error> {

@@ -27,15 +27,15 @@
 //!    memory no longer contains any value that was changed before the vouched time.
 //! 5. The deadline is the send time of the vouched PING plus `S`. If Sentinels have named the server, the
 //!    earlier of two times counts: the send time, or the time `V` for which the Sentinels vouch
-//!    ([`votes`](super::votes), steps 4 and 6). Release: pairs with the Acquire of a reader.
-//! 6. A reader loads the deadline *before* it reads the value, and reads the clock *after* that. If the
-//!    reader loaded the deadline after the value and paused in between, it could return an old value under a
-//!    newer deadline. If it read the clock before the value, a pause in between would have the same effect.
+//!    ([`votes`](super::votes), steps 4 and 6).
+//! 6. A reader loads the deadline *before* it reads the value, and reads the clock *after* that
+//!    ([`Validity`]).
 //! 7. When a connection is lost, the deadline is set to zero. A reader that has loaded the earlier deadline
 //!    may still use it, because (1) to (5) hold for it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use larder::remote::Validity;
 
 /// Which changes of keys the server pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,29 +48,6 @@ pub enum Tracking {
     /// to `tracking-table-max-keys` keys.
     #[default]
     PerKey,
-}
-
-/// The deadline that readers load, in nanoseconds of the boot clock. Zero if values from memory must not be
-/// returned.
-#[derive(Debug, Default)]
-pub(crate) struct Deadline(AtomicU64);
-
-impl Deadline {
-    /// Returns the deadline. The caller must read its value after this call (step 6).
-    pub(crate) fn load(&self) -> u64 {
-        // Acquire: pairs with the Release in `publish`.
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn publish(&self, deadline: Duration) {
-        // Release: pairs with the Acquire in `load` (step 5).
-        self.0.store(u64::try_from(deadline.as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
-    }
-
-    /// Clears the deadline, so that no value is returned (step 7).
-    pub(crate) fn clear(&self) {
-        self.0.store(0, Ordering::Release);
-    }
 }
 
 /// The PINGs of one connection.
@@ -118,7 +95,7 @@ impl Heartbeat {
 
     /// Records that the PING got its reply. The caller has handled all pushes before that reply. `limit` is
     /// the time that Sentinels vouch for, if they have named the server ([`votes`](super::votes), step 6).
-    pub(crate) fn answered(&mut self, deadline: &Deadline, limit: Option<Duration>) {
+    pub(crate) fn answered(&mut self, validity: &Validity, limit: Option<Duration>) {
         let Some(sent) = self.sent.take() else { return };
         let earlier = self.answered.replace(sent);
         let vouched = match self.tracking {
@@ -128,7 +105,7 @@ impl Heartbeat {
         match vouched {
             Some(vouched) => {
                 let vouched = limit.map_or(vouched, |limit| vouched.min(limit));
-                deadline.publish(vouched + self.staleness);
+                validity.extend_to(vouched + self.staleness);
             }
             // The first reply vouches for no PING, so the second PING is due immediately.
             None => self.due = Duration::ZERO,
@@ -146,77 +123,77 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn nanos(deadline: &Deadline) -> Duration {
-        Duration::from_nanos(deadline.load())
+    fn until(validity: &Validity) -> Duration {
+        validity.until().time()
     }
 
     #[test]
     fn the_deadline_counts_from_the_time_of_sending_not_of_the_answer() {
-        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::PerKey, S));
+        let (validity, mut heartbeat) = (Validity::new(), Heartbeat::new(Tracking::PerKey, S));
         assert_eq!(heartbeat.due(), Some(Duration::ZERO));
         heartbeat.sends(ms(5000));
-        assert_eq!((heartbeat.due(), nanos(&deadline)), (None, Duration::ZERO));
+        assert_eq!((heartbeat.due(), until(&validity)), (None, Duration::ZERO));
         // While the reply is on its way, the server may acknowledge changes that it has not pushed yet.
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), ms(6000));
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), ms(6000));
         assert_eq!(heartbeat.due(), Some(ms(5250)));
     }
 
     #[test]
     fn the_deadline_counts_from_the_votes_of_the_sentinels_if_these_are_older() {
-        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::PerKey, S));
+        let (validity, mut heartbeat) = (Validity::new(), Heartbeat::new(Tracking::PerKey, S));
         for (sent, vouched, expected) in [(5000, 4700, 5700), (5300, 5400, 6300), (5600, 5400, 6400)] {
             heartbeat.sends(ms(sent));
-            heartbeat.answered(&deadline, Some(ms(vouched)));
-            assert_eq!(nanos(&deadline), ms(expected));
+            heartbeat.answered(&validity, Some(ms(vouched)));
+            assert_eq!(until(&validity), ms(expected));
         }
     }
 
     #[test]
     fn in_broadcast_mode_an_answer_vouches_for_the_ping_before_it() {
-        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::Broadcast, S));
+        let (validity, mut heartbeat) = (Validity::new(), Heartbeat::new(Tracking::Broadcast, S));
         heartbeat.sends(ms(5000));
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), Duration::ZERO);
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), Duration::ZERO);
         assert_eq!(heartbeat.due(), Some(Duration::ZERO), "the second one follows at once");
         heartbeat.sends(ms(5010));
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), ms(6000));
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), ms(6000));
         heartbeat.sends(ms(5300));
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), ms(6010));
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), ms(6010));
     }
 
     #[test]
     fn a_ping_that_a_script_refuses_begins_the_row_anew() {
-        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::Broadcast, S));
+        let (validity, mut heartbeat) = (Validity::new(), Heartbeat::new(Tracking::Broadcast, S));
         for sent in [ms(5000), ms(5010)] {
             heartbeat.sends(sent);
-            heartbeat.answered(&deadline, None);
+            heartbeat.answered(&validity, None);
         }
         heartbeat.sends(ms(5300));
         heartbeat.refused();
-        assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(ms(5550))));
+        assert_eq!((until(&validity), heartbeat.due()), (ms(6000), Some(ms(5550))));
         // No later reply vouches for the refused PING, or for the PING before it.
         heartbeat.sends(ms(5550));
-        heartbeat.answered(&deadline, None);
-        assert_eq!((nanos(&deadline), heartbeat.due()), (ms(6000), Some(Duration::ZERO)));
+        heartbeat.answered(&validity, None);
+        assert_eq!((until(&validity), heartbeat.due()), (ms(6000), Some(Duration::ZERO)));
         heartbeat.sends(ms(5560));
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), ms(6550));
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), ms(6550));
     }
 
     #[test]
     fn one_ping_is_under_way_at_a_time_and_a_stray_answer_vouches_for_nothing() {
-        let (deadline, mut heartbeat) = (Deadline::default(), Heartbeat::new(Tracking::PerKey, S));
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), Duration::ZERO);
+        let (validity, mut heartbeat) = (Validity::new(), Heartbeat::new(Tracking::PerKey, S));
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), Duration::ZERO);
         heartbeat.sends(ms(1));
         assert_eq!(heartbeat.due(), None);
-        heartbeat.answered(&deadline, None);
-        heartbeat.answered(&deadline, None);
-        assert_eq!(nanos(&deadline), ms(1001));
-        deadline.clear();
-        assert_eq!(deadline.load(), 0);
+        heartbeat.answered(&validity, None);
+        heartbeat.answered(&validity, None);
+        assert_eq!(until(&validity), ms(1001));
+        validity.end();
+        assert_eq!(until(&validity), Duration::ZERO);
     }
 }

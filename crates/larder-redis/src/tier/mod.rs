@@ -112,12 +112,8 @@ impl RemoteTier for RedisTier {
         self.handle.0.generation()
     }
 
-    fn validity(&self) -> Validity {
-        Validity(self.handle.0.deadline())
-    }
-
-    fn is_current(&self, validity: Validity) -> bool {
-        self.handle.0.is_before(validity.0)
+    fn validity(&self) -> Arc<Validity> {
+        self.handle.0.validity.clone()
     }
 
     fn get(&self, key: RemoteKey, sender: Sender<Option<RemoteRecord>>) {

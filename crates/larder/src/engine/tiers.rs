@@ -65,7 +65,7 @@ impl Tiers {
         let (sweeper, messages) = SweeperHandle::new(listener);
         let process = memory.process.clone();
         let tiers = Self {
-            remote: remote.map(|tier| RemoteLink::new(tier, process.clone())),
+            remote: remote.map(|tier| RemoteLink::new(tier, &time, process.clone())),
             process,
             memory,
             time,

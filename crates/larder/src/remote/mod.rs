@@ -15,8 +15,8 @@
 //! 3. The cache takes the epoch token of a key, then passes the request to the tier. It then fills the key
 //!    under the lock of its shard, if the token still holds and the answer has the current generation. A push
 //!    of (2) voids the token.
-//! 4. When the connection is lost, the tier first changes the generation and sets [`validity`] to
-//!    [`Validity::NONE`]. Then it calls [`NearTier::invalidate_all`]. Then it answers the open requests with
+//! 4. When the connection is lost, the tier first changes the generation and [ends](Validity::end) the
+//!    [`validity`]. Then it calls [`NearTier::invalidate_all`]. Then it answers the open requests with
 //!    errors. Only after that may it connect again.
 //! 5. The cache may return a value from memory only if the validity that it read *before* the value is still
 //!    current *after* it has read the value. The validity of a connection ends a fixed time after the *send*
@@ -56,11 +56,13 @@
 pub(crate) mod near;
 pub(crate) mod reply;
 pub(crate) mod tier;
+pub(crate) mod validity;
 
 pub use near::NearTier;
 pub use reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
 pub use tier::{
     CommitChange, CommitCondition, FillReply, HardLimit, IdleLife, LeaseReply, LeaseToken, Life, RecordTimes,
     RecordUse, RemoteKey, RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition,
-    Validity, WatchToken,
+    WatchToken,
 };
+pub use validity::{ValidUntil, Validity, boot_time};

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::near::NearTier;
 use super::reply::RemoteReply;
+use super::validity::Validity;
 use crate::error::remote_error::RemoteError;
 use crate::format::codec::format::Format;
+use crate::sys::sync::Arc;
 use crate::units::Remaining;
 
 /// A key in a request: the keyspace's number, then the encoded key.
@@ -29,7 +31,7 @@ pub type RemoteKey = Box<[u8]>;
 /// | `commit`, `watch`, `scan` | one |
 /// | `get_many`, `remove` | one for as many keys as the tier puts into one: 4 in `larder-redis` |
 /// | `remove_range`, `remove_all` | at least one for each page of a walk, one after another. In `larder-redis`, a page has about 500 of all keys of the database. A [declared range](RemoteKeyspace::range_parts) takes one |
-/// | `attach`, `register`, `name`, `generation`, `validity`, `is_current`, `close` | none |
+/// | `attach`, `register`, `name`, `generation`, `validity`, `close` | none |
 ///
 /// # Examples
 /// A tier of a cache gets its requests from the cache. A test may send them itself:
@@ -78,13 +80,9 @@ pub trait RemoteTier: Debug + Send + Sync {
     /// changes as soon as the connection is lost.
     fn generation(&self) -> u64;
 
-    /// Returns the current validity: the deadline until which values may be returned from memory. Takes one
-    /// atomic read.
-    fn validity(&self) -> Validity;
-
-    /// Returns whether a validity has not expired. Reads a clock. The cache calls this after it has read a
-    /// value from memory. Otherwise the validity could expire between the check and the read.
-    fn is_current(&self, validity: Validity) -> bool;
+    /// Returns the deadline until which values may be returned from memory. The tier keeps it up to date. The
+    /// cache calls this once, before its first request.
+    fn validity(&self) -> Arc<Validity>;
 
     /// Atomically reads the record of a key and its [remaining time](RemoteRecord::left). A lease marker is a
     /// miss.
@@ -214,15 +212,6 @@ pub struct RemoteKeyspace {
     pub format: Format,
     /// The number of first parts that the keys of a range have in common, or 0 if the keyspace has no ranges.
     pub range_parts: u8,
-}
-
-/// Limits the time in which values may be returned from memory. The tier defines the meaning of the number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Validity(pub u64);
-
-impl Validity {
-    /// No value may be returned from memory.
-    pub const NONE: Self = Self(0);
 }
 
 /// A record that was read from the server.

@@ -31,21 +31,23 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
         if !self.has_plain_hits {
-            return self.special_hit(key);
+            return if self.is_remote() { self.near_hit(key) } else { self.idle_hit(key) };
         }
         let (value, expires_at) = self.shared.tiers.hit_in_memory(KeyForm::new(&self.seed, key))?;
         Some((self.count_hit(key, Self::typed(value)?), expires_at))
     }
 
-    /// Does the same as [`hit`](Self::hit), for a keyspace of a remote tier or with a time to idle.
+    /// Does the same as [`hit`](Self::hit), for a keyspace of a remote tier.
     #[inline(never)]
-    fn special_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
-        let unencoded = KeyForm::new(&self.seed, key);
-        let (value, expires_at) = if self.is_remote() {
-            self.shared.tiers.near_hit(unencoded)?
-        } else {
-            self.shared.tiers.hit_in_memory(unencoded)?
-        };
+    fn near_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        let (value, expires_at) = self.shared.tiers.near_hit(KeyForm::new(&self.seed, key))?;
+        Some((self.note_hit(key, value, expires_at)?, expires_at))
+    }
+
+    /// Does the same as [`hit`](Self::hit), for a keyspace with a time to idle.
+    #[inline(never)]
+    fn idle_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        let (value, expires_at) = self.shared.tiers.hit_in_memory(KeyForm::new(&self.seed, key))?;
         Some((self.note_hit(key, value, expires_at)?, expires_at))
     }
 
@@ -65,7 +67,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Runs steps 3 and 4. Returns the value with its type.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "of the path of a near hit")]
+    #[inline(always)]
     fn note_hit<Q: EncodeKey<K> + ?Sized>(
         &self,
         key: &Q,
@@ -73,12 +76,24 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         expires_at: Timestamp,
     ) -> Option<Arc<V>> {
         let value = Self::typed(value)?;
-        if self.is_extension_due(expires_at)
-            && let Ok(full) = self.encode(key)
-        {
-            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);
+        if self.is_extension_due(expires_at) {
+            return Some(self.extend_and_count_hit(key, value, expires_at));
         }
         Some(self.count_hit(key, value))
+    }
+
+    /// Runs steps 3 and 4 for an entry whose life the hit extends.
+    #[inline(never)]
+    fn extend_and_count_hit<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        value: Arc<V>,
+        expires_at: Timestamp,
+    ) -> Arc<V> {
+        if let Ok(full) = self.encode(key) {
+            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);
+        }
+        self.count_hit(key, value)
     }
 
     /// Runs step 4.

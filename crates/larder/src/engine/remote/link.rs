@@ -14,8 +14,10 @@ use crate::error::Error;
 use crate::error::remote_error::RemoteError;
 use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
 use crate::remote::tier::RemoteTier;
+use crate::remote::validity::Validity;
 #[cfg(feature = "async")]
 use crate::sys::at_once::may_suspend;
+use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::process::Process;
 #[cfg(any(test, feature = "test-util"))]
 use crate::sys::sync::RwLock;
@@ -26,6 +28,10 @@ use crate::sys::waker_thread::before_blocking;
 #[derive(Debug)]
 pub(crate) struct RemoteLink {
     pub(crate) tier: Arc<dyn RemoteTier>,
+    pub(crate) validity: Arc<Validity>,
+    /// Whether the validity and the cache's time have the same source of time. Then a reading of the clock
+    /// of the validity also bounds the cache's time.
+    pub(crate) has_one_clock: bool,
     pub(crate) waits: PushWaits,
     pub(crate) fences: Fences,
     pub(crate) uses: Arc<SentUses>,
@@ -43,12 +49,15 @@ pub(crate) struct RemoteLink {
 }
 
 impl RemoteLink {
-    pub(crate) fn new(tier: Arc<dyn RemoteTier>, process: Process) -> Self {
+    pub(crate) fn new(tier: Arc<dyn RemoteTier>, time: &CacheTime, process: Process) -> Self {
         let [seed, ..] = key_seeds();
         // In a test, two caches of a process may have the same seeds.
         let seed = seed ^ (Arc::as_ptr(&tier).addr() as u64);
         let (failures, writes) = (StatisticU64::new(0), AtomicU64::new(0));
+        let validity = tier.validity();
         Self {
+            has_one_clock: validity.is_on(time.manual_clock()),
+            validity,
             tier,
             waits: PushWaits::default(),
             fences: Fences::default(),

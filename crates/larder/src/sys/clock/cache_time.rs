@@ -31,6 +31,8 @@
 //! A reading of the exact time raises the limit to at least the time that it returns. So a thread that has
 //! read an exact time never finds an entry that had expired by then.
 
+mod boot_windows;
+
 use std::any::Any;
 use std::time::Duration;
 
@@ -66,6 +68,8 @@ pub(crate) struct CacheTime {
     offset_ms: AtomicU64,
     /// The tick for which the limit was last computed.
     tick: AtomicU64,
+    /// The window of the boot clock for which the limit was last computed ([`boot_windows`]).
+    boot_window: AtomicU64,
     /// The limit, in milliseconds. No reading has returned a later time. During `tick`, the time passes the
     /// limit only if the wall clock jumps.
     limit_ms: AtomicU64,
@@ -83,6 +87,7 @@ impl CacheTime {
             origin,
             offset_ms: AtomicU64::new(start),
             tick: AtomicU64::new(Tick::NEVER.number()),
+            boot_window: AtomicU64::new(u64::MAX),
             limit_ms: AtomicU64::new(start),
         }
     }
@@ -187,6 +192,12 @@ impl CacheTime {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// Returns the clock, or `None` if it is the system's.
+    pub(crate) fn manual_clock(&self) -> Option<&Arc<dyn Clock>> {
+        let is_of_system = (&*self.clock as &dyn Any).is::<SystemClock>();
+        (!is_of_system).then_some(&self.clock)
     }
 }
 

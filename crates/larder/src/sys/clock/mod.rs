@@ -1,5 +1,6 @@
 //! Time. Only this module reads the operating system's clocks, or sleeps.
 
+pub(crate) mod boot;
 pub(crate) mod cache_time;
 pub(crate) mod system;
 mod tick;

@@ -11,6 +11,7 @@ use super::stored::SlotName;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
+use crate::remote::validity::Validity;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
 
@@ -32,9 +33,9 @@ pub struct RemoteNode {
     /// Held while an item of the stream is handled, so that items are handled in order.
     reader: Mutex<()>,
     pub(super) generation: AtomicU64,
-    /// Time until which values in memory are valid, in milliseconds of the server's clock. 0 while the
-    /// connection is lost. `u64::MAX` if the node is connected, and the validity does not depend on PINGs.
-    pub(super) valid_until: AtomicU64,
+    /// Ended while the connection is lost. It never passes if the node is connected, and the validity does
+    /// not depend on PINGs.
+    pub(super) validity: Arc<Validity>,
 }
 
 #[derive(Default)]
@@ -95,13 +96,15 @@ impl RemoteServer {
 
 impl RemoteNode {
     fn new(server: Arc<RemoteServer>) -> Arc<Self> {
+        let validity = Arc::new(Validity::with_clock(server.clock().clone()));
+        validity.extend_to(Duration::MAX);
         Arc::new(Self {
             server,
             near: Mutex::new(None),
             state: Mutex::default(),
             reader: Mutex::new(()),
             generation: AtomicU64::new(1),
-            valid_until: AtomicU64::new(u64::MAX),
+            validity,
         })
     }
 
@@ -173,7 +176,7 @@ impl RemoteNode {
     /// Limits the validity of values in memory to this time after the send time of the last answered PING.
     pub fn bound_validity(&self, bound: Duration) {
         self.state.lock().bound = Some(bound);
-        self.valid_until.store(0, Ordering::SeqCst);
+        self.validity.end();
     }
 
     /// After this call, the answer to a PING starts the validity at the PING before it. Use this for a server
@@ -197,7 +200,7 @@ impl RemoteNode {
     /// Loses the connection, with all requests, answers and pushes that have not arrived yet.
     pub fn lose(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
-        self.valid_until.store(0, Ordering::SeqCst);
+        self.validity.end();
         let reader = self.reader.lock();
         let mut state = self.state.lock();
         state.is_lost = true;
@@ -218,9 +221,13 @@ impl RemoteNode {
     pub fn connect(&self) {
         let mut state = self.state.lock();
         state.is_lost = false;
-        let valid = if state.bound.is_some() { 0 } else { u64::MAX };
+        let is_bound = state.bound.is_some();
         drop(state);
-        self.valid_until.store(valid, Ordering::SeqCst);
+        if is_bound {
+            self.validity.end();
+        } else {
+            self.validity.extend_to(Duration::MAX);
+        }
     }
 
     fn near(&self) -> Option<Arc<dyn NearTier>> {
@@ -298,7 +305,7 @@ impl RemoteNode {
             }
             StreamItem::Pong(sent) => {
                 let mut state = self.state.lock();
-                let bound = state.bound.unwrap_or_default();
+                let Some(bound) = state.bound else { return };
                 let vouched = match &mut state.vouched {
                     _ if failpoint_is_set(Failpoint::ValidityFromAnswer) => Some(self.server.now()),
                     VouchedPing::Answered => Some(sent),
@@ -306,8 +313,7 @@ impl RemoteNode {
                 };
                 drop(state);
                 if let Some(vouched) = vouched {
-                    let until = u64::try_from((vouched + bound).as_millis()).unwrap_or(u64::MAX);
-                    self.valid_until.fetch_max(until, Ordering::SeqCst);
+                    self.validity.extend_to(vouched + bound);
                 }
             }
         }

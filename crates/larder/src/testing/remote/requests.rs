@@ -13,10 +13,11 @@ use crate::remote::near::NearTier;
 use crate::remote::reply::RemoteReply;
 use crate::remote::tier::{
     CommitChange, CommitCondition, FillReply, LeaseReply, LeaseToken, Life, RecordUse, RemoteKey,
-    RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition, Validity, WatchToken,
+    RemoteKeyspace, RemoteRecord, RemoteTier, ScanCursor, ScanPage, SetCondition, WatchToken,
 };
-use crate::sys::sync::Ordering;
+use crate::remote::validity::Validity;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::sync::{Arc, Ordering};
 use crate::units::Remaining;
 
 /// Number of keys in one page of a walk.
@@ -64,12 +65,8 @@ impl RemoteTier for RemoteNode {
         self.generation.load(Ordering::SeqCst)
     }
 
-    fn validity(&self) -> Validity {
-        Validity(self.valid_until.load(Ordering::SeqCst))
-    }
-
-    fn is_current(&self, validity: Validity) -> bool {
-        u128::from(validity.0) > self.server.now().as_millis()
+    fn validity(&self) -> Arc<Validity> {
+        self.validity.clone()
     }
 
     fn get(&self, key: RemoteKey, reply: RemoteReply<Option<RemoteRecord>>) {

@@ -105,6 +105,10 @@ impl RemoteServer {
         }
     }
 
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.clock.monotonic()
     }

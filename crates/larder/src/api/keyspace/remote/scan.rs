@@ -180,9 +180,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Runs step 2. Returns whether the entry may be yielded.
     fn may_yield(&self, full: &[u8], entry: &AheadEntry<V>) -> bool {
         let Some(link) = self.link() else { return false };
-        let (memory, validity) = (&self.shared.tiers.memory, link.tier.validity());
+        let (memory, until) = (&self.shared.tiers.memory, link.validity.until());
         memory.is_current(memory.key(full), entry.token)
             && entry.expires_at > self.now()
-            && link.tier.is_current(validity)
+            && link.validity.is_current(until)
     }
 }

@@ -101,7 +101,7 @@ impl<K: Key, V> Keyspace<K, V> {
     /// was read.
     fn is_unheard(&self, generation: u64) -> bool {
         let Some(link) = self.link() else { return true };
-        link.tier.generation() == generation && !link.tier.is_current(link.tier.validity())
+        link.tier.generation() == generation && !link.validity.is_current(link.validity.until())
     }
 
     /// Returns whether the server is reachable, and has pushed no change since the token was taken.
@@ -111,7 +111,7 @@ impl<K: Key, V> Keyspace<K, V> {
         // The validity is read before the token is checked: see `engine::remote::lookup`. During an update of
         // the key, the token is refused, although the value would be valid. The check is that of a near copy,
         // and it costs the waiting callers a request only if an update begins at the end of the load.
-        let validity = link.tier.validity();
-        memory.permits(memory.key(full), Permit::EpochToken(token)) && link.tier.is_current(validity)
+        let until = link.validity.until();
+        memory.permits(memory.key(full), Permit::EpochToken(token)) && link.validity.is_current(until)
     }
 }

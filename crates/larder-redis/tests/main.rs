@@ -30,6 +30,7 @@ mod ranges;
 #[path = "../../../tests/support/redis_process.rs"]
 mod redis_process;
 mod refusals;
+mod renamed_data;
 mod replication;
 mod requests;
 mod restarts;

@@ -52,13 +52,6 @@ fn warm(pages: &Pages, key: &(String, u64)) {
     eventually("memory answers", || is_near(pages, key));
 }
 
-/// Returns how often the server has run a command.
-fn calls(server: &RedisServer, command: &str) -> u64 {
-    let info = server.cli(&["INFO", "commandstats"]);
-    let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
-    line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
-}
-
 #[test]
 fn one_request_removes_a_range_on_all_machines() {
     let Some(server) = RedisServer::start(&[]) else { return };
@@ -70,9 +63,9 @@ fn one_request_removes_a_range_on_all_machines() {
             warm(&one, &key);
             warm(&two, &key);
         }
-        let (walks, scripts) = (calls(&server, "scan"), calls(&server, "evalsha"));
+        let (walks, scripts) = (server.calls("scan"), server.calls("evalsha"));
         assert_eq!(one.remove_prefix(("A",)).unwrap(), 0, "the server does not count");
-        assert_eq!((calls(&server, "scan"), calls(&server, "evalsha")), (walks, scripts + 1), "{tracking}");
+        assert_eq!((server.calls("scan"), server.calls("evalsha")), (walks, scripts + 1), "{tracking}");
         assert_eq!(get(&one, &page("A", 1)), None, "a machine sees its own removal");
         eventually("the other one sees it", || two.get(&page("A", 1)).is_none());
         assert_eq!(get(&two, &page("A", 2)), None);
@@ -81,7 +74,7 @@ fn one_request_removes_a_range_on_all_machines() {
         one.insert(&page("A", 1), 11).unwrap();
         warm(&two, &page("A", 1));
         assert_eq!(one.remove_matching(("A", Any)).unwrap(), 0);
-        assert_eq!(calls(&server, "scan"), walks + 1, "only the iteration walked");
+        assert_eq!(server.calls("scan"), walks + 1, "only the iteration walked");
         eventually("the other one sees it again", || two.get(&page("A", 1)).is_none());
         assert_eq!(one.clear().unwrap(), 1, "the removed pages are not counted");
         eventually("a whole keyspace too", || two.get(&page("B", 1)).is_none());

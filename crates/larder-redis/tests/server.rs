@@ -82,6 +82,13 @@ impl RedisServer {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// Returns how often the server has run a command.
+    pub(crate) fn calls(&self, command: &str) -> u64 {
+        let info = self.cli(&["INFO", "commandstats"]);
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
+    }
+
     /// Runs redis-cli, and returns its output without the line end.
     pub(crate) fn cli(&self, words: &[&str]) -> String {
         let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(words).output().unwrap();

@@ -32,9 +32,11 @@
 //! A generation lives for at least two days, and for at least as long as each record of its range. A script
 //! that stores a record, or makes its life longer, also makes the life of the generation longer.
 //!
-//! The name of the data is not part of these keys. So a removal also works if the name has changed and this
-//! client does not know that yet. While the name is being read again, a removal walks. A generation belongs
-//! to one name, because it begins with the generation of its keyspace.
+//! The name of the data is not part of these keys. So a removal also removes the range if the name has
+//! changed and this client does not know that yet. But it does not find the generation of the keyspace, which
+//! may belong to ranges of another number of parts. So the script of the removal compares the name, and a
+//! walk follows if it differs. While the name is being read again, a removal walks. A generation belongs to
+//! one name, because it begins with the generation of its keyspace.
 //!
 //! The generation of a keyspace with ranges ends with the number of their parts, and so do the keys of a
 //! range. A client with another number sees no generation, and makes it anew for the whole keyspace. Its

@@ -217,18 +217,28 @@ impl RedisTier {
     }
 
     /// Removes the range that consists of all keys with a prefix, as in step 5 of [`ranges`](super::ranges).
-    /// If there is no such range, or if the name of the data is not known, returns the sender. A walk then
-    /// removes the keys.
+    /// If the data has another name than this client knows, a walk removes the keys after that.
+    ///
+    /// If there is no such range, or if no name of the data is known, returns the sender. A walk then removes
+    /// the keys.
     pub(super) fn end_range(&self, prefix: &[u8], sender: Sender<u64>) -> Result<(), Sender<u64>> {
         let directory = self.state.directory.read();
-        let keys = range_to_end(&directory, prefix);
+        let Some(RangeToEnd { generation_key, command, pattern }) = range_to_end(&directory, prefix) else {
+            return Err(sender);
+        };
         drop(directory);
-        let Some((of, RangeKeys { generation, signal })) = keys else { return Err(sender) };
-        let command = Command::tail().arg("3").arg(of).arg(generation).arg(signal);
-        let end = self.end_of_removal(sender);
+        let only = Some((self.state.clone(), RemoteKey::from(prefix)));
+        let walk = self.removal(vec![("remove", pattern)], sender);
+        let walk = Arc::new(Removal { generation_key: Some(generation_key), only, ..walk });
         self.handle.0.submit(Request::script(&scripts::END_RANGE, command, move |answer| {
-            let removed = accepted(answer).and_then(|answered| number(&answered));
-            end(removed.map_err(|error| remote_error(&error)));
+            match accepted(answer).and_then(|answered| number(&answered)) {
+                Err(error) => walk.end(Err(error)),
+                Ok(0) => walk.end(Ok(())),
+                Ok(_) => {
+                    walk.has_begun.store(true, Ordering::Relaxed);
+                    walk.next_pattern();
+                }
+            }
         }));
         Ok(())
     }
@@ -334,13 +344,24 @@ impl RedisTier {
     }
 }
 
-/// Returns the generation of the keyspace, and the keys of the range. Without the name of the data, the
-/// generation of the keyspace is not known.
-fn range_to_end(directory: &Directory, prefix: &[u8]) -> Option<(Vec<u8>, RangeKeys)> {
-    let world = directory.world().ok()?;
-    let (space, rest) = directory.names.space(prefix)?;
-    let range = directory.names.range(space, rest)?;
-    Some((directory.names.generation(space, world), range))
+/// A range that one request removes.
+struct RangeToEnd {
+    generation_key: Vec<u8>,
+    command: Command,
+    /// The pattern of the slots, for a walk.
+    pattern: Vec<u8>,
+}
+
+/// Returns `None` if the prefix is not that of a range, or if no name of the data is known. Without the name,
+/// the generation of the keyspace is not known.
+fn range_to_end(directory: &Directory, prefix: &[u8]) -> Option<RangeToEnd> {
+    let (world, names) = (directory.world().ok()?, &directory.names);
+    let (space, rest) = names.space(prefix)?;
+    let RangeKeys { generation, signal } = names.range(space, rest)?;
+    let generation_key = names.generation(space, world);
+    let command = Command::tail().arg("4").arg(&generation_key).arg(generation).arg(signal);
+    let command = command.arg(names.world()).arg(world);
+    Some(RangeToEnd { generation_key, command, pattern: names.pattern(space, rest) })
 }
 
 fn keys_of_page(answered: Answered, state: &TierState, prefix: &[u8]) -> Result<ScanPage, Error> {

@@ -57,13 +57,18 @@ pub(in crate::tier) static END_GENERATION: Script = Script::new("return redis.ca
 /// pushed, because it is set and removed. The first write is a removal, so the script also works when the
 /// server's memory is full. A keyspace whose generation belongs to ranges of another number of parts is
 /// removed as a whole, because its records do not have the generation of this range.
+///
+/// Last key: the marker of the data ([`crate::tier::session`]). Argument: the name of the data that this
+/// client knows. Returns 0 if the marker has this name, and 1 otherwise. In the second case, the generation
+/// of the keyspace may be another one, which may belong to ranges of another number of parts.
 pub(in crate::tier) static END_RANGE: Script = Script::new(
     "redis.call('UNLINK', KEYS[2])
 local g = redis.pcall('GET', KEYS[1])
 if type(g) ~= 'string' or g:sub(9) ~= KEYS[2]:sub(-1) then redis.call('UNLINK', KEYS[1]) end
 redis.call('SET', KEYS[3], '')
 redis.call('UNLINK', KEYS[3])
-return 0",
+local m = redis.pcall('GET', KEYS[4])
+return type(m) == 'string' and m:match('^%w+ %w+ (%w+)$') == ARGV[1] and 0 or 1",
 );
 
 /// Returns one page of a walk. Key: the generation. Arguments: the cursor, the pattern, the action, a

@@ -34,6 +34,7 @@ mod reads;
 mod refresh;
 mod remote;
 mod remote_idle;
+mod remote_own;
 mod remote_ranges;
 mod remote_tasks;
 mod remote_transactions;
@@ -156,6 +157,8 @@ scenarios! {
     remote::loads_of_several_keys_in_opposite_orders_end,
     remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
     remote_idle::a_late_use_extends_no_other_entry,
+    remote_own::no_answer_is_stale_beyond_the_bound_of_an_own_removal,
+    remote_own::an_own_removal_is_seen_at_once_beside_late_pushes,
     remote_ranges::no_value_of_a_removed_range_is_stale_beyond_the_bound,
     remote_ranges::an_evicted_generation_brings_no_removed_value_back,
     remote_tasks::no_lookup_of_a_task_is_stale_beyond_the_bound,

@@ -42,6 +42,13 @@ pub enum Failpoint {
     /// Two PINGs are read in one turn of the server, before the pushes of the turn.
     #[cfg(any(test, feature = "test-util"))]
     TwoPingsInOneTurn,
+    /// A server does not push a change to the client that made it.
+    #[cfg(any(test, feature = "test-util"))]
+    NoLoop,
+    /// A change at the remote tier voids the tokens of its key only before it is sent.
+    VoidOnlyBefore,
+    /// Both [`NoLoop`](Self::NoLoop) and [`VoidOnlyBefore`](Self::VoidOnlyBefore).
+    VoidOnlyBeforeWithNoLoop,
     /// The life of a near copy starts at the answer, not at the request.
     LifeFromAnswer,
     /// A loaded value is kept in memory although the remote tier did not store it.
@@ -158,6 +165,11 @@ pub enum Failpoint {
     WatchBySequence,
     /// A tick is stored before the limit is raised to the tick's upper bound.
     StoreTickBeforeLimit,
+}
+
+/// Returns whether a change at the remote tier voids the tokens of its key only before it is sent.
+pub(crate) fn voids_only_before() -> bool {
+    failpoint_is_set(Failpoint::VoidOnlyBefore) || failpoint_is_set(Failpoint::VoidOnlyBeforeWithNoLoop)
 }
 
 #[cfg(not(any(shuttle, feature = "failpoints")))]

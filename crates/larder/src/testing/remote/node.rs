@@ -192,7 +192,7 @@ impl RemoteNode {
         for _ in 0..pings {
             let sent = self.server.now();
             self.send(Box::new(move |node| {
-                node.server.apply(|_, _, _| (), |()| node.queue(StreamItem::Pong(sent)));
+                node.server.apply(node, |_, _, _| (), |()| node.queue(StreamItem::Pong(sent)));
             }));
         }
     }
@@ -327,7 +327,7 @@ impl RemoteNode {
     ) {
         self.send(Box::new(move |node| {
             let answer = |answer| node.queue(StreamItem::Answer(Box::new(move || reply.send(Ok(answer)))));
-            node.server.apply(apply, answer);
+            node.server.apply(node, apply, answer);
         }));
     }
 }

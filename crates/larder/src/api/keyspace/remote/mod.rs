@@ -72,6 +72,7 @@ use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::reply::{RemoteReply, RemoteResult};
 use crate::remote::tier::RemoteTier;
+use crate::sys::sync::failpoint::voids_only_before;
 use crate::sys::user_code::drop_caught;
 use crate::units::Timestamp;
 
@@ -108,7 +109,9 @@ impl<K, V> Keyspace<K, V> {
         // 2.
         let answer = link.answer_to(request).await;
         // 3.
-        memory.forget(key, self.now(), &mut dropped);
+        if !voids_only_before() {
+            memory.forget(key, self.now(), &mut dropped);
+        }
         answer
     }
 }

@@ -13,7 +13,7 @@ use larder::{Cache, Keyspace, KeyspaceDefinition};
 use crate::ages::{Ages, TrialThread, for_time, run_trial};
 use crate::proxy::Proxy;
 use crate::server::RedisServer;
-use crate::support::pause;
+use crate::support::{eventually, pause};
 
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("numbers");
 const BOUND: Duration = Duration::from_millis(100);
@@ -59,6 +59,17 @@ impl Database {
             pause(Duration::from_millis(1));
         }
         self.ages.replace(at);
+    }
+
+    /// Returns the rows of which a node still finds a number whose invalidation was acknowledged. Call this
+    /// when no row changes any more, and the bound has passed. A number that a load has stored after its
+    /// invalidation stays at the server, but a trial may not see it: the next change removes it soon.
+    fn stale_at_rest(&self, nodes: &[CacheNode]) -> Vec<usize> {
+        let is_stale = |node: &CacheNode, at: usize| {
+            let found = node.numbers.get(&(at as u64));
+            found.is_some_and(|number| *number < self.ages.count(at) as u64)
+        };
+        (0..KEYS).filter(|at| nodes.iter().any(|node| is_stale(node, *at))).collect()
     }
 }
 
@@ -126,6 +137,12 @@ pub(crate) fn report(what: &str, nodes: &[CacheNode], database: &Database, bound
     assert!(worst <= bound, "{what}: an answer was {worst:?} old");
 }
 
+/// Checks that no node finds a number of before an invalidation after the end of a trial.
+fn check_at_rest(what: &str, nodes: &[CacheNode], database: &Database) {
+    pause(BOUND);
+    assert_eq!(database.stale_at_rest(nodes), [0; 0], "{what}: rows whose old numbers are still there");
+}
+
 /// A redis-cli that reads and deletes entries and leases while a trial runs.
 struct ForeignClient {
     child: Child,
@@ -175,6 +192,7 @@ fn caches_beside_a_client_that_reads_and_deletes_their_keys_keep_the_bound() {
         });
         client.end();
         report(tracking, &nodes, &database, BOUND);
+        check_at_rest(tracking, &nodes, &database);
     }
 }
 
@@ -186,6 +204,7 @@ fn no_load_of_any_node_outlives_an_invalidation() {
         let nodes: Vec<_> = (0..3).map(|_| open(&url)).collect();
         let database = trial(&nodes, for_time(Duration::from_millis(2500), &|_| {}));
         report(tracking, &nodes, &database, BOUND);
+        check_at_rest(tracking, &nodes, &database);
     }
 }
 
@@ -211,4 +230,59 @@ fn caches_behind_a_bad_line_and_beside_flushes_keep_the_bound() {
     });
     client.end();
     report("behind a bad line", &nodes, &database, BOUND);
+    check_at_rest("behind a bad line", &nodes, &database);
+}
+
+/// A node loads each row, and the other node changes the row during the load. The first node is behind a
+/// proxy that changes the script of its fills, if `is_faulty`: a fill then needs no lease.
+fn loads_beside_changes(is_faulty: bool) -> Option<Vec<usize>> {
+    const LEASE: &str = "slot(KEYS[1]) ~= ARGV[1] or current(KEYS[2], ARGV[5]) ~= ARGV[1]:sub(2, 9)";
+    let server = RedisServer::start(&[])?;
+    let proxy = if is_faulty {
+        Proxy::start_rewriting(server.socket(), LEASE, "false")
+    } else {
+        Proxy::start(server.socket())
+    };
+    // A load whose lease request has no answer in time is not stored.
+    let options = "staleness=100ms&request_timeout=20s";
+    let nodes = [open(&proxy.url(options)), open(&server.url(options))];
+    for node in &nodes {
+        eventually("the node is connected", || node.numbers.insert(&u64::MAX, 0).is_ok());
+    }
+    let (database, ends) = (Database::new(), AtomicBool::new(false));
+    for at in 0..KEYS {
+        let load = || {
+            let number = database.load(at);
+            database.change(at, &nodes[1].numbers, &ends);
+            Ok::<_, std::io::Error>(number)
+        };
+        assert_eq!(nodes[0].numbers.get_or_load(&(at as u64), load).unwrap().as_ref(), &0);
+    }
+    pause(BOUND);
+    Some(database.stale_at_rest(&nodes))
+}
+
+/// The environment variable that makes a process of the test binary run the trial with the planted fault.
+const IS_FAULTY: &str = "LARDER_REDIS_FAULTY_FILL";
+
+#[test]
+#[ignore = "a process of the test below"]
+fn a_trial_with_a_faulty_fill() {
+    if std::env::var(IS_FAULTY).is_err() {
+        return;
+    }
+    let Some(stale) = loads_beside_changes(true) else { return };
+    assert_eq!(stale, Vec::from_iter(0..KEYS), "the judge has not seen the planted fault");
+}
+
+/// The trial with the fault runs in its own process, because all clients of a process share the digest of a
+/// script.
+#[test]
+fn a_fill_without_its_lease_is_caught_at_rest() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "cache_judge::a_trial_with_a_faulty_fill"]).env(IS_FAULTY, "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    assert_eq!(loads_beside_changes(false).unwrap_or_default(), [0; 0]);
 }

@@ -45,6 +45,34 @@ struct Switches {
     is_ended: AtomicBool,
 }
 
+/// Replaces a text in the bytes of a client by another text of the same length, so that the server gets a
+/// faulty request.
+#[derive(Debug, Clone)]
+struct Rewriter {
+    from: &'static str,
+    to: String,
+    /// The last bytes, if they may be the beginning of the text.
+    kept: Vec<u8>,
+}
+
+impl Rewriter {
+    fn new(from: &'static str, to: &str) -> Self {
+        assert!(to.len() <= from.len() && to != from, "{to:?} cannot replace {from:?}");
+        Self { from, to: format!("{to:<len$}", len = from.len()), kept: Vec::new() }
+    }
+
+    fn rewrite(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (from, len) = (self.from.as_bytes(), self.from.len());
+        self.kept.extend_from_slice(bytes);
+        while let Some(at) = self.kept.windows(len).position(|part| part == from) {
+            self.kept[at..at + len].copy_from_slice(self.to.as_bytes());
+        }
+        let kept = (1..len).rev().find(|len| self.kept.ends_with(&from[..*len])).unwrap_or(0);
+        let rest = self.kept.split_off(self.kept.len() - kept);
+        std::mem::replace(&mut self.kept, rest)
+    }
+}
+
 /// A proxy on its own Unix socket.
 pub(crate) struct Proxy {
     switches: Arc<Switches>,
@@ -55,6 +83,16 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn start(server: PathBuf) -> Self {
+        Self::start_with(server, None)
+    }
+
+    /// Like [`start`](Self::start), and replaces a text in the bytes of the clients, such as a line of a
+    /// script. A shorter text is padded with spaces.
+    pub(crate) fn start_rewriting(server: PathBuf, from: &'static str, to: &str) -> Self {
+        Self::start_with(server, Some(Rewriter::new(from, to)))
+    }
+
+    fn start_with(server: PathBuf, rewriter: Option<Rewriter>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(dir.path().join("proxy.sock")).unwrap();
         let switches = Arc::new(Switches::default());
@@ -70,8 +108,9 @@ impl Proxy {
                 of_thread.accepted.fetch_add(1, Ordering::SeqCst);
                 let Ok(server) = UnixStream::connect(&*place.lock().unwrap()) else { continue };
                 list.lock().unwrap().push((client.try_clone().unwrap(), server.try_clone().unwrap()));
-                pass(client.try_clone().unwrap(), server.try_clone().unwrap(), of_thread.clone(), false);
-                pass(server, client, of_thread.clone(), true);
+                let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                pass(from, to, of_thread.clone(), Direction::Requests(rewriter.clone()));
+                pass(server, client, of_thread.clone(), Direction::Answers);
             }
         });
         Self { switches, server, dir, connections }
@@ -141,18 +180,28 @@ impl Drop for Proxy {
     }
 }
 
-fn pass(mut from: UnixStream, mut to: UnixStream, switches: Arc<Switches>, is_answer: bool) {
+enum Direction {
+    Requests(Option<Rewriter>),
+    Answers,
+}
+
+fn pass(mut from: UnixStream, mut to: UnixStream, switches: Arc<Switches>, mut direction: Direction) {
     std::thread::spawn(move || {
         let mut buffer = [0; 16 << 10];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
-            if is_answer {
-                let delay = switches.delay_ms.load(Ordering::SeqCst);
-                if delay > 0 {
-                    pause(Duration::from_millis(delay));
+            let mut bytes = buffer[..read].to_vec();
+            match &mut direction {
+                Direction::Requests(None) => {}
+                Direction::Requests(Some(rewriter)) => bytes = rewriter.rewrite(&bytes),
+                Direction::Answers => {
+                    let delay = switches.delay_ms.load(Ordering::SeqCst);
+                    if delay > 0 {
+                        pause(Duration::from_millis(delay));
+                    }
+                    switches.hold_while_on(&bytes);
                 }
-                switches.hold_while_on(&buffer[..read]);
             }
-            if !switches.drops.load(Ordering::SeqCst) && to.write_all(&buffer[..read]).is_err() {
+            if !switches.drops.load(Ordering::SeqCst) && to.write_all(&bytes).is_err() {
                 break;
             }
         }

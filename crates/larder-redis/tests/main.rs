@@ -12,6 +12,7 @@ mod ages;
 mod busy;
 mod cache;
 mod cache_judge;
+mod cache_races;
 mod commits;
 mod django;
 mod endless;

@@ -55,8 +55,8 @@ pub(crate) fn a_hit_within_a_tick_is_never_late() {
     assert_eq!(*seen.lock().unwrap(), None, "served past its expiry");
 }
 
-/// Like [`a_hit_within_a_tick_is_never_late`], for a near copy. The windows of the boot clock begin at 4.2 and
-/// 8.4 ms. The entry expires at 8 ms, after the upper bound of the first window.
+/// Like [`a_hit_within_a_tick_is_never_late`], for a near copy. The windows of the boot clock begin at 4.2
+/// and 8.4 ms. The entry expires at 8 ms, after the upper bound of the first window.
 pub(crate) fn a_near_hit_within_a_window_is_never_late() {
     const SHORT: KeyspaceDefinition<u64, u64> =
         KeyspaceDefinition::new("short").ttl(Duration::from_millis(8));

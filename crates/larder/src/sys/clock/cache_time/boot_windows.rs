@@ -12,11 +12,11 @@
 //! 3. It raises the limit to the exact time plus [`WINDOW_MS`].
 //! 4. It stores the window.
 //!
-//! A lookup loads the stored window and then the limit, before it looks in memory. After it has read the value
-//! and the clock, it uses the limit if the clock is still in that window. It reads at least the limit of step
-//! 3, because that step comes before step 4. The limit only grows, so a later limit is too high at most, and
-//! the lookup then reads the exact time. Like the readings of the coarse clock, these notice a jump of the
-//! wall clock up to one window late.
+//! A lookup loads the stored window and then the limit, before it looks in memory. After it has read the
+//! value and the clock, it uses the limit if the clock is still in that window. It reads at least the limit
+//! of step 3, because that step comes before step 4. The limit only grows, so a later limit is too high at
+//! most, and the lookup then reads the exact time. Like the readings of the coarse clock, these notice a
+//! jump of the wall clock up to one window late.
 
 use super::CacheTime;
 use crate::sys::clock::boot::{BootTime, WINDOW_MS};
@@ -43,8 +43,8 @@ impl CacheTime {
     /// Returns the stored window. The boot clock must have the same source as the cache's clock.
     #[inline]
     pub(crate) fn boot_window(&self) -> BootWindow {
-        // Acquire: pairs with the Release in `begin_boot_window`. A thread that finds its own window here also
-        // sees the limit of that window.
+        // Acquire: pairs with the Release in `begin_boot_window`. A thread that finds its own window here
+        // also sees the limit of that window.
         let number = self.boot_window.load(Ordering::Acquire);
         BootWindow { number, latest: Timestamp::from_millis(self.limit_ms.load(Ordering::Relaxed)) }
     }

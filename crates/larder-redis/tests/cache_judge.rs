@@ -272,7 +272,7 @@ fn a_trial_with_a_faulty_fill() {
         return;
     }
     let Some(stale) = loads_beside_changes(true) else { return };
-    assert_eq!(stale, Vec::from_iter(0..KEYS), "the judge has not seen the planted fault");
+    assert_eq!(stale, (0..KEYS).collect::<Vec<_>>(), "the judge has not seen the planted fault");
 }
 
 /// The trial with the fault runs in its own process, because all clients of a process share the digest of a

@@ -197,6 +197,8 @@ planted_faults! {
         [ForgetDrained: outages::a_single_failure_brings_nothing_back, "after a restart"];
     a_wait_for_room_that_the_writer_ignores_is_caught =>
         [IgnoreWaiters: durability::writers_wait_for_room_and_go_on, STALLED];
+    a_sleep_for_room_that_is_announced_after_the_attempt_is_caught =>
+        [AnnounceSleepLate: durability::writers_wait_for_room_and_go_on, STALLED];
     a_wait_of_a_large_value_that_the_writer_ignores_is_caught =>
         [IgnoreWaiters: durability::large_values_and_small_ones_go_on, STALLED];
     a_shard_that_takes_what_is_stored_after_it_is_closed_is_caught =>

@@ -16,11 +16,20 @@
 //!    releases room sees the waiting caller, or (4) sees the room. A thread that stores a value also sees
 //!    the waiting caller.
 //! 3. It wakes the writer to commit. The caller holds no lock here.
-//! 4. Under the gate, it tries again. A small value gets room if it fits and no large value precedes it in
-//!    the queue. A large value gets room if it is first in the queue and the buffer is empty. Otherwise the
-//!    caller waits until room is released, and repeats (3).
+//! 4. Under the gate, it announces that it may sleep, and then tries again. A small value gets room if it
+//!    fits and no large value precedes it in the queue. A large value gets room if it is first in the queue
+//!    and the buffer is empty. Otherwise the caller sleeps until it is woken, and repeats (3).
 //! 5. It leaves the queue before it releases the gate. The caller now has room, unless the buffer was
 //!    closed.
+//!
+//! A thread that releases room wakes all sleeping callers at once, under the gate, and takes back the
+//! announcement. So it sees the announcement of a caller whose attempt in (4) came before the release, unless
+//! another thread has taken it back and will wake this caller. Releases before the next announcement wake no
+//! one. Otherwise the writer thread would make a system call for each value of a commit.
+//!
+//! A release wakes callers only if it leaves at least a sixteenth of the buffer free ([`WAKE_SHARE`]).
+//! Otherwise the callers would run once for each released value. No wake-up is lost: if less is free, the
+//! writer has more values to commit, and the last release leaves the buffer empty.
 //!
 //! A large value does not starve: once it is queued, later values wait behind it, so the buffer drains. No
 //! large value overtakes an earlier small value, so in the queue a small value waits only for the large
@@ -35,6 +44,9 @@ use super::budget::Reservation;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex, Ordering};
 
+/// The capacity divided by this number must be free before callers that wait for room are woken.
+const WAKE_SHARE: u64 = 16;
+
 #[derive(Debug)]
 pub(crate) struct WriteBuffer {
     capacity: u64,
@@ -44,6 +56,8 @@ pub(crate) struct WriteBuffer {
     waiting: AtomicUsize,
     /// Number of large values in the queue.
     large: AtomicUsize,
+    /// Whether callers may sleep that no thread has begun to wake yet.
+    has_sleepers: AtomicBool,
     closed: AtomicBool,
     gate: Mutex<WaitQueue>,
     freed: Condvar,
@@ -87,6 +101,7 @@ impl WriteBuffer {
             used: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             large: AtomicUsize::new(0),
+            has_sleepers: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             gate: Mutex::default(),
             freed: Condvar::new(),
@@ -116,10 +131,8 @@ impl WriteBuffer {
         if queued.load(Ordering::SeqCst) == 0 && self.try_take(bytes) {
             return Some(self.room(bytes));
         }
-        // 2. SeqCst: the increment of `waiting` pairs with the load in `BufferRoom::drop`. Either step 4
-        //    sees the released room, or the thread that released it sees the waiting caller. The increment
-        //    also pairs with the load in `has_waiters`: a thread that stores a value after the writer's last
-        //    drain wakes the writer again.
+        // 2. SeqCst: the increment of `waiting` pairs with the load in `has_waiters`. A thread that stores a
+        //    value after the writer's last drain wakes the writer again.
         let place = self.gate.lock().enter(is_large);
         self.large.fetch_add(usize::from(is_large), Ordering::SeqCst);
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -128,6 +141,12 @@ impl WriteBuffer {
             on_full();
             // 4.
             let mut gate = self.gate.lock();
+            // SeqCst: pairs with the load in `release`. Either the attempt sees the released room, or the
+            // thread that released it sees the announcement.
+            let is_late = failpoint_is_set(Failpoint::AnnounceSleepLate);
+            if !is_late {
+                self.has_sleepers.store(true, Ordering::SeqCst);
+            }
             let is_closed = self.closed.load(Ordering::SeqCst);
             if is_closed || (gate.is_next(place) && self.try_take(bytes)) {
                 // 5.
@@ -138,7 +157,23 @@ impl WriteBuffer {
                 // this call returns room if and only if `try_take` reserved it.
                 return (!is_closed).then(|| self.room(bytes));
             }
+            if is_late {
+                self.has_sleepers.store(true, Ordering::SeqCst);
+            }
             self.freed.wait(&mut gate);
+        }
+    }
+
+    /// Releases room, and wakes the callers that wait for room if enough is free now.
+    fn release(&self, bytes: u64) {
+        let left = self.used.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        if left > self.capacity - self.capacity / WAKE_SHARE {
+            return;
+        }
+        // The load keeps the cache line shared while no caller sleeps.
+        if self.has_sleepers.load(Ordering::SeqCst) && self.has_sleepers.swap(false, Ordering::SeqCst) {
+            let _gate = self.gate.lock();
+            self.freed.notify_all();
         }
     }
 
@@ -227,135 +262,9 @@ impl Drop for BufferRoom {
         // The reservation is released before the buffer becomes empty, so that the next large value finds
         // this weight free in the budget.
         drop(self.beyond.take());
-        self.buffer.used.fetch_sub(self.bytes, Ordering::SeqCst);
-        // SeqCst: pairs with the increment of `waiting` in `reserve`.
-        if self.buffer.waiting.load(Ordering::SeqCst) > 0 {
-            let _gate = self.buffer.gate.lock();
-            self.buffer.freed.notify_all();
-        }
+        self.buffer.release(self.bytes);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::sync::channel::{Receiver, Sender, bounded, unbounded};
-    use crate::sys::sync::thread;
-
-    #[test]
-    fn room_is_given_back_once_by_its_last_holder() {
-        let buffer = WriteBuffer::new(100);
-        let shared = Arc::new(buffer.reserve(60, || ()).unwrap());
-        let other = shared.clone();
-        drop(shared);
-        assert_eq!(buffer.used(), 60);
-        drop(other);
-        assert_eq!(buffer.used(), 0);
-    }
-
-    #[test]
-    fn a_full_buffer_makes_a_writer_wait_until_room_is_given_back() {
-        let buffer = WriteBuffer::new(100);
-        let first = buffer.reserve(60, || ()).unwrap();
-        let (full, seen) = bounded(8);
-        thread::scope(|scope| {
-            let waiter = scope.spawn(|| buffer.reserve(60, || full.send(()).unwrap()).map(|room| room.bytes));
-            seen.recv().unwrap();
-            assert_eq!(buffer.used(), 60);
-            drop(first);
-            assert_eq!(waiter.join().unwrap(), Some(60));
-        });
-    }
-
-    #[test]
-    fn closing_turns_waiters_away() {
-        let buffer = WriteBuffer::new(100);
-        let _first = buffer.reserve(100, || ()).unwrap();
-        let (full, seen) = bounded(8);
-        thread::scope(|scope| {
-            let waiter = scope.spawn(|| buffer.reserve(1, || full.send(()).unwrap()).is_none());
-            seen.recv().unwrap();
-            buffer.close();
-            assert!(waiter.join().unwrap());
-        });
-        assert!(buffer.reserve(0, || ()).is_none());
-    }
-
-    /// Reports when the value is queued, and again when it has room. Holds the room until the sender of
-    /// `hold` is dropped.
-    fn reserve_in_turn(
-        buffer: &Arc<WriteBuffer>,
-        bytes: u64,
-        told: &Sender<(u64, bool)>,
-        hold: &Receiver<()>,
-    ) {
-        let room = buffer.reserve(bytes, || told.send((bytes, false)).unwrap()).unwrap();
-        told.send((bytes, true)).unwrap();
-        hold.recv().unwrap_err();
-        drop(room);
-    }
-
-    #[test]
-    fn a_large_one_goes_alone_after_those_before_it_and_before_those_after_it() {
-        let buffer = WriteBuffer::new(100);
-        let first = buffer.reserve(60, || ()).unwrap();
-        let (told, tell) = unbounded();
-        thread::scope(|scope| {
-            let begin = |bytes| {
-                let (release, held) = bounded::<()>(1);
-                let (buffer, told) = (&buffer, told.clone());
-                scope.spawn(move || reserve_in_turn(buffer, bytes, &told, &held));
-                release
-            };
-            let wait_for = |expected| {
-                while let told = tell.recv().unwrap()
-                    && told != expected
-                {
-                    assert!(!told.1, "{} was served before its turn", told.0);
-                }
-            };
-            let early = begin(50);
-            wait_for((50, false));
-            let large = begin(150);
-            wait_for((150, false));
-            // The value of 10 bytes would fit beside the first value, but must not overtake the large value.
-            let late = begin(10);
-            wait_for((10, false));
-            let later = begin(151);
-            wait_for((151, false));
-            drop(first);
-            let mut served = Vec::new();
-            for release in [early, large, late, later] {
-                served.push(loop {
-                    if let (bytes, true) = tell.recv().unwrap() {
-                        break bytes;
-                    }
-                });
-                assert_eq!(Some(&buffer.used()), served.last(), "alone");
-                drop(release);
-            }
-            assert_eq!(served, [50, 150, 10, 151]);
-        });
-        assert_eq!((buffer.used(), buffer.has_waiters()), (0, false));
-        assert!(buffer.reserve(100, || ()).is_some(), "the queue is empty again");
-    }
-
-    #[test]
-    fn an_empty_buffer_takes_a_large_one_at_once_and_closing_turns_one_away() {
-        let buffer = WriteBuffer::new(100);
-        let room = buffer.reserve(1_000, || panic!("it need not wait")).unwrap();
-        assert_eq!((buffer.used(), room.excess()), (1_000, 900));
-        let (full, seen) = bounded(8);
-        thread::scope(|scope| {
-            let large = scope.spawn(|| buffer.reserve(101, || full.send(()).unwrap()).is_none());
-            seen.recv().unwrap();
-            let small = scope.spawn(|| buffer.reserve(1, || full.send(()).unwrap()).is_none());
-            seen.recv().unwrap();
-            buffer.close();
-            assert!(large.join().unwrap() && small.join().unwrap());
-        });
-        buffer.open();
-        drop(room);
-        assert!(buffer.reserve(1, || panic!("the queue is empty")).is_some());
-    }
-}
+mod tests;

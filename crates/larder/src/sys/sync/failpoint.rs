@@ -126,6 +126,8 @@ pub enum Failpoint {
     DrainBeforeSealing,
     /// A caller that stores a value does not notice that another caller waits for room in the write buffer.
     IgnoreWaiters,
+    /// A caller that waits for room in the write buffer announces that it sleeps only after it has tried.
+    AnnounceSleepLate,
     /// A removal that finds an absence on disk, but no value, is not committed.
     KeepAbsence,
     /// A load of several keys does not complete the flight of a key that its loader has omitted.

@@ -33,9 +33,13 @@ use weigher::{EntryInfo, Weigher};
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
 /// The default of [`disk_capacity`](CacheBuilder::disk_capacity): 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// The default of [`write_buffer`](CacheBuilder::write_buffer): 8 MiB, which is a second of heavy writing on
-/// a slow disk.
+/// The default of [`write_buffer`](CacheBuilder::write_buffer) with a memory capacity of up to 64 MiB: 8 MiB,
+/// which is a second of heavy writing on a slow disk. With a larger memory capacity, the default is an eighth
+/// of it, up to [`MAX_DEFAULT_WRITE_BUFFER`].
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
+/// The largest default of [`write_buffer`](CacheBuilder::write_buffer): 32 MiB, for a memory capacity of
+/// 256 MiB or more. With the smallest values, these are 80,000 entries, whose commit takes about a second.
+pub const MAX_DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(32);
 /// The default of [`page_cache`](CacheBuilder::page_cache): 64 MiB. A page that is not in the page cache is
 /// read from the operating system, which about doubles the cost of a disk hit (`docs/benchmarks.md`). For a
 /// busy cache, set the page cache to the size of the file if memory allows.
@@ -104,7 +108,7 @@ pub struct CacheBuilder {
     pub(crate) remote: Option<Arc<dyn RemoteTier>>,
     pub(crate) memory_capacity: ByteSize,
     pub(crate) disk_capacity: ByteSize,
-    pub(crate) write_buffer: ByteSize,
+    pub(crate) write_buffer: Option<ByteSize>,
     pub(crate) page_cache: ByteSize,
     pub(crate) verify_on_open: ByteSize,
     pub(crate) flush_interval: Duration,
@@ -141,7 +145,7 @@ impl Default for CacheBuilder {
             remote: None,
             memory_capacity: DEFAULT_MEMORY_CAPACITY,
             disk_capacity: DEFAULT_DISK_CAPACITY,
-            write_buffer: DEFAULT_WRITE_BUFFER,
+            write_buffer: None,
             page_cache: DEFAULT_PAGE_CACHE,
             verify_on_open: DEFAULT_VERIFY_ON_OPEN,
             flush_interval: DEFAULT_FLUSH_INTERVAL,
@@ -227,14 +231,18 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
-    /// Default 8 MiB. The sum includes the values in memory, their encodings, and 320 bytes of bookkeeping
-    /// per value.
+    /// Default: an eighth of the memory capacity, but at least 8 MiB and at most 32 MiB. The sum includes the
+    /// values in memory, their encodings, and 320 bytes of bookkeeping per value.
+    ///
+    /// When changes arrive faster than the disk takes them, the writer commits a full write buffer at a time,
+    /// in the order of the keys. With more changes, more of them share a page of the file, so each costs less.
+    /// But a crash may then lose all of them.
     ///
     /// When the write buffer is full, inserts wait for a commit. A value that exceeds the write buffer
     /// together with its encoding waits until the buffer is empty, and is committed alone. Until it is
     /// committed, the excess counts against the [memory capacity](CacheBuilder::memory_capacity).
     pub fn write_buffer(mut self, bytes: impl Into<ByteSize>) -> Self {
-        self.write_buffer = bytes.into();
+        self.write_buffer = Some(bytes.into());
         self
     }
 
@@ -366,7 +374,7 @@ impl fmt::Debug for CacheBuilder {
             .field("path", &self.path)
             .field("memory_capacity", &self.memory_capacity)
             .field("disk_capacity", &self.disk_capacity)
-            .field("write_buffer", &self.write_buffer)
+            .field("write_buffer", &self.write_buffer_or_default())
             .field("flush_interval", &self.flush_interval)
             .field("sweep_interval", &self.sweep_interval)
             .finish_non_exhaustive()

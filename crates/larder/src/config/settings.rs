@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::CacheBuilder;
+use super::{CacheBuilder, DEFAULT_WRITE_BUFFER, MAX_DEFAULT_WRITE_BUFFER};
 use crate::error::Error;
 use crate::units::ByteSize;
+
+/// The memory capacity divided by this number is the default of the write buffer, within its bounds.
+const WRITE_BUFFER_SHARE: u64 = 8;
 
 /// The checked settings of a builder. [`CacheBuilder::settings`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +47,16 @@ impl CacheBuilder {
             path: self.path.clone(),
             memory_capacity: self.memory_capacity,
             disk_capacity: self.disk_capacity,
-            write_buffer: self.write_buffer,
+            write_buffer: self.write_buffer_or_default(),
             page_cache: self.page_cache,
             flush_interval: self.flush_interval,
             control_socket: self.socket().map(Path::to_owned),
         })
+    }
+
+    pub(crate) fn write_buffer_or_default(&self) -> ByteSize {
+        let share = ByteSize::bytes(self.memory_capacity.as_u64() / WRITE_BUFFER_SHARE);
+        self.write_buffer.unwrap_or(share.clamp(DEFAULT_WRITE_BUFFER, MAX_DEFAULT_WRITE_BUFFER))
     }
 
     #[cfg(all(unix, feature = "control"))]

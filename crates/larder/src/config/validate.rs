@@ -19,7 +19,7 @@ impl CacheBuilder {
     pub(crate) fn validate(&self) -> Result<(), Error> {
         within("memory_capacity", self.memory_capacity, MIN_CAPACITY)?;
         within("disk_capacity", self.disk_capacity, MIN_DISK)?;
-        within("write_buffer", self.write_buffer, MIN_CAPACITY)?;
+        within("write_buffer", self.write_buffer_or_default(), MIN_CAPACITY)?;
         within("page_cache", self.page_cache, MIN_CAPACITY)?;
         lasts("flush_interval", self.flush_interval, MIN_INTERVAL)?;
         lasts("sweep_interval", self.sweep_interval, MIN_INTERVAL)?;

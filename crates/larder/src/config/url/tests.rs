@@ -16,7 +16,7 @@ fn every_setting_has_its_option() {
     assert_eq!(builder.path, Some(PathBuf::from("/var/my shop.larder")));
     assert_eq!(builder.memory_capacity, ByteSize::mib(64));
     assert_eq!(builder.disk_capacity, ByteSize::gib(2));
-    assert_eq!(builder.write_buffer, ByteSize::mib(1));
+    assert_eq!(builder.write_buffer, Some(ByteSize::mib(1)));
     assert_eq!(builder.page_cache, ByteSize::kib(64));
     assert_eq!(builder.verify_on_open, ByteSize::bytes(0));
     assert_eq!(builder.flush_interval, Duration::from_millis(250));

@@ -219,7 +219,8 @@ fn start(
 }
 
 fn new_memory(config: &CacheBuilder, last_sequence: u64) -> Memory {
-    let (capacity, write_buffer) = (config.memory_capacity.as_u64(), config.write_buffer.as_u64());
+    let capacity = config.memory_capacity.as_u64();
+    let write_buffer = config.write_buffer_or_default().as_u64();
     let memory = Memory::new(config.shards_or_default(), capacity, write_buffer, last_sequence);
     match config.hash_seed {
         Some(seed) => memory.seeded(seed),

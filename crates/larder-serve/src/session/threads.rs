@@ -5,6 +5,7 @@
 //! before, because the job can't be interrupted. A job that still waits for a place leaves with its
 //! connection.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -81,26 +82,47 @@ impl BlockingThreads {
         let place = places.clone().acquire_owned().await.ok()?;
         let job = build();
         let ran = spawn_blocking(move || {
-            let ran = job();
+            let ran = run_inline(job);
             drop(place);
             ran
         });
-        ran.await.ok()
+        ran.await.ok().flatten()
     }
 }
 
 /// Runs a job on the calling thread. Returns `None` if the job panics.
+///
+/// The payload of the panic may be a value of the application, such as its clock, and its `Drop` may panic
+/// again. Such a payload is leaked with the second panic, as in the cache itself. Otherwise the second panic
+/// would end the event loop.
 pub(crate) fn run_inline<T>(job: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(job)).ok()
+    let panic = match catch_unwind(AssertUnwindSafe(job)) {
+        Ok(ran) => return Some(ran),
+        Err(panic) => panic,
+    };
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(second);
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::panic::panic_any;
     use std::sync::{Mutex, mpsc};
     use std::task::{Context, Waker};
 
     use super::*;
+
+    /// The payload of a panic that panics again when it is dropped.
+    struct PanicsAgain;
+
+    impl Drop for PanicsAgain {
+        fn drop(&mut self) {
+            panic!("planned");
+        }
+    }
 
     #[test]
     fn jobs_that_wait_take_no_place_of_another_kind_even_if_they_are_abandoned() {
@@ -134,6 +156,8 @@ mod tests {
         }
         assert_eq!(runtime.block_on(threads.run(Work::Change, || -> u8 { panic!("planned") })), None);
         assert_eq!(run_inline(|| -> u8 { panic!("planned") }), None);
+        assert_eq!(runtime.block_on(threads.run(Work::Change, || -> u8 { panic_any(PanicsAgain) })), None);
+        assert_eq!(run_inline(|| -> u8 { panic_any(PanicsAgain) }), None);
         for _ in 0..Work::Change.places() {
             assert_eq!(runtime.block_on(threads.run(Work::Change, || 7)), Some(7), "the place is free again");
         }

@@ -3,7 +3,7 @@
 //! 1. Execute the requests that have arrived, in order, while the buffer has room for replies. A request that
 //!    waits for another thread, such as one that reads a slow disk, delays only the later requests of this
 //!    connection. The reply of a durable change is written later by a future, while the connection executes
-//!    the next requests.
+//!    the next requests. Then let the other connections execute their requests ([`bursts`](super::bursts)).
 //! 2. Send the replies up to the first one that still waits for a commit. One write sends all of these
 //!    replies.
 //! 3. Wait for the first of these events: a late reply, a line for a monitor, room in the socket, more bytes,
@@ -24,6 +24,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::attend::attend;
+use super::bursts::let_others_execute;
 use super::input::Input;
 use super::peer::PeerStream;
 use crate::commands::dispatch;
@@ -154,13 +155,14 @@ impl<S: PeerStream, P> Connection<S, P> {
         let mut timer = pin!(sleep_until(self.deadline()));
         loop {
             // 1.
-            if !self.carry_out().await {
-                return;
+            let Some(has_run) = self.carry_out().await else { return };
+            self.session.publish_counts();
+            if has_run && let_others_execute(self.client.id).await {
+                self.turn.requests = 0;
             }
             if !self.count_buffers() {
                 return;
             }
-            self.session.publish_counts();
             // Steps 2 and 3.
             let event = poll_fn(|context| {
                 let event = self.poll_event(context, stop.as_mut(), timer.as_mut());
@@ -191,8 +193,9 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
     }
 
-    /// Executes the requests that have arrived. Returns whether the connection continues.
-    async fn carry_out(&mut self) -> bool {
+    /// Executes the requests that have arrived. Returns whether there were any, or `None` if the connection
+    /// must end.
+    async fn carry_out(&mut self) -> Option<bool> {
         self.is_paused = false;
         let mut has_run = false;
         while !self.session.is_closing {
@@ -206,14 +209,14 @@ impl<S: PeerStream, P> Connection<S, P> {
                     if self.turn.is_over() {
                         yield_now().await;
                         if self.client.is_killed() {
-                            return false;
+                            return None;
                         }
                         self.turn = Turn { requests: 1, ..Turn::new() };
                     }
                     let args = self.parser.arguments(unread);
                     let command = dispatch::carry_out(&mut self.session, args, &mut self.output);
                     if !attend(command, &self.client, &self.stream, self.timeouts.write).await {
-                        return false;
+                        return None;
                     }
                     has_run = true;
                     len
@@ -240,7 +243,7 @@ impl<S: PeerStream, P> Connection<S, P> {
         } else {
             self.guest_since.get_or_insert_with(Instant::now);
         }
-        true
+        Some(has_run)
     }
 
     /// Counts the memory of the connection's buffers. Returns whether the connection may go on.

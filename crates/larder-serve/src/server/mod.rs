@@ -2,11 +2,12 @@
 //!
 //! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`attend`]: the wait for a request. [`input`]: the received bytes. [`peer`]: the state of the peer.
+//!   [`attend`]: the wait for a request. [`bursts`]: the order of execution and replies. [`input`]: the received bytes. [`peer`]: the state of the peer.
 
 pub(crate) mod address;
 mod attend;
 pub(crate) mod builder;
+mod bursts;
 mod connection;
 mod http;
 mod input;

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::super::peer::{PeerState, PeerStream};
-use super::{Connection, MAX_TURN_REQUESTS, Timeouts};
+use super::{Connection, MAX_TURN_REQUESTS, Timeouts, let_others_execute};
 use crate::commands::table::COMMANDS;
 use crate::protocol::limits::RequestLimits;
 use crate::session::Session;
@@ -99,6 +99,49 @@ impl PeerStream for DeafPeer {
     }
 }
 
+/// A peer that sends one request and then closes its half. Records how many requests the server had executed
+/// when it sent the reply.
+struct CountingPeer {
+    has_sent: bool,
+    served: Arc<Served>,
+    sent_after: Arc<Mutex<Vec<u64>>>,
+}
+
+impl AsyncRead for CountingPeer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.has_sent, true) {
+            into.put_slice(b"PING\r\n");
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for CountingPeer {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let executed = self.served.counters.requests.load(super::Ordering::Relaxed);
+        self.sent_after.lock().unwrap().push(executed);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl PeerStream for CountingPeer {
+    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
+        PeerState::Open
+    }
+}
+
 const TIMEOUTS: Timeouts =
     Timeouts { idle: None, write: Duration::from_secs(10), auth: Duration::from_secs(10) };
 
@@ -130,22 +173,25 @@ fn served_with(buffer_memory: usize) -> Arc<Served> {
     })
 }
 
+/// The clock stands still, so only the number of requests ends a turn.
 #[test]
-fn a_connection_that_always_has_requests_lets_others_go_on() {
-    const REQUESTS: u32 = 20_000;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(async {
+fn a_connection_that_always_has_requests_lets_others_go_on_after_each_turn() {
+    const TURNS: u32 = 300;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
         let served = served();
         let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
         let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
-        let requests = b"PING\r\n".repeat(usize::try_from(REQUESTS).unwrap());
+        // From now on, the connection is alone on its thread, so it does not also yield before it replies.
+        assert!(let_others_execute(listed.client().id).await);
+        let requests = b"PING\r\n".repeat(usize::try_from(TURNS * MAX_TURN_REQUESTS).unwrap());
         let peer = EagerPeer { requests, taken: 0 };
         let connection = Connection::new((), peer, session, TIMEOUTS);
         let turns = Cell::new(0);
         let others = async {
             loop {
-                yield_now().await;
                 turns.set(turns.get() + 1);
+                yield_now().await;
             }
         };
         tokio::select! {
@@ -153,10 +199,32 @@ fn a_connection_that_always_has_requests_lets_others_go_on() {
             () = others => {}
             () = connection.serve(pending()) => {}
         }
-        assert_eq!(served.counters.requests.load(super::Ordering::Relaxed), u64::from(REQUESTS));
-        let least = REQUESTS / MAX_TURN_REQUESTS;
-        assert!(turns.get() >= least, "{} of at least {least}", turns.get());
+        let executed = served.counters.requests.load(super::Ordering::Relaxed);
+        assert_eq!((turns.get(), executed), (TURNS, u64::from(TURNS * MAX_TURN_REQUESTS)));
     });
+}
+
+/// Connections that have one request each. The second connection executes its request before the first one
+/// sends its reply.
+#[test]
+fn the_replies_of_connections_are_sent_after_the_requests_of_all_are_executed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let served = served();
+    let sent_after = Arc::new(Mutex::new(Vec::new()));
+    let serve = || {
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        let peer = CountingPeer { has_sent: false, served: served.clone(), sent_after: sent_after.clone() };
+        tokio::spawn(Connection::new(listed, peer, session, TIMEOUTS).serve(pending()))
+    };
+    runtime.block_on(async {
+        let connections: Vec<_> = (0..3).map(|_| serve()).collect();
+        for connection in connections {
+            connection.await.unwrap();
+        }
+        serve().await.unwrap();
+    });
+    assert_eq!(*sent_after.lock().unwrap(), [3, 3, 3, 4]);
 }
 
 /// The lines for the monitor exceed the bound on all buffers, and the monitor's peer is silent. So the

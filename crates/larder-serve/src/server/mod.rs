@@ -2,7 +2,8 @@
 //!
 //! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`attend`]: the wait for a request. [`bursts`]: the order of execution and replies. [`input`]: the received bytes. [`peer`]: the state of the peer.
+//!   [`attend`]: the wait for a request. [`bursts`]: requests of all connections before their replies.
+//!   [`input`]: the received bytes. [`peer`]: the state of the peer.
 
 pub(crate) mod address;
 mod attend;

@@ -235,8 +235,8 @@ impl CacheBuilder {
     /// values in memory, their encodings, and 320 bytes of bookkeeping per value.
     ///
     /// When changes arrive faster than the disk takes them, the writer commits a full write buffer at a time,
-    /// in the order of the keys. With more changes, more of them share a page of the file, so each costs less.
-    /// But a crash may then lose all of them.
+    /// in the order of the keys. More changes share more pages of the file, so each costs less. But a crash
+    /// may then lose all of them.
     ///
     /// When the write buffer is full, inserts wait for a commit. A value that exceeds the write buffer
     /// together with its encoding waits until the buffer is empty, and is committed alone. Until it is

@@ -12,8 +12,8 @@ use crate::harness::run;
 use crate::panics::message;
 use crate::{
     absences, absent_keys, bulk, changes, durability, expiry, grace, groups, idle, leases, loads, outages,
-    reads, refresh, remote, remote_idle, remote_ranges, remote_tasks, remote_transactions, shutdown,
-    task_refresh, tasks, ticks, transactions,
+    reads, refresh, remote, remote_idle, remote_own, remote_ranges, remote_tasks, remote_transactions,
+    shutdown, task_refresh, tasks, ticks, transactions,
 };
 
 /// Number of schedules within which a planted fault must be found. Most faults need only a hundredth of
@@ -91,6 +91,8 @@ planted_faults! {
         [KeepFlight: loads::a_load_never_outlives_a_removal, STALE];
     a_tick_stored_before_its_upper_bound_is_caught =>
         [StoreTickBeforeLimit: ticks::a_hit_within_a_tick_is_never_late, "served past its expiry"];
+    a_window_stored_before_its_upper_bound_is_caught =>
+        [StoreTickBeforeLimit: ticks::a_near_hit_within_a_window_is_never_late, "served past its expiry"];
     a_stale_value_kept_from_before_the_load_is_caught =>
         [KeepStale: grace::a_stale_answer_never_outlives_a_removal, STALE];
     a_refresh_of_what_is_new_is_caught =>
@@ -109,6 +111,10 @@ planted_faults! {
         [ValidityFromAnswer: remote::an_answer_to_a_ping_that_is_late_is_bounded, STALE];
     two_pings_in_one_turn_of_the_server_are_caught =>
         [TwoPingsInOneTurn: remote::a_push_at_the_end_of_a_turn_is_bounded, STALE];
+    a_server_with_noloop_is_caught_if_the_cache_voids_only_before_its_changes =>
+        [VoidOnlyBeforeWithNoLoop: remote_own::no_answer_is_stale_beyond_the_bound_of_an_own_removal, STALE];
+    a_cache_that_voids_only_before_its_changes_is_caught =>
+        [VoidOnlyBefore: remote_own::an_own_removal_is_seen_at_once_beside_late_pushes, STALE];
     a_near_fill_without_a_fill_of_the_server_is_caught =>
         [NearFillAlone: remote::a_load_never_outlives_a_removal_on_another_machine, STALE];
     a_fill_of_the_server_without_its_lease_is_caught =>

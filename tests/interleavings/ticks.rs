@@ -5,13 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::clock::Clock;
-use larder::model::Failpoint;
 use larder::testing::remote::RemoteServer;
 use larder::{Cache, KeyspaceDefinition, Timestamp};
 
 use crate::explorer::contest;
 use crate::place::{SetTime, let_others_go_on};
-use crate::planted::assert_caught;
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -76,9 +74,4 @@ pub(crate) fn a_near_hit_within_a_window_is_never_late() {
     drop(entries);
     cache.close().unwrap();
     assert_eq!((found, seen.into_inner().unwrap()), ([Some(10); 2], None), "served past its expiry");
-}
-
-#[test]
-fn a_window_stored_before_its_upper_bound_is_caught() {
-    assert_caught(Failpoint::StoreTickBeforeLimit, a_near_hit_within_a_window_is_never_late);
 }

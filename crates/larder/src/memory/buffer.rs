@@ -28,8 +28,9 @@
 //! one. Otherwise the writer thread would make a system call for each value of a commit.
 //!
 //! A release wakes callers only if it leaves at least a sixteenth of the buffer free ([`WAKE_SHARE`]).
-//! Otherwise the callers would run once for each released value. No wake-up is lost: if less is free, the
-//! writer has more values to commit, and the last release leaves the buffer empty.
+//! Otherwise the callers would run once for each released value. If less is free, the writer usually has more
+//! values to commit. But the file may have no room for these values. So the end of each step of the writer
+//! wakes the callers too, if room was released ([`WriteBuffer::wake_after_step`]).
 //!
 //! A large value does not starve: once it is queued, later values wait behind it, so the buffer drains. No
 //! large value overtakes an earlier small value, so in the queue a small value waits only for the large
@@ -58,6 +59,8 @@ pub(crate) struct WriteBuffer {
     large: AtomicUsize,
     /// Whether callers may sleep that no thread has begun to wake yet.
     has_sleepers: AtomicBool,
+    /// Whether room was released that has woken no caller.
+    has_released: AtomicBool,
     closed: AtomicBool,
     gate: Mutex<WaitQueue>,
     freed: Condvar,
@@ -102,6 +105,7 @@ impl WriteBuffer {
             waiting: AtomicUsize::new(0),
             large: AtomicUsize::new(0),
             has_sleepers: AtomicBool::new(false),
+            has_released: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             gate: Mutex::default(),
             freed: Condvar::new(),
@@ -168,8 +172,21 @@ impl WriteBuffer {
     fn release(&self, bytes: u64) {
         let left = self.used.fetch_sub(bytes, Ordering::SeqCst) - bytes;
         if left > self.capacity - self.capacity / WAKE_SHARE {
+            self.has_released.store(true, Ordering::SeqCst);
             return;
         }
+        self.wake();
+    }
+
+    /// Wakes the callers that wait for room, if any was released since the last call. The writer calls this
+    /// at the end of each step. If a step without a release woke them, they would ask for another step.
+    pub(crate) fn wake_after_step(&self) {
+        if self.has_released.swap(false, Ordering::SeqCst) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         // The load keeps the cache line shared while no caller sleeps.
         if self.has_sleepers.load(Ordering::SeqCst) && self.has_sleepers.swap(false, Ordering::SeqCst) {
             let _gate = self.gate.lock();

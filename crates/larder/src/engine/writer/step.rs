@@ -47,6 +47,7 @@ impl Writer {
         self.file.note_content();
         self.plan_filter();
         self.announce();
+        self.tiers.memory.buffer().wake_after_step();
         self.answer(waiting, progress, evicted_values);
     }
 

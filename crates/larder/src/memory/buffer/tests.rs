@@ -46,6 +46,28 @@ fn a_waiter_is_woken_when_a_sixteenth_is_free_and_not_for_each_value() {
 }
 
 #[test]
+fn the_end_of_a_step_wakes_a_waiter_though_little_is_free() {
+    let buffer = WriteBuffer::new(160);
+    let held = buffer.reserve(150, || ()).unwrap();
+    let small = buffer.reserve(9, || ()).unwrap();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| buffer.reserve(8, || ()).map(|room| room.bytes));
+        while !buffer.has_sleepers.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        buffer.wake_after_step();
+        assert!(buffer.has_sleepers.load(Ordering::SeqCst), "nothing was released");
+        let fits = buffer.reserve_at_once(1).unwrap();
+        drop(small);
+        assert!(buffer.has_sleepers.load(Ordering::SeqCst), "nine of ten are free");
+        buffer.wake_after_step();
+        assert_eq!(waiter.join().unwrap(), Some(8));
+        drop(fits);
+    });
+    drop(held);
+}
+
+#[test]
 fn closing_turns_waiters_away() {
     let buffer = WriteBuffer::new(100);
     let _first = buffer.reserve(100, || ()).unwrap();

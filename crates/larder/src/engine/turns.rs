@@ -14,6 +14,10 @@
 //! 4. When a turn has lasted for [`MAX_TURN`], in real time, a waiting caller removes the first place from
 //!    the queue, and its holder continues without a turn.
 //!
+//! A worker task ([`crate::sys::offload::worker_task`]) suspends in (2) and occupies no thread. Otherwise all
+//! worker threads could wait for the turn of a task that needs one of them to go on. The caller that ends the
+//! turn of the first place wakes the task that has the next place. The task sets an alarm for (4).
+//!
 //! A caller that began its round before (2) may still publish it. So the holder of the turn loses at most one
 //! more round to each of these callers. Inserts and removals do not wait for turns, and may still make the
 //! holder lose a round.
@@ -23,6 +27,7 @@
 //! the other closure, or a closure may wait for a lock of the application.
 
 use std::collections::{HashMap, VecDeque};
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::sys::clock::Deadline;
@@ -55,9 +60,16 @@ struct Queues {
 /// The places of the callers that take turns to change a key. There is at least one place.
 #[derive(Debug)]
 struct TurnQueue {
-    places: VecDeque<u64>,
+    places: VecDeque<TurnPlace>,
     /// The deadline of the first place's turn.
     until: Deadline,
+}
+
+#[derive(Debug)]
+struct TurnPlace {
+    number: u64,
+    /// The waker of the worker task that waits for its turn. `None` if a thread waits, or no caller.
+    waker: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -69,20 +81,46 @@ pub(crate) struct Rounds<'a> {
     place: Option<u64>,
 }
 
+impl TurnQueue {
+    fn has_first(&self, place: u64) -> bool {
+        self.places.front().is_some_and(|first| first.number == place)
+    }
+}
+
 impl Queues {
-    /// Removes a place. Returns whether the removal changed the first place of the key, or removed its
-    /// queue.
-    fn remove(&mut self, key: &[u8], place: u64) -> bool {
-        let Some(queue) = self.of_keys.get_mut(key) else { return false };
-        let was_first = queue.places.front() == Some(&place);
-        queue.places.retain(|other| *other != place);
-        if was_first {
-            queue.until = Deadline::after(MAX_TURN);
+    /// Removes a place. Returns whether it was the first place of its key, and the waker of the task that has
+    /// the next turn.
+    fn remove(&mut self, key: &[u8], place: u64) -> (bool, Option<Waker>) {
+        let Some(queue) = self.of_keys.get_mut(key) else { return (false, None) };
+        let was_first = queue.has_first(place);
+        queue.places.retain(|other| other.number != place);
+        if !was_first {
+            return (false, None);
         }
+        queue.until = Deadline::after(MAX_TURN);
+        let next = queue.places.front_mut().and_then(|next| next.waker.take());
         if queue.places.is_empty() {
             self.of_keys.remove(key);
         }
-        was_first
+        (true, next)
+    }
+
+    fn has_place(&self, key: &[u8], place: u64) -> bool {
+        self.of_keys.get(key).is_some_and(|queue| queue.places.iter().any(|other| other.number == place))
+    }
+
+    /// Puts the waker of a task into its place. Returns the waker of an earlier poll.
+    #[cfg(feature = "async")]
+    fn set_waker(&mut self, key: &[u8], place: u64, waker: Waker) -> Option<Waker> {
+        let places = &mut self.of_keys.get_mut(key)?.places;
+        places.iter_mut().find(|other| other.number == place)?.waker.replace(waker)
+    }
+
+    /// Returns the first place and the deadline of its turn, if the caller with `place` must wait for it.
+    fn turn_before(&self, key: &[u8], place: u64) -> Option<(u64, Deadline)> {
+        let queue = self.of_keys.get(key)?;
+        let first = queue.places.front()?.number;
+        (first != place && self.has_place(key, place)).then_some((first, queue.until))
     }
 }
 
@@ -101,35 +139,53 @@ impl Turns {
         self.count.load(Ordering::Relaxed) > 0 && self.queues.lock().of_keys.contains_key(key)
     }
 
+    /// Takes the last place in the queue of a key.
+    fn take_place(&self, key: &[u8]) -> u64 {
+        let mut queues = self.queues.lock();
+        queues.last_place += 1;
+        let number = queues.last_place;
+        let new = || TurnQueue { places: VecDeque::new(), until: Deadline::after(MAX_TURN) };
+        let queue = queues.of_keys.entry(key.into()).or_insert_with(new);
+        queue.places.push_back(TurnPlace { number, waker: None });
+        self.note_count(&queues);
+        number
+    }
+
     /// Runs step 2. Waits for a turn, and returns the caller's place. If the thread was paused for long,
     /// the turn may already be over.
     fn wait_for_turn(&self, key: &[u8]) -> u64 {
+        let place = self.take_place(key);
         let mut queues = self.queues.lock();
-        queues.last_place += 1;
-        let place = queues.last_place;
-        let new = || TurnQueue { places: VecDeque::new(), until: Deadline::after(MAX_TURN) };
-        queues.of_keys.entry(key.into()).or_insert_with(new).places.push_back(place);
-        self.note_count(&queues);
-        while let Some(queue) = queues.of_keys.get(key)
-            && let Some(&first) = queue.places.front()
-            && first != place
-            && queue.places.contains(&place)
-        {
-            let left = queue.until.left();
+        while let Some((first, until)) = queues.turn_before(key, place) {
+            let left = until.left();
             // Step 4.
-            if (left.is_zero() || self.moved.wait_for(&mut queues, left).timed_out())
-                && queues.of_keys.get(key).is_some_and(|queue| queue.places.front() == Some(&first))
-            {
-                self.remove(&mut queues, key, first);
+            if left.is_zero() || self.moved.wait_for(&mut queues, left).timed_out() {
+                drop(queues);
+                self.end_turn(key, first);
+                queues = self.queues.lock();
             }
         }
         place
     }
 
-    fn remove(&self, queues: &mut Queues, key: &[u8], place: u64) {
-        if queues.remove(key, place) {
-            self.note_count(queues);
+    /// Runs step 4: removes a place if it is still the first one.
+    fn end_turn(&self, key: &[u8], first: u64) {
+        if self.queues.lock().of_keys.get(key).is_some_and(|queue| queue.has_first(first)) {
+            self.remove(key, first);
+        }
+    }
+
+    /// Removes a place, and wakes the caller that has the next turn.
+    fn remove(&self, key: &[u8], place: u64) {
+        let mut queues = self.queues.lock();
+        let (was_first, next) = queues.remove(key, place);
+        self.note_count(&queues);
+        drop(queues);
+        if was_first {
             self.moved.notify_all();
+        }
+        if let Some(waker) = next {
+            waker.wake();
         }
     }
 
@@ -141,21 +197,23 @@ impl Turns {
 impl Rounds<'_> {
     /// Begins the first round, or another round after a lost one. Waits for the turns of other callers.
     pub(crate) fn begin(&mut self) {
-        let is_late = self.lost >= MAX_LOST_ROUNDS;
-        let needs_turn = match self.place {
-            None => is_late || self.turns.has_queue(self.key),
-            Some(place) => is_late && !self.has_place(place),
-        };
-        if needs_turn {
+        if self.needs_turn() {
             self.place = Some(self.turns.wait_for_turn(self.key));
             self.lost = 0;
         }
         self.lost += 1;
     }
 
+    fn needs_turn(&self) -> bool {
+        let is_late = self.lost >= MAX_LOST_ROUNDS;
+        match self.place {
+            None => is_late || self.turns.has_queue(self.key),
+            Some(place) => is_late && !self.has_place(place),
+        }
+    }
+
     fn has_place(&self, place: u64) -> bool {
-        let queues = self.turns.queues.lock();
-        queues.of_keys.get(self.key).is_some_and(|queue| queue.places.contains(&place))
+        self.turns.queues.lock().has_place(self.key, place)
     }
 }
 
@@ -165,20 +223,21 @@ impl Drop for Rounds<'_> {
         if let Some(place) = self.place
             && self.turns.process.is_current()
         {
-            let mut queues = self.turns.queues.lock();
-            self.turns.remove(&mut queues, self.key, place);
+            self.turns.remove(self.key, place);
         }
     }
 }
 
 mod group;
+#[cfg(feature = "async")]
+mod task;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sys::sync::{Arc, thread};
 
-    fn begin_late<'a>(turns: &'a Turns, key: &'a [u8]) -> Rounds<'a> {
+    pub(super) fn begin_late<'a>(turns: &'a Turns, key: &'a [u8]) -> Rounds<'a> {
         let mut rounds = turns.rounds(key);
         for _ in 0..=MAX_LOST_ROUNDS {
             rounds.begin();

@@ -51,7 +51,7 @@ impl Drop for WaitsUntilDrop {
 
 /// Runs a poll in which a wait suspends.
 #[cfg(feature = "async")]
-pub(super) fn suspending<R>(poll: impl FnOnce() -> R) -> R {
+pub(crate) fn suspending<R>(poll: impl FnOnce() -> R) -> R {
     let _waits = WaitsUntilDrop::begin(true);
     poll()
 }

@@ -69,8 +69,7 @@ impl GroupRounds<'_> {
     fn is_own(&self, key: &StoredKey) -> bool {
         let at = self.places.binary_search_by(|(own, _)| own.cmp(key));
         let Some((_, place)) = at.ok().and_then(|at| self.places.get(at)) else { return false };
-        let queues = self.turns.queues.lock();
-        queues.of_keys.get(&**key).is_some_and(|queue| queue.places.contains(place))
+        self.turns.queues.lock().has_place(key, *place)
     }
 
     fn leave(&mut self) {
@@ -78,9 +77,8 @@ impl GroupRounds<'_> {
         if places.is_empty() || !self.turns.process.is_current() {
             return;
         }
-        let mut queues = self.turns.queues.lock();
         for (key, place) in places {
-            self.turns.remove(&mut queues, &key, place);
+            self.turns.remove(&key, place);
         }
     }
 }

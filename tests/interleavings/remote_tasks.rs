@@ -1,9 +1,12 @@
 //! Tests of tasks on two machines that share a server. Worker threads decode the answers and fill memory.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
-use larder::Keyspace;
+use larder::{Change, Keyspace};
 use shuttle::future::block_on;
 
 use crate::explorer::contest;
@@ -74,4 +77,51 @@ pub(crate) fn a_removal_of_a_task_is_seen_at_once_by_its_own_machine() {
     get(&source, &one);
     source.get(&one, &1);
     machines.end((one, other), &source);
+}
+
+/// Tasks of two machines change a key atomically. With two lost rounds, a task waits for its turn.
+pub(crate) fn no_change_of_a_task_is_lost() {
+    let machines = Machines::new();
+    let [one, other] = machines.versions();
+    let add = |versions: &Keyspace<u64, u64>| {
+        let add = |value: Option<&u64>, _| Change::insert(value.map_or(1, |value| value + 1));
+        let sum = block_on(versions.modify_async(&1, add)).unwrap().new_value().copied();
+        assert!(block_on(versions.get_async(&1)).map(|value| *value) >= sum, "its own machine finds it");
+    };
+    contest([&|| add(&one), &|| add(&one), &|| {
+        add(&other);
+        delay(&machines.nodes[0]);
+    }]);
+    let_others_go_on();
+    let sums = [one.get(&1), other.get(&1)].map(|sum| sum.map(|sum| *sum));
+    drop((one, other));
+    machines.close();
+    assert_eq!(sums, [Some(3), Some(3)]);
+}
+
+/// A task inserts a value, and is dropped after its first poll. The change is made, and its machine keeps no
+/// older near copy.
+pub(crate) fn an_insert_of_a_dropped_task_leaves_no_older_near_copy() {
+    let machines = Machines::new();
+    let [one, other] = machines.versions();
+    one.insert(&1, 1).unwrap();
+    contest([
+        &|| {
+            let mut insert = pin!(one.insert_async(&1, 2));
+            _ = insert.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        },
+        &|| {
+            drop(block_on(one.get_async(&1)));
+            drop(one.get(&1));
+        },
+    ]);
+    // Waits for the change that was begun.
+    while other.get(&1).as_deref() != Some(&2) {
+        let_others_go_on();
+    }
+    block_on(one.insert_async(&2, 1)).unwrap();
+    let seen = one.get(&1).map(|value| *value);
+    drop((one, other));
+    machines.close();
+    assert_eq!(seen, Some(2));
 }

@@ -13,6 +13,8 @@
 //! also ends before (2) if the key may be on disk, and either this thread must not read the disk
 //! ([`crate::sys::inline_calls`]) or the disk tier has no snapshot. The round ends before (3) if the write
 //! buffer has no room. A round that succeeds only requests its commit, and the task waits for the commit.
+//!
+//! [`super::remote::change`] has the rounds in a remote keyspace.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +38,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::LowestTier;
 use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
@@ -143,19 +146,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
         compute: Compute<'_, V>,
     ) -> Result<Modified<V>, ModifyError<Modified<V>>> {
+        if self.is_remote() {
+            return at_once(self.change_at_server(full, compute));
+        }
         self.shared.refuse_if_unusable()?;
         let memory = &self.shared.tiers.memory;
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
-        let (mut rounds, mut lost) = (self.shared.turns.rounds(full), 0_u32);
+        let mut rounds = self.shared.turns.rounds(full);
         loop {
             rounds.begin();
             if let RoundEnd::Made(modified) = self.round(key, durability, wait, true, compute)? {
                 return Ok(modified);
             }
             // The round was lost because another caller changed the key. The next round reads the key again.
-            lost = lost.saturating_add(1);
-            self.refuse_endless_rounds(lost)?;
             thread::yield_now();
         }
     }
@@ -187,6 +191,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(None)
     }
 
+    /// Runs step 2: calls the closure with the value and the entry that were read.
+    pub(super) fn compute<C>(
+        &self,
+        key: SlotKey<'_>,
+        (value, entry): (Option<&Arc<V>>, Option<ReadEntry>),
+        compute: &mut C,
+    ) -> Result<HeldValue<Change<V>>, Error>
+    where
+        C: FnMut(Option<&Arc<V>>, CurrentLife) -> Change<V> + ?Sized,
+    {
+        let life = CurrentLife { ends_at: entry.map(|entry| entry.ends_at), now: self.now() };
+        let in_closure = InClosure::of_key(&self.shared.tiers.memory, key.bytes);
+        let change = HeldValue::new(compute(value, life));
+        drop(in_closure);
+        // The closure may have closed the cache, or forked.
+        self.shared.refuse_if_unusable()?;
+        Ok(change)
+    }
+
     fn round(
         &self,
         key: SlotKey<'_>,
@@ -205,13 +228,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Some(ReadValue { value, entry, is_in_memory, .. }) => (Some(value), Some(entry), is_in_memory),
             None => (None, None, true),
         };
-        let life = CurrentLife { ends_at: entry.map(|entry| entry.ends_at), now: self.now() };
         // 2.
-        let in_closure = InClosure::of_key(&self.shared.tiers.memory, key.bytes);
-        let change = HeldValue::new(compute(value.as_deref(), life));
-        drop(in_closure);
-        // The closure may have closed the cache, or forked.
-        self.shared.refuse_if_unusable()?;
+        let change = self.compute(key, (value.as_deref(), entry), compute)?;
         let new = match change.into_inner() {
             Change::Keep => {
                 return Ok(RoundEnd::Made(Modified::Kept(value.map(HeldValue::into_inner))));
@@ -328,13 +346,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
         mut condition: ReadCondition<'_>,
     ) -> Result<Option<Modified<V>>, ModifyError<Modified<V>>> {
-        if let Some(record) = condition.record.filter(|_| self.is_remote()) {
-            let is_removed = at_once(self.remove_remote_unchanged(key, record))?;
-            if is_removed {
-                self.shared.count(&self.opened.counters, Count::Invalidations, key.bytes);
-            }
-            return Ok(is_removed.then(|| Modified::Removed(value.into_inner())));
-        }
         let tiers = &self.shared.tiers;
         // Dropped after the removal is complete, because a user's `Drop` may take long.
         let mut evicted_values = EvictedValues::default();
@@ -343,8 +354,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 match self.lowest_tier() {
                     LowestTier::Memory => tiers.memory.forget_read(key, publication, &mut evicted_values),
                     LowestTier::File => tiers.memory.remove_read(key, publication, &mut evicted_values),
-                    // Not reached: a value that was read at the server has a record, so its removal was
-                    // handled above. If it were reached, the next round would read the server again.
+                    // Not reached: the rounds of a remote key are those of `super::remote::change`.
                     LowestTier::Remote => Err(Refused::Revoked),
                 }
             });

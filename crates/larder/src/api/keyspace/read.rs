@@ -16,6 +16,7 @@ use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 #[cfg(feature = "async")]
 use crate::sys::inline_calls;
 use crate::sys::sync::Arc;
@@ -343,7 +344,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Returns an error if the server of the remote tier could not be read.
     pub(super) fn lease_and_read<'a>(&'a self, key: SlotKey<'a>) -> Result<LeasedRead<'a, V>, Error> {
         if self.is_remote() {
-            return self.read_to_change(key);
+            return at_once(self.read_to_change(key));
         }
         let last = Cell::new(None);
         let (read, may_be_on_disk) = self.look_in_both(|| {

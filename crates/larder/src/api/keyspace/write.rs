@@ -189,8 +189,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         let key = self.slot_key(full);
-        if self.lowest_tier() == LowestTier::Memory {
-            return self.insert_in_memory(key, value, ttl);
+        match self.lowest_tier() {
+            LowestTier::Memory => return self.insert_in_memory(key, value, ttl),
+            LowestTier::Remote => return at_once(self.insert_at_server(key, &value, ttl)),
+            LowestTier::File => {}
         }
         let value = &value;
         let outcome = self.write(key, value, ttl, durability, None)?;

@@ -13,6 +13,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+mod at_server;
+
 use super::Keyspace;
 use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
@@ -33,6 +35,7 @@ use crate::memory::grace::Grace;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
+use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
 use crate::units::{ByteSize, Timestamp};
 
@@ -167,6 +170,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         T: Into<Arc<V>>,
     {
         let entries = self.group_entries(entries, options)?;
+        if self.is_remote() {
+            return self.insert_all_in_task(entries, options.ttl).await;
+        }
         self.commit_in_task(move |keyspace, wait| keyspace.insert_group(&entries, options, wait)).await
     }
 
@@ -214,11 +220,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return self.shared.invalidate(removals).map(drop);
         }
         if self.is_remote() {
-            // The entries are stored one after another, because the server does not support groups.
-            for entry in entries {
-                self.insert_checked(&entry.key, entry.value.clone(), options, wait)?;
-            }
-            return Ok(());
+            return at_once(self.insert_all_at_server(entries, ttl));
         }
         let outcome = self.write_group(entries, ttl)?;
         for entry in entries {

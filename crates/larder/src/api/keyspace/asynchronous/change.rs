@@ -1,18 +1,19 @@
 //! Changes from async code: inserts and removals. [`super::modify`] has the atomic changes.
 //!
-//! A worker thread usually makes the change, because it may wait for the disk, for a server or for room in
-//! the write buffer. An insert that finds room needs no worker thread. The wait for a commit does not occupy
-//! a worker thread, because the writer thread answers the task directly
-//! ([`crate::api::keyspace::change_commit`]). So any number of changes can share a commit. While the disk
-//! tier is off, a durable insert or change occupies its worker thread during the wait, because it may have to
-//! store its value again. A removal at a server occupies no worker thread during its wait
-//! ([`crate::sys::offload::worker_task`]). Any other change at a server does.
+//! A worker thread usually makes the change, because it may wait for the disk or for room in the write
+//! buffer. An insert that finds room needs no worker thread. The wait for a commit does not occupy a worker
+//! thread, because the writer thread answers the task directly ([`crate::api::keyspace::change_commit`]). So
+//! any number of changes can share a commit. While the disk tier is off, a durable insert or change occupies
+//! its worker thread during the wait, because it may have to store its value again. An insert or a removal at
+//! a server is a [worker task](crate::sys::offload::worker_task), and occupies no worker thread during its
+//! wait.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::api::invalidation::Invalidation;
+use crate::api::keyspace::change::Change;
 use crate::api::keyspace::change_commit::ChangeCommit;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::ttl::Ttl;
@@ -26,6 +27,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Refused;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::{HeldValue, drop_caught};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// The async form of [`insert`](Keyspace::insert). While the write buffer is full, the task waits without
@@ -80,6 +82,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let value = value.into();
         if options.ttl.is_past(|| self.now()) {
             return self.remove_async(key).await.map(drop);
+        }
+        if self.is_remote() {
+            let (keyspace, full) = (self.clone(), self.whole_key(&key)?);
+            self.refuse_in_closure(&full)?;
+            let value = HeldValue::new(value);
+            let insert = async move { keyspace.insert_in_task(&full, &value, options.ttl).await };
+            return self.run_change(insert).await;
         }
         let stored = self.insert_at_once(self.encode(&key)?.as_slice(), &value, options)?;
         if let Some(wait) = stored {
@@ -210,6 +219,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         invalidation.commit_async().await
     }
 
+    /// Stores a value at the server.
+    async fn insert_in_task(&self, full: &[u8], value: &Arc<V>, ttl: Ttl) -> Result<(), Error> {
+        self.shared.refuse_if_unusable()?;
+        ttl.check(|| self.now())?;
+        if ttl == Ttl::Keep {
+            let mut replace = |_: Option<&Arc<V>>, _| Change::Insert(value.clone(), ttl);
+            drop_caught(self.change_at_server(full, &mut replace).await?);
+            return Ok(());
+        }
+        self.insert_at_server(self.shared.tiers.memory.key(full), value, ttl).await
+    }
+
     /// Stores a value if that needs no waiting. Returns the wait for the commit, or `None` if a worker thread
     /// must make the insert. For a durable insert, the commit is already requested.
     fn insert_at_once(
@@ -223,7 +244,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let is_durable = durability == Durability::Immediate && self.is_in_file();
         // While the disk tier does not save values, a durable insert may have to store its value again. So a
         // worker thread makes it.
-        if self.is_remote() || !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
+        if !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
             return Ok(None);
         }
         self.shared.refuse_if_unusable()?;

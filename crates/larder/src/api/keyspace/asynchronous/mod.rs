@@ -3,9 +3,9 @@
 //! These futures do not block the thread that polls them, unless the thread has [inline
 //! calls](crate::Cache::inline_calls). If the memory tier has the answer, the first poll returns it. Work
 //! that may block, such as a lookup on disk or an insert that waits for room, runs on a worker thread
-//! ([`crate::sys::offload`]). Lookups, loads and removals occupy no thread while they wait for a server
-//! ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load puts a waker into the
-//! flight ([`crate::engine::flights`]). No lock is held across an await.
+//! ([`crate::sys::offload`]). Lookups, loads, inserts, atomic changes and removals occupy no thread while
+//! they wait for a server ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load
+//! puts a waker into the flight ([`crate::engine::flights`]). No lock is held across an await.
 //!
 //! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
 //! lookup is removed from the queue. A step that a worker thread has begun completes, and so does a lookup
@@ -34,7 +34,7 @@ use super::change_commit::ChangeCommit;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::sys::at_once::at_once;
-use crate::sys::offload::worker_task::begin_here;
+use crate::sys::offload::worker_task::{begin_here, run_to_end};
 use crate::sys::offload::{offload, offload_unless_dropped};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -113,5 +113,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             change(&keyspace)
         })
         .await
+    }
+    /// Like [`change_off_executor`](Self::change_off_executor), for a change that suspends only while it
+    /// waits for answers of a server. In a remote tier, the change occupies no thread while it waits.
+    ///
+    /// The change keeps the cache open, because a lease does not. Its handle of the cache is dropped last,
+    /// and may then close the cache.
+    pub(super) async fn run_change<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        if !self.may_block() {
+            return at_once(change);
+        }
+        let (keyspace, pending) = (self.clone(), self.shared.changes.begin());
+        let change = async move {
+            let _keyspace = keyspace;
+            let _pending = pending;
+            change.await
+        };
+        if self.is_remote() {
+            return run_to_end(change).await;
+        }
+        offload(move || at_once(change)).await
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A worker thread usually calls the closure. The calling thread makes a change *at once* if it need not
 //! wait ([`crate::api::keyspace::modify`]). [`Keyspace::try_modify_entry`] makes a change at once, or not
-//! at all.
+//! at all. A change at a server is a [worker task](crate::sys::offload::worker_task): it occupies no thread
+//! while it waits for the server, or for the turns of other callers.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -187,11 +188,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // store its value again.
         let is_inline = durability == Durability::Buffered && inline_calls::are_allowed();
         let mut changed = None;
-        if is_inline || !self.may_block() {
+        if !self.is_remote() && (is_inline || !self.may_block()) {
             changed = self.change_at_once(&full, durability, &mut wait, &mut compute)?;
         }
         let modified = if let Some(modified) = changed {
             modified
+        } else if self.is_remote() {
+            let keyspace = self.clone();
+            self.run_change(async move { keyspace.change_at_server(&full, &mut compute).await }).await?
         } else {
             let keyspace = self.clone();
             let pending = self.shared.changes.begin();

@@ -21,9 +21,6 @@ use crate::engine::flights::graph::LoadId;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
-use crate::sys::at_once::at_once;
-use crate::sys::offload::offload;
-use crate::sys::offload::worker_task::run_to_end;
 use crate::sys::sync::Arc;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -113,7 +110,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                                 omit(lease).await;
                             }
                         };
-                        self.land_off_executor(land).await;
+                        // The loads end even if this future is dropped.
+                        self.run_change(land).await;
                     }
                 }
                 BulkStep::Wait { at, load: other, left } => {
@@ -125,26 +123,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
                 BulkStep::Return(values) => return Ok(values),
             }
-        }
-    }
-
-    /// Ends loads, on a worker thread if this may block. The loads end even if the future is dropped after
-    /// its first poll, and closing the cache waits for their end. Leases do not keep the cache open, so the
-    /// worker thread has a handle of it. That handle is dropped last, and may then close the cache.
-    async fn land_off_executor(&self, land: impl Future<Output = ()> + Send + 'static) {
-        if !self.may_block() {
-            return at_once(land);
-        }
-        let (keyspace, pending) = (self.clone(), self.shared.changes.begin());
-        let land = async move {
-            let _keyspace = keyspace;
-            let _pending = pending;
-            land.await;
-        };
-        if self.is_remote() {
-            run_to_end(land).await;
-        } else {
-            offload(move || at_once(land)).await;
         }
     }
 }

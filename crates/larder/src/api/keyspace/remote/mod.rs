@@ -49,10 +49,11 @@
 //!
 //! If the server does not answer in (2), the loader runs without a lease, and its value is not kept.
 //!
-//! - [`mod@write`]: changes. [`load`]: how a load begins. [`fill`]: how a load ends. [`sharing`]: which
-//!   callers get the value of a load. [`replace`]: a refresh, and the load of a key in its grace. [`scan`]:
-//!   walks.
+//! - [`mod@write`]: the requests of changes. [`change`]: inserts and atomic changes. [`load`]: how a load
+//!   begins. [`fill`]: how a load ends. [`sharing`]: which callers get the value of a load. [`replace`]: a
+//!   refresh, and the load of a key in its grace. [`scan`]: walks.
 
+pub(super) mod change;
 mod fill;
 mod load;
 mod replace;

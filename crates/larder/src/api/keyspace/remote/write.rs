@@ -25,7 +25,6 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::{CommitChange, HardLimit, IdleLife, Life, RemoteTier, SetCondition};
-use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
@@ -33,7 +32,7 @@ use crate::units::Timestamp;
 /// Maximum number of rounds that an atomic change may lose. In each of them, another client has changed the
 /// key at the server. Even if 100 other clients change the key, a change does not lose so many rounds. So the
 /// server must be broken.
-const MAX_LOST: u32 = 10_000;
+pub(super) const MAX_LOST: u32 = 10_000;
 
 pub(super) struct OutgoingRecord {
     pub(super) bytes: Vec<u8>,
@@ -316,7 +315,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Reads a key at the server, for a caller that changes it. Memory is not read, because the change must
     /// specify the bytes at the server that it replaces.
-    pub(in crate::api::keyspace) fn read_to_change<'a>(
+    pub(in crate::api::keyspace) async fn read_to_change<'a>(
         &'a self,
         key: SlotKey<'a>,
     ) -> Result<LeasedRead<'a, V>, Error> {
@@ -324,8 +323,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let memory = &self.shared.tiers.memory;
         let (id, _, _) = memory.lease_over(key, self.now());
         let lease = Lease::new(memory, key, id);
-        let RemoteRead { record, decoded } = at_once(self.shared.read_remote(&self.opened, key, link))
-            .map_err(|cause| link.error("read a key", cause))?;
+        let read = self.shared.read_remote(&self.opened, key, link).await;
+        let RemoteRead { record, decoded } = read.map_err(|cause| link.error("read a key", cause))?;
         let read = decoded.and_then(|decoded| {
             let (value, entry) = (decoded.value.clone()?, decoded.entry());
             Some(ReadValue { value: HeldValue::new(value), entry, is_in_memory: true, decoded: None })

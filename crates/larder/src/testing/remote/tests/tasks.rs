@@ -9,12 +9,12 @@ use pollster::block_on;
 use super::*;
 
 /// More calls than worker threads.
-const CALLS: u64 = 200;
+pub(super) const CALLS: u64 = 200;
 
-type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(super) type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Polls each call once. None of them may end.
-fn begin<T>(calls: impl Iterator<Item = Call<T>>) -> Vec<Call<T>> {
+pub(super) fn begin<T>(calls: impl Iterator<Item = Call<T>>) -> Vec<Call<T>> {
     let mut context = Context::from_waker(Waker::noop());
     let mut calls: Vec<_> = calls.collect();
     for call in &mut calls {
@@ -23,7 +23,7 @@ fn begin<T>(calls: impl Iterator<Item = Call<T>>) -> Vec<Call<T>> {
     calls
 }
 
-fn name(number: u64) -> String {
+pub(super) fn name(number: u64) -> String {
     format!("product {number}")
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use larder::KeyspaceDefinition;
+use larder::{Cache, Change, Error, Keyspace, KeyspaceDefinition};
 
 use crate::proxy::Proxy;
 use crate::server::RedisServer;
@@ -22,6 +22,35 @@ fn scripts(server: &RedisServer) -> u64 {
     calls.filter_map(|line| line.split(',').next()?.parse::<u64>().ok()).sum()
 }
 
+/// A cache that reaches its server through a proxy.
+struct Proxied {
+    server: RedisServer,
+    proxy: Proxy,
+    cache: Cache,
+    prices: Keyspace<u64, u64>,
+}
+
+impl Proxied {
+    /// Returns `None` if no server is installed.
+    fn open() -> Option<Self> {
+        let server = RedisServer::start(&[])?;
+        let proxy = Proxy::start(server.socket());
+        let cache = larder_redis::open_url(&proxy.url("request_timeout=20s")).unwrap();
+        let prices = cache.keyspace(PRICES).unwrap();
+        Some(Self { server, proxy, cache, prices })
+    }
+
+    /// Begins a call for each number, and holds back the answers until the server has run a script for each.
+    fn all_at_once<T>(&self, call: impl Fn(u64) -> Call<T>) -> Vec<Call<T>> {
+        let before = scripts(&self.server);
+        self.proxy.hold_answers(true);
+        let calls = begin((0..CALLS).map(call));
+        eventually("the server has run all scripts", || scripts(&self.server) - before == CALLS);
+        self.proxy.hold_answers(false);
+        calls
+    }
+}
+
 type Call<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Polls each call once. None of them may end.
@@ -35,56 +64,64 @@ fn begin<T>(calls: impl Iterator<Item = Call<T>>) -> Vec<Call<T>> {
 
 #[test]
 fn many_lookups_of_tasks_are_at_the_server_at_the_same_time() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let proxy = Proxy::start(server.socket());
-    let cache = larder_redis::open_url(&proxy.url("request_timeout=20s")).unwrap();
-    let prices = cache.keyspace(PRICES).unwrap();
+    let Some(proxied) = Proxied::open() else { return };
+    let prices = &proxied.prices;
     for number in 0..CALLS {
         prices.insert(&number, number).unwrap();
     }
     // The first lookup sends the text of its script.
     assert_eq!(pollster::block_on(prices.get_async(&0)).as_deref(), Some(&0));
-    let (before, prices) = (scripts(&server), &prices);
-    proxy.hold_answers(true);
-    let lookups = begin((0..CALLS).map(|number| {
+    let lookups = proxied.all_at_once(|number| {
         let prices = prices.clone();
         // Key 0 is in memory.
-        Box::pin(async move { prices.get_async(&(number + 1)).await }) as Call<Option<Arc<u64>>>
-    }));
-    eventually("the server has run all lookups", || scripts(&server) - before == CALLS);
-    proxy.hold_answers(false);
+        Box::pin(async move { prices.get_async(&(number + 1)).await })
+    });
     for (number, lookup) in (1..).zip(lookups) {
         let expected = (number < CALLS).then_some(number);
         assert_eq!(pollster::block_on(lookup).as_deref().copied(), expected);
     }
-    cache.close().unwrap();
+    proxied.cache.close().unwrap();
 }
 
 #[test]
 fn many_loads_of_tasks_are_at_the_server_at_the_same_time() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let proxy = Proxy::start(server.socket());
-    let cache = larder_redis::open_url(&proxy.url("request_timeout=20s")).unwrap();
-    let prices = cache.keyspace(PRICES).unwrap();
+    let Some(proxied) = Proxied::open() else { return };
     let load = |number: u64| {
-        let prices = prices.clone();
+        let prices = proxied.prices.clone();
         let loader = move || async move { Ok::<_, std::io::Error>(number) };
         Box::pin(async move { prices.get_or_load_async(&number, loader).await.ok() })
             as Call<Option<Arc<u64>>>
     };
     // The first load sends the texts of its scripts.
     assert_eq!(pollster::block_on(load(CALLS)).as_deref(), Some(&CALLS));
-    let before = scripts(&server);
-    proxy.hold_answers(true);
-    let loads = begin((0..CALLS).map(load));
-    eventually("the server has given all leases", || scripts(&server) - before == CALLS);
-    proxy.hold_answers(false);
-    for (number, load) in (0..).zip(loads) {
+    let before = scripts(&proxied.server);
+    for (number, load) in (0..).zip(proxied.all_at_once(load)) {
         assert_eq!(pollster::block_on(load).as_deref(), Some(&number));
     }
-    eventually("the server has all values", || scripts(&server) - before == 2 * CALLS);
-    assert_eq!(prices.get(&7).as_deref(), Some(&7));
-    cache.close().unwrap();
+    eventually("the server has all values", || scripts(&proxied.server) - before == 2 * CALLS);
+    assert_eq!(proxied.prices.get(&7).as_deref(), Some(&7));
+    proxied.cache.close().unwrap();
+}
+
+#[test]
+fn many_changes_of_tasks_are_at_the_server_at_the_same_time() {
+    let Some(proxied) = Proxied::open() else { return };
+    let add = |number: u64| {
+        let prices = proxied.prices.clone();
+        let add = |value: Option<&u64>, _| Change::insert(value.map_or(1, |value| value + 1));
+        let add = async move { prices.modify_async(&number, add).await };
+        Box::pin(async move { add.await.unwrap().new_value().copied() }) as Call<Option<u64>>
+    };
+    // The first change sends the texts of its scripts.
+    assert_eq!(pollster::block_on(add(CALLS)), Some(1));
+    assert!(proxied.all_at_once(add).into_iter().all(|add| pollster::block_on(add) == Some(1)));
+    let insert = |number: u64| {
+        let prices = proxied.prices.clone();
+        Box::pin(async move { prices.insert_async(&number, 10 * number).await }) as Call<Result<(), Error>>
+    };
+    assert!(proxied.all_at_once(insert).into_iter().all(|insert| pollster::block_on(insert).is_ok()));
+    assert!((0..CALLS).all(|number| proxied.prices.get(&number).as_deref() == Some(&(10 * number))));
+    proxied.cache.close().unwrap();
 }
 
 /// Measures loads of 256 tasks on one thread, over a proxy that delays the answers of the server by 1 ms.
@@ -92,10 +129,7 @@ fn many_loads_of_tasks_are_at_the_server_at_the_same_time() {
 #[ignore = "a measurement, which prints its result"]
 fn measures_the_loads_of_256_tasks() {
     const TASKS: u64 = 256;
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let proxy = Proxy::start(server.socket());
-    let cache = larder_redis::open_url(&proxy.url("request_timeout=20s")).unwrap();
-    let prices = cache.keyspace(PRICES).unwrap();
+    let Some(Proxied { server: _server, proxy, cache, prices }) = Proxied::open() else { return };
     proxy.delay(Duration::from_millis(1));
     for round in 0..5 {
         let began = now();

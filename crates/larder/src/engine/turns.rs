@@ -212,6 +212,12 @@ impl Rounds<'_> {
         }
     }
 
+    /// Returns whether the caller has taken a turn that is not over.
+    #[cfg(test)]
+    pub(crate) fn has_turn(&self) -> bool {
+        self.place.is_some_and(|place| self.has_place(place))
+    }
+
     fn has_place(&self, place: u64) -> bool {
         self.turns.queues.lock().has_place(self.key, place)
     }

@@ -44,6 +44,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::memory::slot_key::SlotKey;
 use crate::remote::tier::WatchToken;
+use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
@@ -134,13 +135,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs one lookup without decoding, and three locks of a shard. In a remote keyspace, costs one
     /// request.
     pub fn watch(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
-        self.watch_full(self.encode(&key)?.as_slice())
+        at_once(self.watch_full(self.encode(&key)?.as_slice()))
     }
 
-    fn watch_full(&self, full: &[u8]) -> Result<Watch, Error> {
+    async fn watch_full(&self, full: &[u8]) -> Result<Watch, Error> {
         self.shared.refuse_if_unusable()?;
         if let Some(link) = self.link() {
-            return self.watch_at_server(link, full);
+            return self.watch_at_server(link, full).await;
         }
         let tiers = &self.shared.tiers;
         let key = tiers.memory.key(full);
@@ -157,12 +158,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
     }
 
-    fn watch_at_server(&self, link: &RemoteLink, full: &[u8]) -> Result<Watch, Error> {
+    async fn watch_at_server(&self, link: &RemoteLink, full: &[u8]) -> Result<Watch, Error> {
         if is_plain(self.opened.kind.format) {
             let remedy = "use another format, or compare_and_insert";
             return Err(Error::NotRemote { what: "a watch in the format raw", remedy });
         }
-        let token = link.ask(|tier, reply| tier.watch(full.into(), MARK_LIFE, reply));
+        let token = link.answer_to(|tier, reply| tier.watch(full.into(), MARK_LIFE, reply)).await;
         let token = token.map_err(|cause| link.error("watch a key", cause))?;
         let content = WatchedContent::AtServer(token);
         Ok(Watch { cache: self.shared.identity.clone(), key: full.into(), content })
@@ -195,11 +196,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Costs the same as [`watch`](Keyspace::watch). A disk tier or a remote tier adds a round trip to a
-    /// worker thread.
+    /// worker thread. The wait for a server does not occupy that thread.
     #[cfg(feature = "async")]
     pub async fn watch_async(&self, key: impl EncodeKey<K>) -> Result<Watch, Error> {
         let full: StoredKey = self.encode(&key)?.as_slice().into();
-        self.off_executor(move |keyspace| keyspace.watch_full(&full)).await
+        let keyspace = self.clone();
+        self.look_off_executor(async move { keyspace.watch_full(&full).await }).await
     }
 }
 

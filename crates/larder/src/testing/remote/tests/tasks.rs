@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use pollster::block_on;
 
 use super::*;
+use crate::api::keyspace::transaction::watch::Watch;
 
 /// More calls than worker threads.
 pub(super) const CALLS: u64 = 200;
@@ -21,6 +22,17 @@ pub(super) fn begin<T>(calls: impl Iterator<Item = Call<T>>) -> Vec<Call<T>> {
         assert!(call.as_mut().poll(&mut context).is_pending(), "the server has not answered");
     }
     calls
+}
+
+impl TwoNodes {
+    /// Lets the first machine have the answers so far, and holds back later ones. The requests that it sends
+    /// meanwhile reach the server at the end of the call.
+    pub(super) fn answer_and_hold(&self) {
+        self.nodes[0].hold_requests(true);
+        self.nodes[0].hold_stream(false);
+        self.nodes[0].hold_stream(true);
+        self.nodes[0].hold_requests(false);
+    }
 }
 
 pub(super) fn name(number: u64) -> String {
@@ -80,6 +92,24 @@ fn lookups_of_several_keys_wait_without_a_thread_too() {
     for lookup in lookups {
         assert_eq!(block_on(lookup), [Some(Arc::new(100_u64)), None]);
     }
+}
+
+#[test]
+fn any_number_of_watches_wait_for_the_server() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    two.nodes[0].hold_stream(true);
+    let asked = two.server.requests();
+    let watches = begin((0..CALLS).map(|number| {
+        let prices = one.clone();
+        Box::pin(async move { prices.watch_async(&name(number)).await }) as Call<Result<Watch, Error>>
+    }));
+    assert_eq!(two.server.requests() - asked, CALLS);
+    two.nodes[0].hold_stream(false);
+    let watches: Vec<_> = watches.into_iter().map(|watch| block_on(watch).unwrap()).collect();
+    other.insert(&name(7), 7).unwrap();
+    let holds = |watch| two.caches[0].transaction(|tx| tx.require(watch)).is_ok();
+    assert!(holds(&watches[6]) && !holds(&watches[7]));
 }
 
 #[test]

@@ -165,7 +165,7 @@ scenarios! {
     remote_tasks::a_load_of_a_task_never_outlives_a_removal_on_another_machine,
     remote_tasks::a_removal_of_a_task_is_seen_at_once_by_its_own_machine,
     remote_tasks::no_change_of_a_task_is_lost,
-    remote_tasks::an_insert_of_a_dropped_task_leaves_no_older_near_copy,
+    remote_tasks::an_insert_of_a_task_is_seen_at_once_by_its_own_machine,
     remote_transactions::a_transfer_of_two_machines_keeps_the_sum,
     remote_transactions::a_watch_at_a_server_sees_what_came_and_went,
     ticks::a_hit_within_a_tick_is_never_late,

@@ -8,41 +8,38 @@
 //! - A task polls it inside [`suspending`] ([`crate::sys::offload::worker_task`]). Then a wait suspends the
 //!   function, and the thread is free for other work.
 //!
+//! [`together`] runs several such functions, so that their first requests are sent before the first wait.
+//!
 //! A wait asks [`may_suspend`] which of the two applies. Code of a user that runs inside such a function,
 //! such as a `Deserialize`, may call the cache. That call uses `at_once` again, and blocks its thread.
 
-#[cfg(feature = "async")]
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-#[cfg(feature = "async")]
 use crate::sys::sync::thread_local;
+use crate::sys::user_code::drop_caught;
 
-#[cfg(feature = "async")]
 thread_local! {
     static MAY_SUSPEND: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Returns whether a wait on this thread suspends the function that waits. Otherwise the wait must block.
-#[cfg(feature = "async")]
 pub(crate) fn may_suspend() -> bool {
     MAY_SUSPEND.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Sets whether waits suspend, until this value is dropped.
-#[cfg(feature = "async")]
 struct WaitsUntilDrop(bool);
 
-#[cfg(feature = "async")]
 impl WaitsUntilDrop {
     fn begin(suspend: bool) -> Self {
         Self(MAY_SUSPEND.try_with(|present| present.replace(suspend)).unwrap_or(false))
     }
 }
 
-#[cfg(feature = "async")]
 impl Drop for WaitsUntilDrop {
     fn drop(&mut self) {
         _ = MAY_SUSPEND.try_with(|present| present.set(self.0));
@@ -50,7 +47,6 @@ impl Drop for WaitsUntilDrop {
 }
 
 /// Runs a poll in which a wait suspends.
-#[cfg(feature = "async")]
 pub(crate) fn suspending<R>(poll: impl FnOnce() -> R) -> R {
     let _waits = WaitsUntilDrop::begin(true);
     poll()
@@ -61,10 +57,93 @@ pub(crate) fn suspending<R>(poll: impl FnOnce() -> R) -> R {
 /// # Panics
 /// Panics if the function waits for anything other than a server.
 pub(crate) fn at_once<F: Future>(function: F) -> F::Output {
-    #[cfg(feature = "async")]
     let _waits = WaitsUntilDrop::begin(false);
     match pin!(function).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => unreachable!("every wait of the function blocks"),
+    }
+}
+
+enum JoinedFunction<F: Future> {
+    Running(Pin<Box<F>>),
+    Ended(std::thread::Result<F::Output>),
+}
+
+/// Runs functions together, and returns their results in the order of the functions:
+///
+/// 1. Poll each function once. A wait suspends the function, also on a thread. So the functions send their
+///    first requests in order, and the server gets them together.
+/// 2. In a task, poll the functions that have not ended whenever an answer wakes the task, and again after
+///    one of them has ended. On a thread, run one function after another to its end. Each blocks the thread
+///    until its answer is there.
+///
+/// If a function panics, the others run to their ends. The first panic then goes on.
+pub(crate) async fn together<F: Future>(functions: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let functions = functions.into_iter().map(|function| JoinedFunction::Running(Box::pin(function)));
+    let mut functions: Vec<_> = functions.collect();
+    poll_fn(|context| {
+        if !may_suspend() {
+            // 1.
+            suspending(|| poll_all(&mut functions, context));
+        }
+        while poll_all(&mut functions, context) {}
+        let is_running = |function: &JoinedFunction<F>| matches!(function, JoinedFunction::Running(_));
+        if functions.iter().any(is_running) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    let output = |function| match function {
+        JoinedFunction::Ended(Ok(output)) => output,
+        JoinedFunction::Ended(Err(panic)) => resume_unwind(panic),
+        JoinedFunction::Running(_) => unreachable!("all functions have ended"),
+    };
+    functions.into_iter().map(output).collect()
+}
+
+/// Polls the functions that have not ended. Returns whether one of them has ended.
+fn poll_all<F: Future>(functions: &mut [JoinedFunction<F>], context: &mut Context<'_>) -> bool {
+    let mut has_ended = false;
+    for place in functions {
+        let JoinedFunction::Running(function) = place else { continue };
+        let ended = match catch_unwind(AssertUnwindSafe(|| function.as_mut().poll(context))) {
+            Ok(Poll::Pending) => continue,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
+        };
+        has_ended = true;
+        drop_caught(std::mem::replace(place, JoinedFunction::Ended(ended)));
+    }
+    has_ended
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use super::*;
+
+    /// A function that sends a request, waits for its answer, and then ends.
+    async fn ask(number: usize, log: &std::cell::RefCell<Vec<String>>) -> usize {
+        log.borrow_mut().push(format!("request {number}"));
+        let mut has_answer = false;
+        poll_fn(|_| {
+            if may_suspend() && !std::mem::replace(&mut has_answer, true) {
+                return Poll::Pending;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        assert_ne!(number, 1, "planted");
+        log.borrow_mut().push(format!("answer {number}"));
+        number
+    }
+
+    #[test]
+    fn on_a_thread_all_requests_are_sent_before_the_first_wait_and_a_panic_ends_no_other_function() {
+        let log = std::cell::RefCell::default();
+        assert_eq!(at_once(together([0, 2].map(|number| ask(number, &log)))), [0, 2]);
+        assert_eq!(log.take(), ["request 0", "request 2", "answer 0", "answer 2"]);
+        let panics = AssertUnwindSafe(|| at_once(together([1, 2].map(|number| ask(number, &log)))));
+        catch_unwind(panics).unwrap_err();
+        assert_eq!(log.take(), ["request 1", "request 2", "answer 2"]);
+        assert!(!may_suspend());
     }
 }

@@ -26,6 +26,7 @@ use super::ttl::Ttl;
 use crate::engine::flights::graph::LoadId;
 use crate::engine::flights::{AnyError, Flight, FlightOutcome};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
+use crate::engine::remote::batch_room::BatchRoom;
 use crate::engine::remote::replaced::ReplacedRecord;
 use crate::engine::remote::sharing::Sharing;
 use crate::engine::remote::slot_leases::SlotLease;
@@ -99,6 +100,8 @@ pub struct LoadLease<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'st
     /// The record at a remote tier that this load replaces.
     pub(super) replaced: Option<Box<ReplacedRecord<V>>>,
     pub(super) sharing: Sharing,
+    /// The room that the value shares with the other values of a load of several keys.
+    pub(super) batch: Option<Arc<BatchRoom>>,
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -128,6 +131,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             remote: None,
             replaced: None,
             sharing: if keyspace.is_remote() { Sharing::Never } else { Sharing::Always },
+            batch: None,
         }
     }
 

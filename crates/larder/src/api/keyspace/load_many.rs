@@ -11,12 +11,17 @@
 //!    could deadlock: each would wait for a flight that the other ends only after its own wait.
 //! 6. If another caller's load ended without a result, begin again at (2) with its key.
 //!
+//! Over a remote tier, a step sends the requests of several keys together ([`requests`]).
+//!
 //! [`steps`] decides the next step. The sync and async calls only execute the step: a thread blocks, and a
 //! task awaits.
 
 #[cfg(feature = "async")]
 mod asynchronous;
+pub(crate) mod requests;
 mod steps;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,7 +32,8 @@ use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::sys::at_once::at_once;
 use crate::sys::sync::Arc;
-use steps::{BulkStep, LoadOfMany, fill, omit};
+use requests::end_loads;
+use steps::{BulkStep, LoadOfMany};
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the live values of several keys, in the order of the keys. Calls `loader` with the keys that
@@ -77,7 +83,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Each distinct key costs a [`lookup`](Keyspace::lookup) and two small allocations. Each loaded key
-    /// counts as a load. The duration of the loader is recorded once.
+    /// counts as a load. The duration of the loader is recorded once. Over a remote tier, each 128 keys that
+    /// memory does not have cost one round trip for all their lookups, and another one to store their values.
+    /// Values of more than 8 MiB together take further round trips.
     pub fn get_or_load_many<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,
@@ -99,10 +107,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
                 BulkStep::Load(missing) => {
                     let answer = load.run_loader(|| loader(&missing));
-                    let omitted =
-                        load.note_answer(missing, answer, |lease, value| at_once(fill(lease, value)));
-                    for lease in omitted {
-                        at_once(omit(lease));
+                    let mut filled = Vec::new();
+                    let noted = catch_unwind(AssertUnwindSafe(|| {
+                        load.note_answer(missing, answer, |lease, value| {
+                            filled.push((lease, value));
+                            if !self.is_remote() {
+                                at_once(end_loads(std::mem::take(&mut filled), Vec::new(), false));
+                            }
+                        })
+                    }));
+                    let (omitted, panic) = match noted {
+                        Ok(omitted) => (omitted, None),
+                        Err(panic) => (Vec::new(), Some(panic)),
+                    };
+                    at_once(end_loads(filled, omitted, self.is_remote()));
+                    if let Some(panic) = panic {
+                        resume_unwind(panic);
                     }
                 }
                 BulkStep::Wait { at, load: other, left } => load.note_waited(at, other.outcome(left)),

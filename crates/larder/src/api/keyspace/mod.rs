@@ -34,7 +34,7 @@ pub(crate) mod insert_options;
 pub(crate) mod iterate;
 pub(crate) mod load;
 pub(crate) mod load_lease;
-mod load_many;
+pub(crate) mod load_many;
 pub(crate) mod loading;
 pub(crate) mod lookup;
 mod modify;

@@ -15,7 +15,6 @@ use crate::error::remote_error::RemoteError;
 use crate::remote::reply::{RemoteAnswer, RemoteReply, RemoteResult, reply};
 use crate::remote::tier::RemoteTier;
 use crate::remote::validity::Validity;
-#[cfg(feature = "async")]
 use crate::sys::at_once::may_suspend;
 use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::process::Process;
@@ -158,9 +157,7 @@ impl<T> From<RemoteAnswer<T>> for AwaitedAnswer<T> {
 impl<T> Future for AwaitedAnswer<T> {
     type Output = RemoteResult<T>;
 
-    #[cfg_attr(not(feature = "async"), expect(unused_variables, reason = "a thread waits"))]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<RemoteResult<T>> {
-        #[cfg(feature = "async")]
         if may_suspend()
             && let Some(answer) = &mut self.0
         {

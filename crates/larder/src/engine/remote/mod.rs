@@ -11,6 +11,7 @@
 //! - [`push_waits`]: the waits of callers for a push.
 //! - [`uses`]: uses of entries that have a time to idle. [`sent_uses`]: the uses that are on their way.
 
+pub(crate) mod batch_room;
 pub(crate) mod fences;
 pub(crate) mod link;
 pub(crate) mod lookup;

@@ -3,8 +3,9 @@
 //! [worker tasks](crate::sys::offload::worker_task), which occupy no thread while they wait for the server.
 //! Keys in memory are found before that.
 //!
-//! If the future is dropped during step 2, the step ends with the key that is being looked up, and drops the
-//! leases that it has taken. Otherwise it would take the leases of all remaining keys, one after another.
+//! If the future is dropped during step 2, the step ends with the keys that are being looked up, and drops
+//! the leases that it has taken. Otherwise it would take the leases of all remaining keys, one part after
+//! another.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -12,7 +13,8 @@ use std::pin::pin;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::steps::{BulkStep, LoadOfMany, fill, omit};
+use super::requests::end_loads;
+use super::steps::{BulkStep, LoadOfMany};
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
@@ -57,9 +59,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ///
     /// # Cost
     /// Costs the same as [`get_or_load_many`](Keyspace::get_or_load_many). A disk tier adds two round trips
-    /// to a worker thread: one for all lookups on disk, and one to store all values. Over a remote tier, the
-    /// keys are looked up one after another, and the values are stored one after another. A worker thread
-    /// handles each answer of the server.
+    /// to a worker thread: one for all lookups on disk, and one to store all values. A remote tier adds
+    /// round trips to the server, as with `get_or_load_many`. Worker threads handle the answers.
     ///
     /// # Panics
     /// Panics if the loader panics. The waiting callers get [`LoadError::Panicked`].
@@ -102,16 +103,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                     let omitted =
                         load.note_answer(missing, answer, |lease, value| filled.push((lease, value)));
                     if !filled.is_empty() || !omitted.is_empty() {
-                        let land = async move {
-                            for (lease, value) in filled {
-                                fill(lease, value).await;
-                            }
-                            for lease in omitted {
-                                omit(lease).await;
-                            }
-                        };
                         // The loads end even if this future is dropped.
-                        self.run_change(land).await;
+                        self.run_change(end_loads(filled, omitted, self.is_remote())).await;
                     }
                 }
                 BulkStep::Wait { at, load: other, left } => {

@@ -13,8 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load::Loaded;
 use crate::api::keyspace::load_lease::LoadLease;
-use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
-use crate::api::keyspace::ttl::Ttl;
+use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
 use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -52,8 +51,8 @@ pub(super) enum BulkStep<Q, V, E> {
 
 /// Keys without a live value in memory, each with its index.
 pub(super) struct MissingKeys {
-    keys: Vec<(usize, StoredKey)>,
-    counts: bool,
+    pub(super) keys: Vec<(usize, StoredKey)>,
+    pub(super) counts: bool,
 }
 
 /// The results of the lookups of missing keys, each with the key and its index.
@@ -98,53 +97,6 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     /// waiting callers.
     lease: Option<LoadLease<K, V>>,
     value: Option<Arc<V>>,
-}
-
-impl MissingKeys {
-    /// Looks up the keys. May wait for the disk or for a server. Passes each lease to `prepare`. Ends before
-    /// the next key if `is_wanted` returns false, because the caller's future was dropped.
-    pub(super) async fn look_up<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
-        self,
-        keyspace: &Keyspace<K, V>,
-        load_thread: LoadThread,
-        mut prepare: impl FnMut(&mut LoadLease<K, V>),
-        is_wanted: impl Fn() -> bool,
-    ) -> FoundKeys<K, V> {
-        let mut answers = Vec::with_capacity(self.keys.len());
-        for (at, full) in self.keys {
-            if !is_wanted() {
-                break;
-            }
-            let key = keyspace.shared.tiers.memory.key(&full);
-            let mut found = keyspace.lease_or_join(key, load_thread, OnAbsence::Answer, self.counts).await;
-            if let LookupOutcome::Load(lease) = &mut found {
-                prepare(lease);
-            }
-            answers.push((at, full, found));
-        }
-        answers
-    }
-}
-
-/// Fills the lease of a key that the loader returned. May wait for room in the write buffer or for a server.
-pub(super) async fn fill<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
-    lease: LoadLease<K, V>,
-    value: Arc<V>,
-) {
-    // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
-    let ttl = lease.definition.default_ttl();
-    drop(lease.publish(value, ttl).await);
-}
-
-/// Fills a lease with an absence, because the loader omitted its key. May wait like [`fill`].
-pub(super) async fn omit<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static>(
-    lease: LoadLease<K, V>,
-) {
-    if failpoint_is_set(Failpoint::ForgetOmitted) {
-        std::mem::forget(lease);
-    } else {
-        lease.publish_absence(Some(Ttl::Default)).await;
-    }
 }
 
 impl<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>

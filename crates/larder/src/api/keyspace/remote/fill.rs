@@ -8,6 +8,7 @@ use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::ttl::Ttl;
 use crate::engine::promotion::RemoteOrigin;
+use crate::engine::remote::batch_room::TakenRoom;
 use crate::engine::remote::link::RemoteLink;
 use crate::engine::remote::lookup::is_plain;
 use crate::engine::remote::sharing::Sharing;
@@ -76,14 +77,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         }
         // A user's `Serialize` or weigher may panic here. Then the lease still has its token, and its
         // `Drop` releases the lease at the server. Except in the raw format, `sharing` is still `Never`.
-        let now = keyspace.now();
-        let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
-        let outgoing = if expires_at > now {
-            keyspace.outgoing(key, value, keyspace.outgoing_life(value, (now, expires_at), self.took))
-        } else {
-            Ok(None)
-        };
-        let outgoing = match outgoing {
+        let (outgoing, _room) = match self.encode_fill(keyspace, key, value, ttl).await {
             Ok(Some(outgoing)) => outgoing,
             not_stored => {
                 if let Err(error) = &not_stored {
@@ -119,6 +113,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
             keyspace.opened.counters.add(Count::VoidedFills);
         }
         Ok(filled == Some(true))
+    }
+
+    /// Encodes the record of a value or an absence. The value of a batch then waits for room. Its life is
+    /// counted from the end of that wait.
+    async fn encode_fill(
+        &self,
+        keyspace: &Keyspace<K, V>,
+        key: SlotKey<'_>,
+        value: Option<&Arc<V>>,
+        ttl: Ttl,
+    ) -> Result<Option<(OutgoingRecord, Option<TakenRoom>)>, Error> {
+        let encode = || {
+            let now = keyspace.now();
+            let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
+            if expires_at <= now {
+                return Ok(None);
+            }
+            keyspace.outgoing(key, value, keyspace.outgoing_life(value, (now, expires_at), self.took))
+        };
+        let Some(outgoing) = encode()? else { return Ok(None) };
+        let Some(batch) = &self.batch else { return Ok(Some((outgoing, None))) };
+        let (room, has_waited) = batch.take(outgoing.bytes.len()).await;
+        let outgoing = if has_waited { encode()? } else { Some(outgoing) };
+        Ok(outgoing.map(|outgoing| (outgoing, Some(room))))
     }
 
     /// Takes the token of the server's lease. The lease is no longer renewed.

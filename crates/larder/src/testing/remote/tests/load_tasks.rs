@@ -10,11 +10,13 @@ use std::task::{Context, Waker};
 use pollster::block_on;
 
 use super::*;
+use crate::api::keyspace::load_many::requests::MAX_TOGETHER;
 use crate::error::load_error::LoadError;
 
 /// More loads than worker threads.
 const LOADS: u64 = 100;
 
+type BulkCall = fn(&Keyspace<String, u64>) -> Vec<Option<Arc<u64>>>;
 type LoadCall<T> = Pin<Box<dyn Future<Output = Result<T, LoadError<Error>>> + Send>>;
 
 fn key(number: u64) -> String {
@@ -102,7 +104,7 @@ fn loads_of_several_keys_and_loads_that_borrow_wait_without_a_thread_too() {
             prices.get_or_load_local_async(&format!("local {number}"), async || Ok(number)).await
         })
     });
-    assert_eq!(two.server.requests() - asked, 2 * LOADS);
+    assert_eq!(two.server.requests() - asked, 3 * LOADS, "one for each key");
     two.nodes[0].hold_stream(false);
     for load in many {
         assert_eq!(block_on(load).unwrap(), [Some(Arc::new(7)), None]);
@@ -164,16 +166,71 @@ fn a_load_of_several_keys_that_is_dropped_takes_no_further_lease() {
     let [one, _] = two.prices();
     two.nodes[0].hold_stream(true);
     let asked = two.server.requests();
-    drop(begin(move |number| {
-        let prices = one.clone();
-        let loader = async |missing: &[String]| Ok(HashMap::from([(missing[0].clone(), 7)]));
-        let keys = (0..10).map(move |other| format!("product {number} {other}"));
-        Box::pin(async move { prices.get_or_load_many_local_async(keys, loader).await })
-    }));
-    assert_eq!(two.leases() as u64, LOADS, "each load asks for one lease at a time");
+    let loader = async |missing: &[String]| Ok(HashMap::from([(missing[0].clone(), 7)]));
+    let keys = (0..2 * MAX_TOGETHER as u64).map(key);
+    let mut loading: LoadCall<_> =
+        Box::pin(async move { one.get_or_load_many_local_async(keys, loader).await });
+    assert!(!poll(&mut loading), "the server has not answered");
+    drop(loading);
+    assert_eq!(two.leases(), MAX_TOGETHER, "the load has asked for the first leases");
     two.nodes[0].hold_stream(false);
     until(|| two.leases() == 0);
-    assert_eq!(two.server.requests() - asked, 2 * LOADS, "the first lease of each load and its release");
+    assert_eq!(two.server.requests() - asked, 2 * MAX_TOGETHER as u64, "these leases and their releases");
+}
+
+#[test]
+fn a_load_of_several_keys_asks_for_all_leases_together_and_sends_all_values_together() {
+    const KEYS: u64 = 20;
+    let in_thread = |prices: &Keyspace<String, u64>| {
+        let load =
+            |missing: &[String]| Ok::<_, Error>(missing.iter().cloned().zip(0_u64..).collect::<Vec<_>>());
+        prices.get_or_load_many((0..KEYS).map(key), load).unwrap()
+    };
+    let in_task = |prices: &Keyspace<String, u64>| {
+        let load = async |missing: &[String]| {
+            Ok::<_, Error>(missing.iter().cloned().zip(0_u64..).collect::<Vec<_>>())
+        };
+        block_on(prices.get_or_load_many_local_async((0..KEYS).map(key), load)).unwrap()
+    };
+    for call in [in_thread as BulkCall, in_task] {
+        let two = two_nodes();
+        let [one, _] = two.prices();
+        // Otherwise the push of each fill would drop its near copy.
+        two.server.hold_pushes(true);
+        two.nodes[0].hold_stream(true);
+        let asked = two.server.requests();
+        let values = std::thread::scope(|scope| {
+            let loading = scope.spawn(|| call(&one));
+            until(|| two.leases() as u64 == KEYS);
+            two.answer_and_hold();
+            until(|| two.server.records() as u64 == KEYS);
+            two.nodes[0].hold_stream(false);
+            loading.join().unwrap()
+        });
+        assert_eq!(values, (0..KEYS).map(|number| Some(Arc::new(number))).collect::<Vec<_>>());
+        assert_eq!(two.server.requests() - asked, 2 * KEYS);
+        assert!((0..KEYS).all(|number| one.get(&key(number)).as_deref() == Some(&number)));
+        assert_eq!(two.server.requests() - asked, 2 * KEYS, "memory has all of them");
+        assert_eq!(two.leases(), 0);
+    }
+}
+
+#[test]
+fn values_are_stored_although_the_iterator_of_the_loader_panics_after_them() {
+    let two = two_nodes();
+    let [one, other] = two.prices();
+    let load = |missing: &[String]| {
+        let missing = missing.to_vec();
+        let values = (0..3_u64).map(move |number| {
+            assert!(number < 2, "planted");
+            (missing[usize::try_from(number).unwrap()].clone(), number)
+        });
+        Ok::<_, Error>(values)
+    };
+    let call = std::panic::AssertUnwindSafe(|| one.get_or_load_many((0..3).map(key), load).is_ok());
+    std::panic::catch_unwind(call).unwrap_err();
+    assert_eq!([0, 1, 2].map(|number| other.get(&key(number)).map(|value| *value)), [Some(0), Some(1), None]);
+    assert_eq!(two.leases(), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::api::keyspace::lookup::LoadThread;
 use crate::sys::at_once::at_once;
 
 const NUMBERS: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("numbers");

@@ -1,0 +1,84 @@
+//! Bounds the bytes of the values that one call sends together.
+//!
+//! A tier refuses requests if too many bytes wait for their answers. So a value waits until the values before
+//! it have left enough room. A value that is longer than the bound is sent alone.
+//!
+//! The functions of a batch run in [`together`](crate::sys::at_once::together). It polls them again after one
+//! of them has ended, and so has released its room. On a thread, a function takes its room when it is its
+//! turn to block: the functions before it have ended.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::sys::at_once::may_suspend;
+use crate::sys::sync::{Arc, Mutex};
+
+/// The maximum length of the values of a batch that wait for their answers. Longer batches gain little,
+/// because the connection is busy anyway.
+const MAX_LEN: usize = 8 << 20;
+
+#[derive(Debug, Default)]
+pub(crate) struct BatchRoom {
+    taken: Mutex<usize>,
+}
+
+/// The room of a value. Dropping it releases the room.
+#[derive(Debug)]
+pub(crate) struct TakenRoom {
+    room: Arc<BatchRoom>,
+    len: usize,
+}
+
+impl BatchRoom {
+    /// Waits for room for a value. Returns the room, and whether the call has waited.
+    pub(crate) async fn take(self: &Arc<Self>, len: usize) -> (TakenRoom, bool) {
+        let mut has_waited = false;
+        poll_fn(|_| {
+            let mut taken = self.taken.lock();
+            if may_suspend() && *taken > 0 && *taken + len > MAX_LEN {
+                has_waited = true;
+                return Poll::Pending;
+            }
+            *taken += len;
+            Poll::Ready(())
+        })
+        .await;
+        (TakenRoom { room: self.clone(), len }, has_waited)
+    }
+}
+
+impl Drop for TakenRoom {
+    fn drop(&mut self) {
+        *self.room.taken.lock() -= self.len;
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::sys::at_once::{at_once, suspending};
+
+    #[test]
+    fn a_value_waits_for_the_values_before_it_and_a_thread_takes_its_room_anyway() {
+        let room = Arc::<BatchRoom>::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let (large, has_waited) = at_once(room.take(MAX_LEN + 1));
+        assert!(!has_waited, "it is alone");
+        let mut small = pin!(room.take(1));
+        assert!(suspending(|| small.as_mut().poll(&mut context)).is_pending());
+        drop(large);
+        let Poll::Ready((small, has_waited)) = suspending(|| small.as_mut().poll(&mut context)) else {
+            panic!("there is room")
+        };
+        assert!(has_waited);
+        let others = (at_once(room.take(MAX_LEN - 1)), at_once(room.take(MAX_LEN)));
+        assert_eq!(*room.taken.lock(), 2 * MAX_LEN);
+        drop((small, others));
+        assert_eq!(*room.taken.lock(), 0);
+    }
+}

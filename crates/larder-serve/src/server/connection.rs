@@ -30,7 +30,7 @@ use super::peer::PeerStream;
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
-use crate::session::buffers::BufferShare;
+use crate::session::buffers::{BufferShare, UNCOUNTED};
 use crate::session::client::Client;
 use crate::session::monitors::Overfull;
 use crate::session::output::Output;
@@ -157,11 +157,13 @@ impl<S: PeerStream, P> Connection<S, P> {
             // 1.
             let Some(has_run) = self.carry_out().await else { return };
             self.session.publish_counts();
-            if has_run && let_others_execute(self.client.id).await {
-                self.turn.requests = 0;
-            }
             if !self.count_buffers() {
                 return;
+            }
+            // Large replies are sent at once. Otherwise a thread could fill the buffers of all of its
+            // connections before it sends a byte.
+            if has_run && self.output.held_len() <= UNCOUNTED && let_others_execute(self.client.id).await {
+                self.turn.requests = 0;
             }
             // Steps 2 and 3.
             let event = poll_fn(|context| {
@@ -207,6 +209,9 @@ impl<S: PeerStream, P> Connection<S, P> {
             let len = match self.parser.advance(unread, self.session.request_limits()) {
                 Ok(Parsed::Request(len)) => {
                     if self.turn.is_over() {
+                        if !self.count_buffers() {
+                            return None;
+                        }
                         yield_now().await;
                         if self.client.is_killed() {
                             return None;

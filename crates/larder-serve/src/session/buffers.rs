@@ -4,7 +4,7 @@
 //! The limits of one connection do not bound the memory of all connections. So the connections share one
 //! bound:
 //!
-//! 1. A connection counts its buffers when it has executed requests, and before it waits.
+//! 1. A connection counts its buffers when it has executed requests, before it waits or lets others run.
 //! 2. If all buffers together then exceed the bound, this connection ends the connections with the largest
 //!    counts, until the counts of the others are within the bound. An ended connection no longer counts in
 //!    this step, so a second thread that runs this step does not end more connections than needed.
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::client::{Client, Clients};
 
 /// Maximum number of bytes in the buffers of a connection that is not counted.
-const UNCOUNTED: usize = 32 << 10;
+pub(crate) const UNCOUNTED: usize = 32 << 10;
 
 /// The default bound, in bytes.
 pub(crate) const DEFAULT_BUFFER_MEMORY: usize = 1 << 30;

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::super::peer::{PeerState, PeerStream};
-use super::{Connection, MAX_TURN_REQUESTS, Timeouts, let_others_execute};
+use super::{Connection, MAX_TURN_REQUESTS, Timeouts, UNCOUNTED, let_others_execute};
 use crate::commands::table::COMMANDS;
 use crate::protocol::limits::RequestLimits;
 use crate::session::Session;
@@ -102,7 +102,7 @@ impl PeerStream for DeafPeer {
 /// A peer that sends one request and then closes its half. Records how many requests the server had executed
 /// when it sent the reply.
 struct CountingPeer {
-    has_sent: bool,
+    request: Vec<u8>,
     served: Arc<Served>,
     sent_after: Arc<Mutex<Vec<u64>>>,
 }
@@ -113,9 +113,8 @@ impl AsyncRead for CountingPeer {
         _context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !std::mem::replace(&mut self.has_sent, true) {
-            into.put_slice(b"PING\r\n");
-        }
+        let len = self.request.len().min(into.remaining());
+        into.put_slice(&self.request.drain(..len).collect::<Vec<_>>());
         Poll::Ready(Ok(()))
     }
 }
@@ -205,26 +204,33 @@ fn a_connection_that_always_has_requests_lets_others_go_on_after_each_turn() {
 }
 
 /// Connections that have one request each. The second connection executes its request before the first one
-/// sends its reply.
+/// sends its reply, unless the reply is large.
 #[test]
 fn the_replies_of_connections_are_sent_after_the_requests_of_all_are_executed() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let served = served();
     let sent_after = Arc::new(Mutex::new(Vec::new()));
-    let serve = || {
+    let serve = |request: &[u8]| {
         let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
         let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
-        let peer = CountingPeer { has_sent: false, served: served.clone(), sent_after: sent_after.clone() };
+        let (request, served, sent_after) = (request.to_vec(), served.clone(), sent_after.clone());
+        let peer = CountingPeer { request, served, sent_after };
         tokio::spawn(Connection::new(listed, peer, session, TIMEOUTS).serve(pending()))
     };
     runtime.block_on(async {
-        let connections: Vec<_> = (0..3).map(|_| serve()).collect();
-        for connection in connections {
-            connection.await.unwrap();
-        }
-        serve().await.unwrap();
+        let serve_three = async |request: &[u8]| {
+            let connections = [serve(request), serve(request), serve(request)];
+            for connection in connections {
+                connection.await.unwrap();
+            }
+        };
+        serve_three(b"PING\r\n").await;
+        serve(b"PING\r\n").await.unwrap();
+        // Large replies do not wait, because all of them together may exceed the bound on the buffers.
+        let large = format!("*2\r\n$4\r\nECHO\r\n${0}\r\n{1}\r\n", UNCOUNTED, "x".repeat(UNCOUNTED));
+        serve_three(large.as_bytes()).await;
     });
-    assert_eq!(*sent_after.lock().unwrap(), [3, 3, 3, 4]);
+    assert_eq!(*sent_after.lock().unwrap(), [3, 3, 3, 4, 5, 6, 7]);
 }
 
 /// The lines for the monitor exceed the bound on all buffers, and the monitor's peer is silent. So the

@@ -322,7 +322,8 @@ impl CacheBuilder {
 
     /// Sets the number of shards of the memory tier: 1 to 4,096, rounded up to a power of two. Each shard has
     /// its own lock. The default is eight per processor, but at most one per 1 MiB of memory capacity. A
-    /// shard evicts only its own entries, so a smaller shard would evict useful entries too often.
+    /// shard evicts only its own entries, so a smaller shard would evict useful entries too often. A shard
+    /// with an entry takes at least 24 KiB beside the memory capacity.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self

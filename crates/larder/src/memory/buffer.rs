@@ -229,7 +229,8 @@ impl WriteBuffer {
             let sum = used.checked_add(bytes)?;
             (used == 0 || sum <= self.capacity).then_some(sum)
         };
-        self.used.fetch_update(Ordering::SeqCst, Ordering::Relaxed, fits).is_ok()
+        // SeqCst also for a failed attempt, which pairs with a release: see step 4 of `reserve`.
+        self.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits).is_ok()
     }
 }
 

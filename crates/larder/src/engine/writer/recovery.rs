@@ -54,7 +54,7 @@ impl Writer {
         loop {
             // A caller that waits for room, or for a removal, must not wait for a disk that may never work
             // again.
-            let is_full = waiting.is_full && self.tiers.memory.buffer().has_waiters();
+            let is_full = self.tiers.memory.buffer().has_waiters();
             let is_urgent = is_full
                 || self.held.has_group_with_removals()
                 || (waiting.has_invalidation() && !progress.removals_are_durable);

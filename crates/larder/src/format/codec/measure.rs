@@ -1,8 +1,9 @@
 //! The length of a value that is never encoded, because its keyspace is in memory only.
 //!
-//! The result is the length in [`positional`](super::positional), if that encoding can carry the value. Other
-//! values are measured too: a skipped field takes no bytes, and an unknown length is counted at the end. The
-//! session of an encoding is not used, because its steps took a seventh of an insert into memory.
+//! The result is the length in [`positional`](super::positional), if that encoding can carry the value.
+//! Other values are measured too: a skipped field takes no bytes, an unknown length is counted at the end,
+//! and a wrong number of announced parts is not noticed. The session of an encoding is not used, because
+//! its steps took a seventh of an insert into memory.
 //!
 //! Only the [`limits`](super::limits) of a value's depth and elements apply. They end the call for a value
 //! that would overflow the stack, or that announces 2^60 elements without bytes.

@@ -20,7 +20,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use crate::sys::sync::thread_local;
-use crate::sys::user_code::drop_caught;
+use crate::sys::user_code::{drop_caught, drop_panic};
 
 thread_local! {
     static MAY_SUSPEND: Cell<bool> = const { Cell::new(false) };
@@ -91,12 +91,26 @@ pub(crate) async fn together<F: Future>(functions: impl IntoIterator<Item = F>) 
         if functions.iter().any(is_running) { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    let output = |function| match function {
-        JoinedFunction::Ended(Ok(output)) => output,
-        JoinedFunction::Ended(Err(panic)) => resume_unwind(panic),
-        JoinedFunction::Running(_) => unreachable!("all functions have ended"),
-    };
-    functions.into_iter().map(output).collect()
+    outputs(functions)
+}
+
+/// Returns the results of functions that have ended. If some of them have panicked, the other results and
+/// panics are dropped first: their drops are not part of the panic, and may panic themselves.
+fn outputs<F: Future>(functions: Vec<JoinedFunction<F>>) -> Vec<F::Output> {
+    let mut outputs = Vec::with_capacity(functions.len());
+    let mut panics = Vec::new();
+    for function in functions {
+        match function {
+            JoinedFunction::Ended(Ok(output)) => outputs.push(output),
+            JoinedFunction::Ended(Err(panic)) => panics.push(panic),
+            JoinedFunction::Running(_) => unreachable!("all functions have ended"),
+        }
+    }
+    let mut panics = panics.into_iter();
+    let Some(first) = panics.next() else { return outputs };
+    outputs.into_iter().for_each(drop_caught);
+    panics.for_each(drop_panic);
+    resume_unwind(first)
 }
 
 /// Polls the functions that have not ended. Returns whether one of them has ended.
@@ -145,5 +159,29 @@ mod tests {
         catch_unwind(panics).unwrap_err();
         assert_eq!(log.take(), ["request 1", "request 2", "answer 2"]);
         assert!(!may_suspend());
+    }
+
+    /// A value whose `Drop` panics, and counts the drops that are not part of another panic.
+    struct Output<'a>(&'a Cell<u32>);
+
+    impl Drop for Output<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + u32::from(!std::thread::panicking()));
+            panic!("the drop of a result");
+        }
+    }
+
+    /// If the results were dropped while the panic goes on, a panic of their drops would end the process.
+    #[test]
+    fn a_panic_goes_on_after_the_results_of_the_others_are_dropped() {
+        let dropped = Cell::new(0);
+        let function = async |number: u32| {
+            assert_ne!(number % 2, 1, "planted {number}");
+            Output(&dropped)
+        };
+        let panics = AssertUnwindSafe(|| drop(at_once(together((0..4).map(function)))));
+        let panic = catch_unwind(panics).unwrap_err();
+        assert!(panic.downcast_ref::<String>().unwrap().contains("planted 1"));
+        assert_eq!(dropped.get(), 2);
     }
 }

@@ -195,7 +195,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             modified
         } else if self.is_remote() {
             let keyspace = self.clone();
-            self.run_change(async move { keyspace.change_at_server(&full, &mut compute).await }).await?
+            let change = async move {
+                // If the task is gone, the worker drops the result.
+                HeldChange::new(keyspace.change_at_server(&full, &mut compute).await)
+            };
+            self.run_change(change).await.into_inner()?
         } else {
             let keyspace = self.clone();
             let pending = self.shared.changes.begin();

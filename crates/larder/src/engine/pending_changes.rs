@@ -4,7 +4,8 @@
 //! were begun before the close ([`PendingChanges::wait`]). The close does not wait for later changes.
 //! Otherwise an application that continues to make changes could delay the close forever.
 //!
-//! A change is pending only while it waits for a worker thread or runs as a job of the workers. A caller that
+//! A change is pending only while it waits for a worker thread, runs as a job of the workers, or waits in a
+//! task of the workers for a turn or for a server. A caller that
 //! makes its change itself begins none: the change drops the removed values, and a user's `Drop` may close
 //! the cache. That close would wait for the change of its own thread. On a thread that runs a job, the close
 //! does not wait (step 0 of [`Shared::close`](crate::engine::shared::Shared::close)).
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex};
+#[cfg(feature = "async")]
+use crate::sys::waker_thread::before_blocking;
 
 #[derive(Debug, Default)]
 pub(crate) struct PendingChanges {
@@ -48,6 +51,10 @@ impl PendingChanges {
         if failpoint_is_set(Failpoint::CloseBeforeChanges) {
             return;
         }
+        // A pending change in a task may need an alarm of the thread that calls wakers, and this may be that
+        // thread.
+        #[cfg(feature = "async")]
+        before_blocking();
         let mut state = self.state.lock();
         let last = state.last;
         while state.pending.first().is_some_and(|first| *first <= last) {

@@ -14,8 +14,9 @@ use crate::sys::at_once::may_suspend;
 use crate::sys::sync::{Arc, Mutex};
 
 /// The maximum length of the values of a batch that wait for their answers. Longer batches gain little,
-/// because the connection is busy anyway.
-const MAX_LEN: usize = 8 << 20;
+/// because the connection is busy anyway. A hundred batches fit into the room that a connection of
+/// `larder-redis` has for all callers.
+const MAX_LEN: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct BatchRoom {
@@ -30,20 +31,19 @@ pub(crate) struct TakenRoom {
 }
 
 impl BatchRoom {
-    /// Waits for room for a value. Returns the room, and whether the call has waited.
-    pub(crate) async fn take(self: &Arc<Self>, len: usize) -> (TakenRoom, bool) {
-        let mut has_waited = false;
-        poll_fn(|_| {
-            let mut taken = self.taken.lock();
-            if may_suspend() && *taken > 0 && *taken + len > MAX_LEN {
-                has_waited = true;
-                return Poll::Pending;
-            }
-            *taken += len;
-            Poll::Ready(())
-        })
-        .await;
-        (TakenRoom { room: self.clone(), len }, has_waited)
+    /// Waits for room for a value.
+    pub(crate) async fn take(self: &Arc<Self>, len: usize) -> TakenRoom {
+        poll_fn(|_| self.try_take(len).map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Returns room for a value, or `None` if the caller must wait. A thread never waits here.
+    pub(crate) fn try_take(self: &Arc<Self>, len: usize) -> Option<TakenRoom> {
+        let mut taken = self.taken.lock();
+        if may_suspend() && *taken > 0 && *taken + len > MAX_LEN {
+            return None;
+        }
+        *taken += len;
+        Some(TakenRoom { room: self.clone(), len })
     }
 }
 
@@ -67,15 +67,14 @@ mod tests {
     fn a_value_waits_for_the_values_before_it_and_a_thread_takes_its_room_anyway() {
         let room = Arc::<BatchRoom>::default();
         let mut context = Context::from_waker(Waker::noop());
-        let (large, has_waited) = at_once(room.take(MAX_LEN + 1));
-        assert!(!has_waited, "it is alone");
+        let large = room.try_take(MAX_LEN + 1).expect("it is alone");
+        assert!(suspending(|| room.try_take(1)).is_none());
         let mut small = pin!(room.take(1));
         assert!(suspending(|| small.as_mut().poll(&mut context)).is_pending());
         drop(large);
-        let Poll::Ready((small, has_waited)) = suspending(|| small.as_mut().poll(&mut context)) else {
+        let Poll::Ready(small) = suspending(|| small.as_mut().poll(&mut context)) else {
             panic!("there is room")
         };
-        assert!(has_waited);
         let others = (at_once(room.take(MAX_LEN - 1)), at_once(room.take(MAX_LEN)));
         assert_eq!(*room.taken.lock(), 2 * MAX_LEN);
         drop((small, others));

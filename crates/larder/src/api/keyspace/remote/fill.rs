@@ -115,8 +115,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Ok(filled == Some(true))
     }
 
-    /// Encodes the record of a value or an absence. The value of a batch then waits for room. Its life is
-    /// counted from the end of that wait.
+    /// Encodes the record of a value or an absence. The value of a batch then waits for room, without its
+    /// encoding: the encodings of all values of a batch could take more memory than the process has. Its life
+    /// is counted from the end of that wait. Returns `None` if the value is not to be stored.
     async fn encode_fill(
         &self,
         keyspace: &Keyspace<K, V>,
@@ -134,8 +135,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         };
         let Some(outgoing) = encode()? else { return Ok(None) };
         let Some(batch) = &self.batch else { return Ok(Some((outgoing, None))) };
-        let (room, has_waited) = batch.take(outgoing.bytes.len()).await;
-        let outgoing = if has_waited { encode()? } else { Some(outgoing) };
+        let len = outgoing.bytes.len();
+        if let Some(room) = batch.try_take(len) {
+            return Ok(Some((outgoing, Some(room))));
+        }
+        drop(outgoing);
+        let room = batch.take(len).await;
+        let outgoing = if self.deadline.is_over() { None } else { encode()? };
         Ok(outgoing.map(|outgoing| (outgoing, Some(room))))
     }
 

@@ -136,7 +136,7 @@ planted_faults! {
     a_use_that_extends_another_record_is_caught =>
         [ExtendAnyRecord: remote_idle::a_late_use_extends_no_other_entry, "the new entry was not used"];
     a_transaction_at_a_server_in_several_requests_is_caught => [
-        CommitUnchecked: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, WRONG_SUM;
+        CommitUnchecked: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, "a transfer is lost";
         CommitAfterCheck: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, WRONG_SUM;
         CommitOneByOne: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, WRONG_SUM;
     ];

@@ -53,7 +53,7 @@ pub(crate) fn a_transfer_of_two_machines_keeps_the_sum() {
     machines.close();
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "the sum is wrong: {wrong:?}");
-    assert_eq!(found, [Some(12), Some(8)], "the sum is wrong, or a transfer is lost");
+    assert_eq!(found, [Some(12), Some(8)], "a transfer is lost");
 }
 
 /// A machine watches a missing key, and then requires the watch. Meanwhile the other machine inserts the key

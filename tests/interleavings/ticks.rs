@@ -73,5 +73,6 @@ pub(crate) fn a_near_hit_within_a_window_is_never_late() {
     }]);
     drop(entries);
     cache.close().unwrap();
-    assert_eq!((found, seen.into_inner().unwrap()), ([Some(10); 2], None), "served past its expiry");
+    assert_eq!(found, [Some(10); 2], "the first lookups");
+    assert_eq!(seen.into_inner().unwrap(), None, "served past its expiry");
 }

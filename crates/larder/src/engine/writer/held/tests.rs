@@ -4,6 +4,7 @@ mod history;
 mod idle;
 mod key_order;
 mod reused_lists;
+mod waiters;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::engine::writer::Writer;

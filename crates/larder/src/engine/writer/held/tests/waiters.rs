@@ -3,7 +3,7 @@
 use super::*;
 use crate::disk::file::cache_file::ServiceState;
 use crate::sys::sync::thread;
-use crate::testing::volume::Failure;
+use crate::testing::volume::operation::Failure;
 
 /// The step that holds a value back takes the request for room. The disk fails in a later step, for which no
 /// caller has asked.

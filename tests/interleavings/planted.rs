@@ -18,7 +18,7 @@ use crate::{
 
 /// Number of schedules within which a planted fault must be found. Most faults need only a hundredth of
 /// them.
-const ENOUGH: u64 = 6_000;
+const ENOUGH: u64 = 40_000;
 
 /// The judge of [`Source`](crate::source::Source): an answer was lower than the lowest correct one.
 const STALE: &str = "when the least was";
@@ -137,7 +137,7 @@ planted_faults! {
         [ExtendAnyRecord: remote_idle::a_late_use_extends_no_other_entry, "the new entry was not used"];
     a_transaction_at_a_server_in_several_requests_is_caught => [
         CommitUnchecked: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, "a transfer is lost";
-        CommitAfterCheck: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, WRONG_SUM;
+        CommitAfterCheck: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, "a transfer is lost";
         CommitOneByOne: remote_transactions::a_transfer_of_two_machines_keeps_the_sum, WRONG_SUM;
     ];
     a_watch_of_an_empty_slot_without_a_mark_is_caught =>

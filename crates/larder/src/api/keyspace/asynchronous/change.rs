@@ -88,7 +88,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.refuse_in_closure(&full)?;
             let value = HeldValue::new(value);
             let insert = async move { keyspace.insert_in_task(&full, &value, options.ttl).await };
-            return self.run_change(insert).await;
+            return self.run_change(Box::pin(insert)).await;
         }
         let stored = self.insert_at_once(self.encode(&key)?.as_slice(), &value, options)?;
         if let Some(wait) = stored {

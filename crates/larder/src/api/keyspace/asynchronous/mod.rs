@@ -26,6 +26,8 @@ mod modify;
 mod read;
 pub(crate) mod stream;
 
+use std::pin::Pin;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -117,11 +119,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Like [`change_off_executor`](Self::change_off_executor), for a change that suspends only while it
     /// waits for answers of a server. In a remote tier, the change occupies no thread while it waits.
     ///
+    /// The change is boxed. Otherwise the futures of all callers would have room for it, also those that never
+    /// ask a server.
+    ///
     /// The change keeps the cache open, because a lease does not. Its handle of the cache is dropped last,
     /// and may then close the cache.
     pub(super) async fn run_change<T: Send + 'static>(
         &self,
-        change: impl Future<Output = T> + Send + 'static,
+        change: Pin<Box<impl Future<Output = T> + Send + 'static>>,
     ) -> T {
         if !self.may_block() {
             return at_once(change);

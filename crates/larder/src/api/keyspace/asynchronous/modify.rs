@@ -199,7 +199,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 // If the task is gone, the worker drops the result.
                 HeldChange::new(keyspace.change_at_server(&full, &mut compute).await)
             };
-            self.run_change(change).await.into_inner()?
+            self.run_change(Box::pin(change)).await.into_inner()?
         } else {
             let keyspace = self.clone();
             let pending = self.shared.changes.begin();

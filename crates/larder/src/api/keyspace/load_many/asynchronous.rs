@@ -104,7 +104,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                         load.note_answer(missing, answer, |lease, value| filled.push((lease, value)));
                     if !filled.is_empty() || !omitted.is_empty() {
                         // The loads end even if this future is dropped.
-                        self.run_change(end_loads(filled, omitted, self.is_remote())).await;
+                        self.run_change(Box::pin(end_loads(filled, omitted, self.is_remote()))).await;
                     }
                 }
                 BulkStep::Wait { at, load: other, left } => {

@@ -41,6 +41,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let removals = entries.iter().map(|entry| Removal::Key { counters, full: &entry.key });
             keyspace.shared.begin_invalidation_in_task(removals.collect()).await?.wait().await.map(drop)
         };
-        self.run_change(insert).await
+        self.run_change(Box::pin(insert)).await
     }
 }

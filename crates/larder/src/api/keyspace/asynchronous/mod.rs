@@ -119,8 +119,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Like [`change_off_executor`](Self::change_off_executor), for a change that suspends only while it
     /// waits for answers of a server. In a remote tier, the change occupies no thread while it waits.
     ///
-    /// The change is boxed. Otherwise the futures of all callers would have room for it, also those that never
-    /// ask a server.
+    /// The change is boxed. Otherwise the futures of all callers would have room for it, also those that
+    /// never ask a server.
     ///
     /// The change keeps the cache open, because a lease does not. Its handle of the cache is dropped last,
     /// and may then close the cache.

@@ -116,6 +116,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         })
         .await
     }
+
     /// Like [`change_off_executor`](Self::change_off_executor), for a change that suspends only while it
     /// waits for answers of a server. In a remote tier, the change occupies no thread while it waits.
     ///

@@ -306,7 +306,11 @@ macro_rules! tuples {
     )*};
 }
 
-tuples!(SerializeTuple serialize_element, SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field);
+tuples!(
+    SerializeTuple serialize_element,
+    SerializeTupleStruct serialize_field,
+    SerializeTupleVariant serialize_field
+);
 
 macro_rules! structs {
     ($($compound:ident),*) => {$(

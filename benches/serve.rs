@@ -12,6 +12,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
+use larder_benches::open_loop::OfferedRate;
 use larder_benches::served::{ECHO, Requests, RespServer, run_if_child};
 use larder_benches::{Against, Contest, Measured, Pace, Spread, Unit};
 
@@ -288,20 +289,24 @@ fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
         }
         let mut contest = Contest::new(ROW, TITLE, setting, Unit::Milliseconds);
         let time = pace.pick(Duration::from_secs(2), Duration::from_millis(300));
+        let rate = OfferedRate { connections: CONNECTIONS, per_second: slowest / 2.0, time };
         for server in servers {
             contest.contestant(server.name(), server.terms(), || {
-                let sent = (request, reply_len);
-                let times = server.offered(CONNECTIONS, slowest / 2.0, time, sent).expect("the server runs");
-                let at = |part: usize| {
-                    times.get(times.len() * part / 100).map_or(0.0, |time| time.as_secs_f64() * 1e3)
-                };
-                Measured::new(at(99)).also("median", Unit::Milliseconds, at(50))
+                let times = server.offered(&rate, request, reply_len).expect("the server runs");
+                let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+                Measured::new(milliseconds(times.median_percentile(99)))
+                    .also("of all requests", Unit::Milliseconds, milliseconds(times.percentile(99)))
+                    .also("median", Unit::Milliseconds, milliseconds(times.percentile(50)))
             });
         }
         if servers.len() > 1 {
             contest.target(Against::peer(PEER), 1.0, "not above Redis'");
         }
-        contest.note(format!("{:.0} requests a second, over {CONNECTIONS} connections.", slowest / 2.0));
+        contest.note(format!(
+            "{:.0} requests a second, over {CONNECTIONS} connections. The figure is the median over slices of 100 ms, \
+             because the machine pauses a processor for about a hundredth of the time.",
+            rate.per_second
+        ));
         contest.run(pace);
     }
     Ok(())

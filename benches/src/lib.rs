@@ -18,6 +18,8 @@ pub mod machine;
 pub mod memory;
 #[cfg(unix)]
 pub mod nodes;
+#[cfg(unix)]
+pub mod open_loop;
 pub mod outcome;
 pub mod pace;
 pub mod peers;

@@ -2,20 +2,18 @@
 //! processor, and the requests come from the second.
 //!
 //! redis-benchmark sends requests as fast as replies arrive. [`offered`](RespServer::offered) sends requests
-//! at a fixed rate, whether replies arrive or not, and counts the time of a request from the moment when it
-//! was due. Otherwise a slow server would get fewer requests, and the measured times would not include the
-//! waits.
+//! at a fixed rate, whether replies arrive or not.
 
-use std::collections::VecDeque;
 use std::error::Error;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::child::Process;
+use crate::open_loop::{self, OfferedRate, RequestTimes};
 use crate::peers::pinned::Pinned;
 use crate::stopwatch::{now, pause, per_second};
 
@@ -287,74 +285,18 @@ impl RespServer {
         Ok((per_second(elapsed, requests.len()), each))
     }
 
-    /// Sends `per_second` requests per second over `connections` connections. Each reply has `reply_len`
-    /// bytes. Returns the time of each request from the moment when it was due, in ascending order.
+    /// Sends requests at a fixed rate from the second processor ([`open_loop::offer`]).
     ///
     /// # Errors
     /// Fails if a connection fails.
     pub fn offered(
         &self,
-        connections: usize,
-        per_second: f64,
-        time: Duration,
-        (request, reply_len): (&[u8], usize),
-    ) -> Result<Vec<Duration>, Failed> {
+        rate: &OfferedRate,
+        request: &[u8],
+        reply_len: usize,
+    ) -> Result<RequestTimes, Failed> {
         let _pinned = Pinned::to(1);
-        let open = || UnixStream::connect(&self.socket).map(OpenLoop::new);
-        let mut streams = (0..connections).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
-        let mut times = Vec::new();
-        let (began, between) = (now(), Duration::from_secs_f64(1.0 / per_second));
-        let (mut due, mut next) = (began, 0);
-        while due < began + time || streams.iter().any(|stream| !stream.waiting.is_empty()) {
-            let at = now();
-            while due <= at && due < began + time {
-                let Some(stream) = streams.get_mut(next % connections) else { break };
-                stream.stream.set_nonblocking(false)?;
-                stream.stream.write_all(request)?;
-                stream.stream.set_nonblocking(true)?;
-                stream.waiting.push_back(due);
-                (due, next) = (due + between, next + 1);
-            }
-            for stream in &mut streams {
-                stream.receive(reply_len, &mut times)?;
-            }
-        }
-        times.sort_unstable();
-        Ok(times)
-    }
-}
-
-/// A connection that sends requests without waiting for replies.
-struct OpenLoop {
-    stream: UnixStream,
-    /// When each request without a reply was due.
-    waiting: VecDeque<Instant>,
-    /// Number of bytes of the next reply that have arrived.
-    part: usize,
-}
-
-impl OpenLoop {
-    fn new(stream: UnixStream) -> Self {
-        Self { stream, waiting: VecDeque::new(), part: 0 }
-    }
-
-    fn receive(&mut self, reply_len: usize, times: &mut Vec<Duration>) -> io::Result<()> {
-        let mut received = [0; 4096];
-        while !self.waiting.is_empty() {
-            match self.stream.read(&mut received) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(len) => self.part += len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            }
-            while self.part >= reply_len
-                && let Some(due) = self.waiting.pop_front()
-            {
-                self.part -= reply_len;
-                times.push(now() - due);
-            }
-        }
-        Ok(())
+        Ok(open_loop::offer(&self.socket, rate, request, reply_len)?)
     }
 }
 

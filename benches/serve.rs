@@ -303,8 +303,8 @@ fn tail(pace: &Pace, servers: &[&RespServer]) -> Result<(), Box<dyn Error>> {
             contest.target(Against::peer(PEER), 1.0, "not above Redis'");
         }
         contest.note(format!(
-            "{:.0} requests a second, over {CONNECTIONS} connections. The figure is the median over slices of 100 ms, \
-             because the machine pauses a processor for about a hundredth of the time.",
+            "{:.0} requests a second, over {CONNECTIONS} connections. The figure is the median over slices of \
+             100 ms, because the machine pauses a processor for about a hundredth of the time.",
             rate.per_second
         ));
         contest.run(pace);

@@ -1,14 +1,14 @@
 //! Requests at a fixed rate, and the time that each one takes.
 //!
-//! A request is sent when it is due, whether earlier replies have arrived or not, and its time counts from the
-//! moment when it was due. Otherwise a slow server would get fewer requests, and the measured times would not
-//! include the waits.
+//! A request is sent when it is due, whether earlier replies have arrived or not, and its time counts from
+//! the moment when it was due. Otherwise a slow server would get fewer requests, and the measured times
+//! would not include the waits.
 //!
-//! The requests are divided into slices by the moment when they were due. A virtual machine pauses a processor
-//! for milliseconds, several times a second. If the pauses take about a hundredth of the time, the 99th
-//! percentile of all requests is the end of a pause in one run, and not in the next, for every server. The
-//! median over the slices is the percentile of a slice with few pauses. A pause of the server itself that
-//! comes in every slice is in the median, too.
+//! The requests are divided into slices by the moment when they were due. A virtual machine pauses a
+//! processor for milliseconds, several times a second. If the pauses take about a hundredth of the time,
+//! the 99th percentile of all requests is the end of a pause in one run, and not in the next, for every
+//! server. The median over the slices is the percentile of a slice with few pauses. A pause of the server
+//! itself that comes in every slice is in the median, too.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};

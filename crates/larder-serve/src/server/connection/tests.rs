@@ -254,3 +254,57 @@ fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
         assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
     });
 }
+
+/// The replies of a turn exceed the bound on all buffers. If the connection counted its buffers only after it
+/// has let others go on, each connection of the thread could exceed the bound before one of them is ended.
+#[test]
+fn a_connection_counts_its_buffers_when_its_turn_is_over() {
+    const BOUND: usize = 2 * UNCOUNTED;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let served = served_with(BOUND);
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        let turn = usize::try_from(MAX_TURN_REQUESTS).unwrap();
+        let (value, gets) = ("x".repeat(2 * BOUND / turn), "GET k\r\n".repeat(2 * turn));
+        let peer = EagerPeer { requests: format!("SET k {value}\r\n{gets}").into_bytes(), taken: 0 };
+        let connection = Connection::new((), peer, session, TIMEOUTS);
+        let mut served_connection = pin!(connection.serve(pending()));
+        let polled = poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await;
+        assert!(polled.is_ready(), "the connection has let others go on");
+        let counters = &served.counters;
+        let counts = [&counters.requests, &counters.cut_off];
+        let [executed, cut_off] = counts.map(|count| count.load(super::Ordering::Relaxed));
+        assert!(executed <= u64::from(MAX_TURN_REQUESTS) && cut_off == 1, "{executed} {cut_off}");
+    });
+}
+
+/// The requests of a `MULTI` exceed the bound on all buffers. Each time that the connection lets the others
+/// execute their requests, its buffers are within the bound.
+#[test]
+fn a_connection_counts_its_buffers_before_others_execute_their_requests() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let served = served_with(2 * UNCOUNTED);
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        let sets = format!("SET k {}\r\n", "x".repeat(1 << 10)).repeat(200);
+        let peer = EagerPeer { requests: format!("MULTI\r\n{sets}").into_bytes(), taken: 0 };
+        let connection = Connection::new((), peer, session, TIMEOUTS);
+        let mut served_connection = pin!(connection.serve(pending()));
+        let mut executed = 0;
+        loop {
+            // Now the connection is not alone on its thread.
+            let mut other = pin!(let_others_execute(0));
+            poll_fn(|context| Poll::Ready(other.as_mut().poll(context).is_pending())).await;
+            let polled = poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await;
+            let now = served.counters.requests.load(super::Ordering::Relaxed);
+            let before = std::mem::replace(&mut executed, now);
+            if polled.is_ready() {
+                assert!(now > before, "the others ran while the buffers exceeded the bound");
+                break;
+            }
+        }
+        assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
+    });
+}

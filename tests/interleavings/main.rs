@@ -33,7 +33,9 @@ mod planted;
 mod reads;
 mod refresh;
 mod remote;
+mod remote_bulk;
 mod remote_idle;
+mod remote_late;
 mod remote_own;
 mod remote_ranges;
 mod remote_tasks;
@@ -157,6 +159,10 @@ scenarios! {
     remote::loads_of_several_keys_in_opposite_orders_end,
     remote_idle::a_late_use_brings_back_nothing_that_was_seen_expired,
     remote_idle::a_late_use_extends_no_other_entry,
+    remote_bulk::a_load_of_several_keys_never_outlives_a_removal_on_another_machine,
+    remote_bulk::a_value_found_for_several_keys_never_outlives_a_removal_on_another_machine,
+    remote_late::a_value_in_memory_beside_a_late_push_is_bounded,
+    remote_late::a_value_that_was_read_ahead_beside_a_late_push_is_bounded,
     remote_own::no_answer_is_stale_beyond_the_bound_of_an_own_removal,
     remote_own::an_own_removal_is_seen_at_once_beside_late_pushes,
     remote_ranges::no_value_of_a_removed_range_is_stale_beyond_the_bound,

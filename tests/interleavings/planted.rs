@@ -12,8 +12,8 @@ use crate::harness::run;
 use crate::panics::message;
 use crate::{
     absences, absent_keys, bulk, changes, durability, expiry, grace, groups, idle, leases, loads, outages,
-    reads, refresh, remote, remote_idle, remote_own, remote_ranges, remote_tasks, remote_transactions,
-    shutdown, task_refresh, tasks, ticks, transactions,
+    reads, refresh, remote, remote_bulk, remote_idle, remote_late, remote_own, remote_ranges, remote_tasks,
+    remote_transactions, shutdown, task_refresh, tasks, ticks, transactions,
 };
 
 /// Number of schedules within which a planted fault must be found. Most faults need only a hundredth of
@@ -107,6 +107,10 @@ planted_faults! {
     ];
     a_validity_checked_before_the_value_is_read_is_caught =>
         [ValidityBeforeRead: remote::a_push_that_is_late_is_bounded, STALE];
+    a_deadline_loaded_after_the_value_is_read_is_caught => [
+        DeadlineAfterRead: remote_late::a_value_in_memory_beside_a_late_push_is_bounded, STALE;
+        DeadlineAfterRead: remote_late::a_value_that_was_read_ahead_beside_a_late_push_is_bounded, STALE;
+    ];
     a_validity_counted_from_the_answer_is_caught =>
         [ValidityFromAnswer: remote::an_answer_to_a_ping_that_is_late_is_bounded, STALE];
     two_pings_in_one_turn_of_the_server_are_caught =>
@@ -117,6 +121,19 @@ planted_faults! {
         [VoidOnlyBefore: remote_own::an_own_removal_is_seen_at_once_beside_late_pushes, STALE];
     a_near_fill_without_a_fill_of_the_server_is_caught =>
         [NearFillAlone: remote::a_load_never_outlives_a_removal_on_another_machine, STALE];
+    a_token_of_a_near_fill_taken_after_the_answer_is_caught =>
+        [FillTokenAfterAnswer: remote::a_load_never_outlives_a_removal_on_another_machine, STALE];
+    a_load_of_several_keys_without_a_step_of_one_of_them_is_caught => [
+        NearFillAlone: remote_bulk::a_load_of_several_keys_never_outlives_a_removal_on_another_machine, STALE;
+        RemoteFillWithoutLease:
+            remote_bulk::a_load_of_several_keys_never_outlives_a_removal_on_another_machine, STALE;
+        FillTokenAfterAnswer:
+            remote_bulk::a_load_of_several_keys_never_outlives_a_removal_on_another_machine, STALE;
+        ShareUnchecked:
+            remote_bulk::a_load_of_several_keys_never_outlives_a_removal_on_another_machine, STALE;
+        TokenAfterAnswer:
+            remote_bulk::a_value_found_for_several_keys_never_outlives_a_removal_on_another_machine, STALE;
+    ];
     a_fill_of_the_server_without_its_lease_is_caught =>
         [RemoteFillWithoutLease: remote::a_load_never_outlives_a_removal_on_another_machine, STALE];
     a_renewal_of_a_lease_that_a_removal_has_voided_is_caught =>

@@ -103,9 +103,12 @@ impl Tiers {
     /// Runs steps 1 to 3. Returns a value or an absence only if memory is valid.
     pub(crate) fn look_near(&self, key: SlotKey<'_>, counts_use: bool) -> Lookup {
         let Some(remote) = self.remote() else { return Lookup::Negative };
-        let until = remote.validity.until();
+        let mut until = remote.validity.until();
         let now = self.time.now();
         let found = if counts_use { self.memory.get(key, now) } else { self.memory.peek(key, now) };
+        if failpoint_is_set(Failpoint::DeadlineAfterRead) {
+            until = remote.validity.until();
+        }
         match found {
             Lookup::Unknown(_) => found,
             Lookup::Value(..) | Lookup::Absent(_) if remote.validity.is_current(until) => found,

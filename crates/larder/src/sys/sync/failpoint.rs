@@ -36,6 +36,8 @@ pub enum Failpoint {
     TokenAfterAnswer,
     /// The validity of memory is checked before the value is read.
     ValidityBeforeRead,
+    /// The deadline of memory is loaded after the value is read, or after its token is checked.
+    DeadlineAfterRead,
     /// The validity of memory is counted from the answer to a PING, and not from its sending.
     #[cfg(any(test, feature = "test-util"))]
     ValidityFromAnswer,
@@ -51,6 +53,9 @@ pub enum Failpoint {
     VoidOnlyBeforeWithNoLoop,
     /// The life of a near copy starts at the answer, not at the request.
     LifeFromAnswer,
+    /// The epoch token for the near copy of a loaded value is taken after the remote tier has stored the
+    /// value.
+    FillTokenAfterAnswer,
     /// A loaded value is kept in memory although the remote tier did not store it.
     NearFillAlone,
     /// All callers that wait for a load at a remote tier get its value without a check.

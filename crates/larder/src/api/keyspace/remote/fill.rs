@@ -288,7 +288,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match link.count(filled) {
             Some(FillReply::Stored { generation, is_tracked }) => {
                 let origin = RemoteOrigin { generation, is_tracked };
-                self.shared.fill_near(key, miss.epoch_token, entry, origin);
+                let late = failpoint_is_set(Failpoint::FillTokenAfterAnswer)
+                    .then(|| self.shared.tiers.memory.near_token(key))
+                    .flatten();
+                let token = late.as_ref().unwrap_or(&miss).epoch_token;
+                self.shared.fill_near(key, token, entry, origin);
                 FillOutcome::Stored
             }
             Some(FillReply::Void) => {

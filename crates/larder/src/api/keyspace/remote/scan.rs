@@ -26,6 +26,7 @@ use crate::memory::lookup::Lookup;
 use crate::remote::tier::ScanCursor;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::user_code::{HeldValue, drop_caught};
 use crate::units::Timestamp;
 
@@ -180,9 +181,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Runs step 2. Returns whether the entry may be yielded.
     fn may_yield(&self, full: &[u8], entry: &AheadEntry<V>) -> bool {
         let Some(link) = self.link() else { return false };
-        let (memory, until) = (&self.shared.tiers.memory, link.validity.until());
-        memory.is_current(memory.key(full), entry.token)
-            && entry.expires_at > self.now()
-            && link.validity.is_current(until)
+        let (memory, mut until) = (&self.shared.tiers.memory, link.validity.until());
+        let is_unchanged = memory.is_current(memory.key(full), entry.token);
+        if failpoint_is_set(Failpoint::DeadlineAfterRead) {
+            until = link.validity.until();
+        }
+        is_unchanged && entry.expires_at > self.now() && link.validity.is_current(until)
     }
 }

@@ -75,6 +75,8 @@ impl Drop for PendingChange {
 mod tests {
     use super::*;
     use crate::sys::sync::thread;
+    #[cfg(feature = "async")]
+    use crate::sys::waker_thread::wake_elsewhere;
 
     #[test]
     fn a_wait_ends_with_the_changes_before_it_and_not_with_later_ones() {
@@ -100,5 +102,32 @@ mod tests {
             drop(later);
         });
         changes.wait();
+    }
+
+    /// A task whose wake-up ends a change.
+    #[cfg(feature = "async")]
+    struct EndOnWake<F>(F);
+
+    #[cfg(feature = "async")]
+    impl<F: Fn() + Send + Sync> std::task::Wake for EndOnWake<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+
+    #[cfg(feature = "async")]
+    #[test]
+    fn a_wait_on_the_waker_thread_ends_with_a_change_that_the_waker_thread_must_wake() {
+        let changes: Arc<PendingChanges> = Arc::default();
+        let change = Mutex::new(Some(changes.begin()));
+        let (done, is_done) = crate::sys::sync::channel::unbounded();
+        let wait = EndOnWake(move || {
+            changes.wait();
+            done.send(()).unwrap();
+        });
+        wake_elsewhere(Arc::new(wait).into());
+        wake_elsewhere(Arc::new(EndOnWake(move || drop(change.lock().take()))).into());
+        let waited = is_done.recv_timeout(std::time::Duration::from_secs(20));
+        assert!(waited.is_ok(), "the waker thread waits for a wake-up that only it can make");
     }
 }

@@ -17,7 +17,8 @@ const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Durat
 
 /// How long the writer looks for the next command of the callers of the last step before it sleeps. The time
 /// is about what it takes to put a thread to sleep and to wake it.
-const MAX_LOOKING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(50) };
+pub(super) const MAX_LOOKING: Duration =
+    if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(50) };
 
 /// The result of [`Writer::register_at_once`].
 pub(super) enum Registered {

@@ -1,3 +1,4 @@
+mod due_flush;
 mod group_removals;
 mod groups;
 mod history;

@@ -42,7 +42,7 @@ fn load(prices: &Keyspace<String, u64>, number: u64) -> LoadCall<Arc<u64>> {
 
 impl TwoNodes {
     /// Returns the number of leases at the server.
-    fn leases(&self) -> usize {
+    pub(super) fn leases(&self) -> usize {
         self.server.state.lock().slots.values().filter(|slot| slot.lease.is_some()).count()
     }
 

@@ -98,6 +98,7 @@ mod faults {
     pub(crate) mod damage;
     #[cfg(unix)]
     mod file_acts;
+    mod file_overwritten_steps;
     #[cfg(unix)]
     mod file_replaced;
     #[cfg(unix)]

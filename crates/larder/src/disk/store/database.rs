@@ -14,6 +14,7 @@ use super::system_tree;
 use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
 use crate::sys::volume::seal::Seal;
+use crate::sys::volume::written::OwnWrites;
 use crate::units::Timestamp;
 
 /// Size of the page cache, in bytes, for a database from which few pages are read.
@@ -43,6 +44,8 @@ pub(super) struct OpenDatabase {
     pub(crate) db: Database,
     /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
+    /// The first bytes and the length that the writes to the file have left.
+    pub(crate) own: OwnWrites,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
@@ -57,16 +60,16 @@ pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<Ope
         system_tree::check(options.volume.open(&options.path, false)?, self::builder(SMALL_CACHE))?;
     }
     let file = options.volume.open(&options.path, false)?;
-    let (seal, largest_page) = (file.seal(), region_len(&file)?);
+    let (seal, own, largest_page) = (file.seal(), file.follow_writes()?, region_len(&file)?);
     // If blocks are not counted, holes have no advantage.
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
         let reserve = file.reserve();
         let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-        return Ok(OpenDatabase { db, seal, reserve, largest_page });
+        return Ok(OpenDatabase { db, seal, own, reserve, largest_page });
     }
     let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-    Ok(OpenDatabase { db, seal, reserve: Reserve::default(), largest_page })
+    Ok(OpenDatabase { db, seal, own, reserve: Reserve::default(), largest_page })
 }
 
 pub(crate) fn builder(page_cache: usize) -> Builder {

@@ -65,6 +65,11 @@ impl StoreError {
         Self { kind: StoreErrorKind::Damage, cause: cause.into() }
     }
 
+    /// The error of a file that another program has changed in its place.
+    pub(crate) fn overwritten() -> Self {
+        Self::damage("another program has overwritten it")
+    }
+
     pub(crate) fn displaced(cause: &'static str) -> Self {
         Self { kind: StoreErrorKind::Displaced, cause: cause.into() }
     }

@@ -80,9 +80,7 @@ impl Writer {
             self.commit_part((&[], &[]), &no_caller, position, &mut evicted_values)
         }));
         match made {
-            // The content is recorded. Otherwise the next step would mistake the writes of this part for a
-            // change by another program.
-            Ok(Ok(_)) => self.file.note_content(),
+            Ok(Ok(_)) => {}
             Ok(Err(fault)) => {
                 self.fail_unasked(fault);
                 self.remove_range_tombstones();
@@ -90,8 +88,7 @@ impl Writer {
             }
             Err(panic) => drop(self.survive(panic)),
         }
-        // The content is also recorded after a failure, as after each step.
-        self.file.note_content();
+        self.file.leave_evidence();
         self.tiers.sweeper.drop_values(evicted_values);
     }
 

@@ -44,7 +44,7 @@ impl Writer {
         self.begin(&mut waiting);
         let progress = self.commit_or_recover(&waiting, &mut evicted_values);
         self.keep_to_capacity();
-        self.file.note_content();
+        self.file.leave_evidence();
         self.plan_filter();
         self.announce();
         self.tiers.memory.buffer().wake_after_step();

@@ -36,6 +36,6 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use std::sync::atomic::{AtomicU32 as StatisticU32, AtomicU64 as StatisticU64};
 
 /// A lock around open files. Threads rarely wait for it, because it is locked exclusively only to open a
-/// file, to use an owner's lock, or to close files in a forked child. So the model checker need not try the
-/// orders around it.
+/// file, to write to it, to use an owner's lock, or to close files in a forked child. So the model checker
+/// need not try the orders around it.
 pub(crate) use parking_lot::RwLock as UncontendedRwLock;

@@ -9,6 +9,7 @@ use super::content::FileContent;
 use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use super::seal::Seal;
+use super::written::{FileStart, OwnWrites};
 #[cfg(feature = "async")]
 use crate::sys::inline_calls;
 
@@ -19,11 +20,12 @@ pub(crate) struct VolumeFile {
     /// The descriptor for the locks. `None` if the locks are on the content's descriptor.
     pub(super) locks: Option<Box<dyn FileContent>>,
     pub(super) seal: Seal,
+    pub(super) own: OwnWrites,
 }
 
 impl VolumeFile {
     pub(crate) fn new(content: impl FileContent) -> Self {
-        Self { content: Box::new(content), locks: None, seal: Seal::default() }
+        Self { content: Box::new(content), locks: None, seal: Seal::default(), own: OwnWrites::default() }
     }
 
     pub(crate) fn seal(&self) -> Seal {
@@ -34,7 +36,29 @@ impl VolumeFile {
     /// forked child can close that descriptor while a thread of its parent uses the other one
     /// ([`super::tracked`]).
     pub(super) fn with_locks(content: impl FileContent, locks: impl FileContent) -> Self {
-        Self { content: Box::new(content), locks: Some(Box::new(locks)), seal: Seal::default() }
+        Self { locks: Some(Box::new(locks)), ..Self::new(content) }
+    }
+
+    /// Begins to follow the writes through this handle. From now on, a write to the first bytes of the file,
+    /// and a change of its length, first check that the file begins as the writes have left it, and is as
+    /// long. If it is not, they fail, and the file is sealed. Otherwise they would repair the header or the
+    /// length of a file that another program has overwritten, and hide the damage.
+    pub(crate) fn follow_writes(&self) -> io::Result<OwnWrites> {
+        self.own.begin(FileStart::of(&*self.content)?);
+        Ok(self.own.clone())
+    }
+
+    fn check_start(&self) -> io::Result<()> {
+        let Some(expected) = self.own.expected() else { return Ok(()) };
+        match FileStart::of(&*self.content) {
+            Ok(found) if found == expected => Ok(()),
+            // A file that is cut meanwhile cannot be read up to its length.
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+            _ => {
+                self.seal.set();
+                self.seal.check()
+            }
+        }
     }
 
     fn locks(&self) -> &dyn FileContent {
@@ -74,7 +98,10 @@ impl StorageBackend for VolumeFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.seal.check()?;
-        self.content.set_len(len)
+        self.check_start()?;
+        let done = self.content.set_len(len);
+        self.own.note_len(&done, len);
+        done
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -84,7 +111,12 @@ impl StorageBackend for VolumeFile {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.seal.check()?;
-        self.content.write(offset, data)
+        if self.own.follows(offset) {
+            self.check_start()?;
+        }
+        let done = self.content.write(offset, data);
+        self.own.note_write(&done, offset, data);
+        done
     }
 
     fn close(&self) -> io::Result<()> {

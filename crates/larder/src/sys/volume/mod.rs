@@ -18,6 +18,7 @@ mod os_open;
 mod rename;
 pub(crate) mod seal;
 pub(crate) mod tracked;
+pub(crate) mod written;
 
 use file::VolumeFile;
 

@@ -16,11 +16,11 @@ impl Seal {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
     pub(super) fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::SeqCst) {
-            Err(io::Error::other("the file is another program's"))
-        } else {
-            Ok(())
-        }
+        if self.is_set() { Err(io::Error::other("the file is another program's")) } else { Ok(()) }
     }
 }

@@ -131,9 +131,9 @@ impl Volume for TrackedVolume {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<VolumeFile> {
-        let VolumeFile { content, locks, seal } = self.volume.open(path, create)?;
+        let VolumeFile { content, locks, seal, own } = self.volume.open(path, create)?;
         let content = self.file(content, locks.is_none());
-        Ok(VolumeFile { content, locks: locks.map(|locks| self.file(locks, true)), seal })
+        Ok(VolumeFile { content, locks: locks.map(|locks| self.file(locks, true)), seal, own })
     }
 
     fn anchor(&self, path: &Path) -> io::Result<Box<dyn Anchor>> {

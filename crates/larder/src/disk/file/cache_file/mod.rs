@@ -133,7 +133,7 @@ impl CacheFile {
             watch: WatchState::default(),
             lock,
         };
-        file.note_content();
+        file.leave_evidence();
         file.ballast.take(&*file.options.volume);
         Ok(file)
     }
@@ -188,13 +188,19 @@ impl CacheFile {
     }
 
     /// Takes the file out of service after an error. A damaged or removed file is discarded. Any other file
-    /// is suspended.
+    /// is suspended. The error may be that of a write that has found the file overwritten, and has sealed it.
+    /// The last write, on closing, may find it, too.
     pub(crate) fn fail(&mut self, error: StoreError, now: Timestamp) {
+        let seal = self.store().map(|store| store.seal.clone());
         if matches!(error.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
             self.discard(error, now);
         } else if self.close_store() {
             let wait = self.backoff.fails(now);
             self.state = FilePhase::Suspended(Outage::new(error, wait, now));
+            // If it were opened again, an older copy of the file would pass for the file.
+            if seal.is_some_and(|seal| seal.is_set()) {
+                self.discard(StoreError::overwritten(), now);
+            }
         }
     }
 

@@ -10,7 +10,8 @@
 //! after the latest commit contains the number.
 //!
 //! Only the steps of the writer change the file. So each step must find the first bytes and the length that
-//! the previous step left. Otherwise another program has truncated or overwritten the file in place.
+//! the writes of the previous steps have left ([`OwnWrites`](crate::sys::volume::written::OwnWrites)).
+//! Otherwise another program has truncated or overwritten the file in place.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +20,7 @@ use redb::StorageBackend;
 
 use crate::disk::file::evidence::{PROBE_AT, PROBE_LEN};
 use crate::disk::store::guard::StoreError;
-use crate::disk::store::redb_header::HEADER_LEN;
+use crate::sys::volume::written::{FileStart, WATCHED_LEN};
 use crate::sys::volume::{Anchor, FileKind, Volume};
 
 /// Where the open file is, compared with its path.
@@ -84,26 +85,21 @@ fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     read.is_ok_and(|read| read == written)
 }
 
-/// The first bytes and the length of the file after a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WrittenBytes {
-    start: Vec<u8>,
-    len: u64,
+/// Returns the error to report for a file that begins like `found`, or `None` if it begins as expected.
+pub(super) fn changed_to(expected: &FileStart, found: &FileStart) -> Option<StoreError> {
+    if expected == found {
+        None
+    } else if expected.len == found.len {
+        Some(StoreError::overwritten())
+    } else {
+        let (expected, found) = (expected.len, found.len);
+        Some(StoreError::damage(format!(
+            "another program has changed its length from {expected} to {found} bytes"
+        )))
+    }
 }
 
-impl WrittenBytes {
-    pub(super) fn of(anchor: &dyn Anchor) -> io::Result<Self> {
-        Ok(Self { start: anchor.start(HEADER_LEN)?, len: anchor.metadata()?.len })
-    }
-
-    pub(super) fn changed_to(&self, now: &Self) -> Option<StoreError> {
-        if self == now {
-            return None;
-        }
-        Some(StoreError::damage(if self.len == now.len {
-            "another program has overwritten it".to_owned()
-        } else {
-            format!("another program has changed its length from {} to {} bytes", self.len, now.len)
-        }))
-    }
+/// Returns the first bytes and the length of an anchored file.
+pub(super) fn start_of(anchor: &dyn Anchor) -> io::Result<FileStart> {
+    Ok(FileStart { bytes: anchor.start(WATCHED_LEN)?, len: anchor.metadata()?.len })
 }

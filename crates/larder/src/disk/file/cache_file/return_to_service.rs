@@ -26,6 +26,9 @@ impl CacheFile {
     pub(crate) fn reopen_smaller(&mut self, refused: StoreError, now: Timestamp) -> Result<bool, StoreError> {
         let Some(mut pressure) = self.store().map(|store| store.pressure) else { return Err(refused) };
         self.fail(refused.clone(), now);
+        if self.state() != ServiceState::Suspended {
+            return Err(refused);
+        }
         let mut store = self.open_again()?.ok_or(refused)?;
         // Pages move to the front of the file, and the free space behind them is released.
         let compacted = store.move_pages();
@@ -128,7 +131,6 @@ impl CacheFile {
         self.backoff.enters_service(now);
         self.catalog = Catalog::default();
         self.state = FilePhase::InService(store);
-        self.forget();
-        self.note_content();
+        self.leave_evidence();
     }
 }

@@ -1,14 +1,14 @@
 //! Checks the file before and after the commits of a writer's step. Detects whether another program has
 //! moved or changed the file or the lock file.
 //!
-//! 1. Before the first commit: the file must be as the last step left it ([`CacheFile::check_content`]).
-//!    Without this check, a commit would repair the header of a truncated or overwritten file, and hide the
-//!    damage.
+//! 1. Before the first commit: the file must begin as our own writes have left it
+//!    ([`CacheFile::check_content`]). Without this check, a commit would repair the header of a truncated or
+//!    overwritten file, and hide the damage. The writes themselves record what they have left. It is not read
+//!    from the file, because another program may overwrite the file during a step. Each write of the header
+//!    makes the same check again (`VolumeFile::follow_writes`).
 //! 2. After each commit, before its entries are marked clean and callers are answered: the file must be at
 //!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced during the
 //!    commit. A later check would come after an answer.
-//! 3. After the last change of the step: the content of the file is recorded for the next step
-//!    ([`CacheFile::note_content`]).
 //!
 //! **The lock file** may also be removed or replaced. Then the next check of the place takes the lock again.
 //! If another process already holds the lock, the cache file stays in service nevertheless. redb's own lock
@@ -16,25 +16,22 @@
 //! this process renames, opens or creates no file until it holds the owner's lock again. Until then, a file
 //! that is out of service may belong to the other process.
 
-use super::place::{PathPlace, WrittenBytes};
+use super::place::{PathPlace, changed_to, start_of};
 use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
 use crate::disk::store::guard::StoreError;
 use crate::event::Event;
 
 impl CacheFile {
-    /// Runs step 1. If the file is not as the last step left it, seals the store: no more bytes are written,
-    /// not even on closing.
+    /// Runs step 1. If the file is not as our writes have left it, seals the store: no more bytes are
+    /// written, not even on closing.
     ///
     /// # Errors
-    /// Returns an error if the file is not as the last step left it, or cannot be examined.
+    /// Returns an error if the file is not as our writes have left it, or cannot be examined.
     pub(crate) fn check_content(&self) -> Result<(), StoreError> {
-        let (FilePhase::InService(store), Some(anchor), Some(left)) =
-            (&self.state, &self.anchor, &self.watch.content)
-        else {
-            return Ok(());
-        };
-        left.changed_to(&WrittenBytes::of(&**anchor)?).map_or(Ok(()), |error| {
+        let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
+        let Some(expected) = store.own.expected() else { return Ok(()) };
+        changed_to(&expected, &start_of(&**anchor)?).map_or(Ok(()), |error| {
             store.seal.set();
             Err(error)
         })
@@ -57,15 +54,6 @@ impl CacheFile {
         // documentation explains.
         drop(self.hold_lock());
         Ok(())
-    }
-
-    /// Runs step 3. For a file that is new in service, also writes the evidence that the file is ours into
-    /// the file and the lock file.
-    pub(crate) fn note_content(&mut self) {
-        self.leave_evidence();
-        if let (FilePhase::InService(_), Some(anchor)) = (&self.state, &self.anchor) {
-            self.watch.content = WrittenBytes::of(&**anchor).ok();
-        }
     }
 
     /// Returns whether the writer must react to the state of the file. The writer calls this while there is
@@ -114,14 +102,10 @@ impl CacheFile {
         self.watch.lock_losses
     }
 
-    /// Clears the recorded content, because it describes the file before the outage.
-    pub(super) fn forget(&mut self) {
-        self.watch.content = None;
-    }
-
-    /// Writes the evidence that the file is ours. Best effort: after a failure the next step retries.
-    /// Without evidence, a truncated file cannot be distinguished from a foreign file.
-    fn leave_evidence(&mut self) {
+    /// Writes the evidence that a file is ours, into the file and the lock file, if the file is new in
+    /// service. Best effort: after a failure the next step retries. Without evidence, a truncated file cannot
+    /// be distinguished from a foreign file.
+    pub(crate) fn leave_evidence(&mut self) {
         let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return };
         // A file of format 1 has no identity before its first commit.
         let Some(identity) = store.catalog.identity else { return };

@@ -1,13 +1,10 @@
 //! The results of the last checks of the file in service.
 
-use super::place::WrittenBytes;
 use crate::disk::store::identity::FileIdentity;
 use crate::event::Event;
 
 #[derive(Debug, Default)]
 pub(super) struct WatchState {
-    /// The first bytes and the length of the file after the last step. `None` if reading them failed.
-    pub(super) content: Option<WrittenBytes>,
     /// The generation and the identity of the file for which the evidence was last written.
     pub(super) accepted: Option<(u64, FileIdentity)>,
     /// Whether the file system was found to change the identity of the file.

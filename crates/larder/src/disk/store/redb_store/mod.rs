@@ -36,6 +36,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::stats::cumulative::CumulativeStats;
 use crate::sys::volume::seal::Seal;
+use crate::sys::volume::written::OwnWrites;
 use crate::units::Timestamp;
 
 pub(crate) struct Store {
@@ -56,6 +57,8 @@ pub(crate) struct Store {
     pub(crate) unshown: Option<BTreeSet<String>>,
     /// Once this seal is set, all further writes to the file fail.
     pub(crate) seal: Seal,
+    /// The first bytes and the length that the writes to the file have left.
+    pub(crate) own: OwnWrites,
     pub(super) cursor: RangeCursor,
     /// The options with which the file was opened. `None` for a store in memory.
     options: Option<OpenOptions>,
@@ -101,6 +104,7 @@ impl Store {
             identities,
             unshown: None,
             seal: Seal::default(),
+            own: OwnWrites::default(),
             cursor: RangeCursor::default(),
             options: None,
         })
@@ -138,9 +142,9 @@ impl Store {
     /// at most `options.verify_up_to`.
     pub(crate) fn open(options: &OpenOptions, len: u64) -> Result<Self, StoreError> {
         let opened = open_database(options, len <= options.verify_up_to)?;
-        let OpenDatabase { db, seal, reserve, largest_page } = opened;
+        let OpenDatabase { db, seal, own, reserve, largest_page } = opened;
         let store = Self::new(db, options.limits, options.identities)?;
-        let mut store = Self { options: Some(options.clone()), seal, reserve, largest_page, ..store };
+        let mut store = Self { options: Some(options.clone()), seal, own, reserve, largest_page, ..store };
         if let Some(charging) = options.charging {
             store.recharge(charging)?;
         }

@@ -97,8 +97,12 @@ impl Store {
             // An error of closing is ignored. If it persists, opening the file fails and reports it.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
-        let OpenDatabase { db, seal, reserve, largest_page } = open_database(options, false)?;
-        (self.db, self.seal) = (Guarded::new(db), seal);
+        // The close may have found that the file is another program's.
+        if self.seal.is_set() {
+            return Err(StoreError::overwritten());
+        }
+        let OpenDatabase { db, seal, own, reserve, largest_page } = open_database(options, false)?;
+        (self.db, self.seal, self.own) = (Guarded::new(db), seal, own);
         (self.reserve, self.largest_page) = (reserve, largest_page);
         Ok(())
     }

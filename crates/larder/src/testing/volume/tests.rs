@@ -79,3 +79,30 @@ fn locks_exclude_other_handles_until_they_close() {
     two.unlock_range(all.0, all.1).unwrap();
     assert!(!one.query_lock_range(Bound::Unbounded, Bound::Excluded(5)).unwrap());
 }
+
+#[test]
+fn a_handle_repairs_neither_the_first_bytes_nor_the_length_of_a_file_that_was_overwritten() {
+    let changes = [|file: &VolumeFile| file.write(0, b"header"), |file: &VolumeFile| file.set_len(8_192)];
+    for change in changes {
+        let volume = SimulatedVolume::new();
+        let file = opened(&volume);
+        file.write(0, &[1; 4_096]).unwrap();
+        file.follow_writes().unwrap();
+        change(&file).unwrap();
+        volume.write(PATH, b"a note");
+        assert!(change(&file).is_err() && file.seal().is_set());
+        assert_eq!(volume.read(PATH).unwrap(), b"a note");
+    }
+}
+
+#[test]
+fn a_failed_look_at_a_file_is_no_proof_that_it_was_overwritten() {
+    let volume = SimulatedVolume::new();
+    let file = opened(&volume);
+    file.write(0, &[1; 4_096]).unwrap();
+    file.follow_writes().unwrap();
+    volume.fail_every(&[DiskOperation::Read], Failure::Io);
+    assert!(file.write(0, b"header").is_err() && !file.seal().is_set());
+    volume.heal();
+    file.write(0, b"header").unwrap();
+}

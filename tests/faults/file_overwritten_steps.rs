@@ -13,9 +13,9 @@ use crate::support::simulated::{Names, PATH, SimulatedPlace, disk_of, filled, va
 use crate::support::{BLOBS, NAMES};
 
 /// A call that makes the writer run a step.
-type Request = fn(&Cache, &Names);
+type StepCall = fn(&Cache, &Names);
 
-const CALLS: [(&str, Request); 2] = [
+const CALLS: [(&str, StepCall); 2] = [
     ("a sweep that deletes nothing", |cache, _| drop(cache.sweep())),
     ("a removal", |_, names| drop(names.remove("kept"))),
 ];
@@ -32,7 +32,7 @@ struct Overwritten {
 
 /// Overwrites the file before operation `offset` of a call. Then commits twice, and checks that the cache has
 /// noticed it.
-fn overwrite_before(offset: u64, (what, call): (&str, Request), content: Content) -> Overwritten {
+fn overwrite_before(offset: u64, (what, call): (&str, StepCall), content: Content) -> Overwritten {
     let place = SimulatedPlace::new();
     let (cache, names) = filled(&place);
     let older = place.disk.read(PATH).unwrap();

@@ -1,11 +1,7 @@
 //! Tests of caches with a remote tier, most of them with two caches that share one server.
 
 #[cfg(feature = "async")]
-mod batches;
-#[cfg(feature = "async")]
 mod change_tasks;
-#[cfg(feature = "async")]
-mod dropped_changes;
 mod fills;
 mod idle;
 mod kept;

@@ -1,6 +1,8 @@
 //! Tests of inserts and atomic changes from async code: how many of them wait for the server at the same
 //! time, and what a change leaves whose future was dropped.
 
+mod dropped;
+
 use std::task::{Context, Waker};
 
 use pollster::block_on;

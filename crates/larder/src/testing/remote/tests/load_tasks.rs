@@ -1,6 +1,8 @@
 //! Tests of loads from async code: how many of them wait for the server at the same time, and what a dropped
 //! load leaves at the server.
 
+mod batches;
+
 use std::collections::HashMap;
 use std::future::{Future, pending};
 use std::pin::Pin;
@@ -42,7 +44,7 @@ fn load(prices: &Keyspace<String, u64>, number: u64) -> LoadCall<Arc<u64>> {
 
 impl TwoNodes {
     /// Returns the number of leases at the server.
-    pub(super) fn leases(&self) -> usize {
+    fn leases(&self) -> usize {
         self.server.state.lock().slots.values().filter(|slot| slot.lease.is_some()).count()
     }
 

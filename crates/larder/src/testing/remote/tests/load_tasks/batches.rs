@@ -1,6 +1,6 @@
 //! Tests of the values of one call that do not fit into the room for requests together.
 
-use super::*;
+use super::super::*;
 
 const BLOBS: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("blob")
     .ttl(Duration::from_hours(1))

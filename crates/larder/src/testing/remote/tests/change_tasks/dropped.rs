@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::tasks::Call;
-use super::*;
+use super::super::tasks::Call;
+use super::super::*;
 use crate::api::keyspace::change::Modified;
 use crate::api::keyspace::modify_error::ModifyError;
 use crate::engine::turns::MAX_LOST_ROUNDS;

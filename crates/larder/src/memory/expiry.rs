@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::segments::Segments;
 use crate::memory::policy::slot_id::SlotId;
+use crate::sys::prefetch::prefetch;
 use crate::units::Timestamp;
 
 const BUCKET_MS: u64 = 1000;
@@ -102,10 +103,11 @@ impl ExpiryIndex {
         }
     }
 
-    /// Reads the data of a slot, so that the processor loads its cache line.
     #[inline]
-    pub(super) fn touch(&self, id: SlotId) -> SlotId {
-        self.nodes.get(id as usize).map_or(NONE, |node| node.newer)
+    pub(super) fn prefetch(&self, id: SlotId) {
+        if let Some(node) = self.nodes.get(id as usize) {
+            prefetch(node);
+        }
     }
 
     /// Removes a slot that was added with the same expiry.

@@ -51,9 +51,15 @@ impl<T> Few<T> {
         if let Some(first) = others.first.take() {
             self.push(first);
             if let Some(more) = others.more.take() {
-                self.extend(more.0);
+                self.append_further(*more);
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_further(&mut self, more: More<T>) {
+        self.extend(more.0);
     }
 
     /// Removes all elements, and calls `each` for each of them in order.
@@ -68,6 +74,25 @@ impl<T> Few<T> {
             }
         }
     }
+}
+
+/// Without this, the drop of an empty list would call a function for the further elements.
+impl<T> Drop for Few<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(first) = self.first.take() {
+            drop_out_of_line(first);
+        }
+        if let Some(more) = self.more.take() {
+            drop_out_of_line(more);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn drop_out_of_line<T>(dropped: T) {
+    drop(dropped);
 }
 
 impl<T> Extend<T> for Few<T> {
@@ -97,6 +122,18 @@ mod tests {
             list.drain(|number| drained.push(number));
             assert_eq!(drained, (0..here + there).collect::<Vec<_>>());
             assert_eq!((list.is_empty(), list.len()), (true, 0));
+        }
+    }
+
+    #[test]
+    fn a_dropped_list_drops_its_elements() {
+        let element = std::sync::Arc::new(());
+        for len in 0..4 {
+            let mut list = Few::default();
+            list.extend((0..len).map(|_| element.clone()));
+            assert_eq!(std::sync::Arc::strong_count(&element), 1 + len);
+            drop(list);
+            assert_eq!(std::sync::Arc::strong_count(&element), 1);
         }
     }
 }

@@ -5,10 +5,13 @@
 //! and no reserved weight (invariant 5 of `docs/design.md`). A user's `Drop` may call the cache, or wait
 //! for room.
 
+#![expect(clippy::inline_always, reason = "the path of an insert leads through this file")]
+
 use super::budget::Budget;
 use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::shard::Shard;
+use super::slot_key::SlotKey;
 use crate::sys::sync::{RwLock, RwLockWriteGuard};
 
 /// A locked shard and its released values. Fields drop in declaration order, so the lock is released before
@@ -41,9 +44,10 @@ impl<'a> LockedShard<'a> {
         self.shard.evict(&mut self.released.deferred)
     }
 
-    /// Evicts one clean entry, and keeps `weight` of its weight reserved for the caller. Returns whether the
-    /// evicted weight was enough. If not, keeps nothing reserved.
-    pub(super) fn evict_for(&mut self, weight: u64) -> bool {
+    /// Evicts one clean entry, and keeps `weight` of its weight reserved for an entry of `key`. Returns
+    /// whether the evicted weight was enough. If not, keeps nothing reserved.
+    pub(super) fn evict_for(&mut self, key: SlotKey<'_>, weight: u64) -> bool {
+        self.shard.prefetch_home(key);
         self.evict() && self.released.deferred.give_room(weight)
     }
 
@@ -58,7 +62,7 @@ impl<'a> LockedShard<'a> {
 }
 
 impl Released<'_> {
-    #[inline]
+    #[inline(always)]
     fn pass_on(&mut self) {
         if let Some(evicted_values) = &mut self.evicted_values {
             pass_on(&mut self.deferred, self.budget, evicted_values);
@@ -67,7 +71,7 @@ impl Released<'_> {
 }
 
 impl Drop for Released<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.pass_on();
     }
@@ -75,7 +79,7 @@ impl Drop for Released<'_> {
 
 /// Returns the released weight to the budget, and adds the released values to a list. The caller must not
 /// hold the lock of a shard.
-#[inline]
+#[inline(always)]
 pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_values: &mut EvictedValues) {
     let DeferredDrops { values, room_holders, weight } = deferred;
     // In full memory, almost every insert releases one value, and gives its weight to the new entry. The
@@ -86,5 +90,7 @@ pub(super) fn pass_on(deferred: &mut DeferredDrops, budget: &Budget, evicted_val
     evicted_values.take(values);
     // These are dropped last, because dropping the last handle of one wakes the callers that wait for its
     // room.
-    room_holders.drain(drop);
+    if !room_holders.is_empty() {
+        room_holders.drain(drop);
+    }
 }

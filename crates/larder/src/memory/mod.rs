@@ -193,7 +193,7 @@ impl Memory {
         if has_room || weight <= self.budget.capacity() {
             // Does the same as `lock_with_room`, whose result would move the guard in memory.
             let mut locked = self.lock(key, evicted_values);
-            if has_room || locked.evict_for(weight) {
+            if has_room || locked.evict_for(key, weight) {
                 let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
                 return stored.inspect_err(|_| locked.released.deferred.weight += weight);
             }
@@ -301,7 +301,7 @@ impl Memory {
         }
         // Both cases share this lock call, so that the guard is never moved in memory.
         let mut locked = self.lock(key, evicted_values);
-        if has_room || locked.evict_for(weight) {
+        if has_room || locked.evict_for(key, weight) {
             return Some(locked);
         }
         self.lock_with_room_of_all(key, weight, locked.unlock())

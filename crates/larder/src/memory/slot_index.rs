@@ -12,8 +12,9 @@
 //!    passed. So lookups never step over removed slots.
 //! 4. A removal moves a nearby slot that has passed the bucket back into the free place. It repeats this for
 //!    the place of the moved slot. Without this step, replacing slots would leave more and more slots
-//!    outside their homes. A bucket marks the slots that are *away* from their homes, so that a removal
-//!    reads only the hashes of these slots. Reading any other hash would cost another cache line.
+//!    outside their homes. A bucket knows the *way* of each of its slots: the number of buckets between
+//!    the slot and its home. So a removal reads the hash of another slot only if its way is too long for
+//!    the two bits that the bucket has for it. Each hash that is read costs another cache line.
 //!
 //! The index grows by a quarter, so a large shard uses between three and four fifths of the places. To grow,
 //! the index inserts all slots again, in the order of their ids.
@@ -27,106 +28,17 @@
 
 #![expect(clippy::inline_always, reason = "the path of a hit leads through this file")]
 
+mod bucket;
+
+use bucket::{Bucket, FREE, MAX_PASSED, MAX_WAY, ONE_PASSED, PLACES};
+
 use crate::memory::policy::slot_id::SlotId;
-
-const PLACES: usize = 6;
-/// The bits of the tags in [`Bucket::word`], and words with a one in the lowest or the top bit of each tag.
-const TAG_BITS: u64 = (1 << 48) - 1;
-const LOW_BITS: u64 = 0x0101_0101_0101_0101 & TAG_BITS;
-const TOP_BITS: u64 = LOW_BITS << 7;
-const FREE: u8 = 0;
-/// Maximum number of buckets by which a slot is moved back.
-const MAX_MOVED: usize = 3;
-/// The amount that one slot adds to the pass count of a bucket.
-const ONE_PASSED: u64 = 1 << 48;
-/// The largest pass count, and its bits. A count that has reached the maximum no longer changes.
-const MAX_PASSED: u64 = 0x3FF << 48;
-/// The mark for the first place: its slot is away from its home.
-const FIRST_AWAY: u64 = 1 << 58;
-
-#[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
-struct Bucket {
-    /// The lower six bytes are the tags, with the first tag lowest. Above them are the ten bits of the pass
-    /// count, and the marks of the slots that are away from their homes.
-    word: u64,
-    ids: [SlotId; PLACES],
-}
-
-const _: () = assert!(size_of::<Bucket>() == 32);
+use crate::sys::prefetch::prefetch;
 
 #[derive(Debug)]
 pub(super) struct SlotIndex {
     buckets: Vec<Bucket>,
     len: usize,
-}
-
-impl Bucket {
-    const EMPTY: Self = Self { word: 0, ids: [0; PLACES] };
-
-    /// Returns a word in which the top bit of each place with this tag is set. The lowest set bit is always
-    /// correct. A higher bit may belong to a place whose tag differs in its lowest bit, because the
-    /// subtraction borrows.
-    #[inline(always)]
-    const fn places_with(&self, tag: u8) -> u64 {
-        let differences = self.word ^ (LOW_BITS * tag as u64);
-        differences.wrapping_sub(LOW_BITS) & !differences & TOP_BITS
-    }
-
-    fn place_of(&self, id: SlotId, tag: u8) -> Option<usize> {
-        let mut places = self.places_with(tag);
-        while places != 0 {
-            let place = (places.trailing_zeros() / 8) as usize;
-            // A free place keeps the id of its previous slot.
-            if self.ids.get(place) == Some(&id) && self.has_tag(place, tag) {
-                return Some(place);
-            }
-            places &= places - 1;
-        }
-        None
-    }
-
-    fn has_tag(&self, place: usize, tag: u8) -> bool {
-        (self.word >> (8 * place)) & 0xFF == u64::from(tag)
-    }
-
-    fn free(&mut self, place: usize) {
-        self.word &= !(0xFF << (8 * place) | FIRST_AWAY << place);
-    }
-
-    fn put(&mut self, place: usize, (id, tag): (SlotId, u8), is_away: bool) {
-        self.word |= u64::from(tag) << (8 * place);
-        self.word |= if is_away { FIRST_AWAY << place } else { 0 };
-        if let Some(entry) = self.ids.get_mut(place) {
-            *entry = id;
-        }
-    }
-
-    #[cfg(test)]
-    const fn is_away(&self, place: usize) -> bool {
-        self.word & FIRST_AWAY << place != 0
-    }
-
-    #[inline(always)]
-    const fn was_passed(&self) -> bool {
-        self.word & MAX_PASSED != 0
-    }
-
-    const fn passes(&self) -> u64 {
-        self.word & MAX_PASSED
-    }
-
-    fn add_passed(&mut self) {
-        if self.passes() < MAX_PASSED {
-            self.word += ONE_PASSED;
-        }
-    }
-
-    fn subtract_passed(&mut self) {
-        if self.passes() < MAX_PASSED {
-            self.word -= ONE_PASSED;
-        }
-    }
 }
 
 /// An iterator over the slots that may have the searched hash.
@@ -210,10 +122,11 @@ impl SlotIndex {
         bucket.ids.get((places.trailing_zeros() / 8) as usize).copied()
     }
 
-    /// Reads the home of a hash, so that the processor loads its cache line.
     #[inline]
-    pub(super) fn touch(&self, hash: u32) -> u64 {
-        self.buckets.get(self.home(hash)).map_or(0, |bucket| bucket.word)
+    pub(super) fn prefetch(&self, hash: u32) {
+        if let Some(bucket) = self.buckets.get(self.home(hash)) {
+            prefetch(bucket);
+        }
     }
 
     #[cold]
@@ -250,18 +163,18 @@ impl SlotIndex {
 
     /// Adds a slot. The index must not be full, and must not contain the slot.
     pub(super) fn insert(&mut self, id: SlotId, hash: u32) {
-        let home = self.home(hash);
-        let mut at = home;
+        let (mut at, mut way) = (self.home(hash), 0);
         while let Some(bucket) = self.buckets.get_mut(at) {
             let free = bucket.places_with(FREE);
             if free != 0 {
                 let place = (free.trailing_zeros() / 8) as usize;
-                bucket.put(place, (id, tag(hash)), at != home);
+                bucket.put(place, (id, tag(hash)), way);
                 self.len += 1;
                 return;
             }
             bucket.add_passed();
             at = self.after(at);
+            way += 1;
         }
     }
 
@@ -275,7 +188,7 @@ impl SlotIndex {
                 bucket.free(place);
                 let was_passed = bucket.was_passed();
                 self.len -= 1;
-                self.subtract_passed(home, at);
+                self.subtract_passed(home, at, &hash_of);
                 if was_passed {
                     self.fill(at, place, hash_of);
                 }
@@ -286,53 +199,77 @@ impl SlotIndex {
     }
 
     /// Subtracts a slot from the pass counts of the buckets that it has passed, from its home up to its
-    /// bucket.
-    fn subtract_passed(&mut self, mut from: usize, to: usize) {
+    /// bucket. The slot must already have left its place.
+    fn subtract_passed(&mut self, mut from: usize, to: usize, hash_of: impl Fn(SlotId) -> u32) {
         while from != to {
-            if let Some(bucket) = self.buckets.get_mut(from) {
-                bucket.subtract_passed();
+            let Some(bucket) = self.buckets.get_mut(from) else { return };
+            if !bucket.subtract_passed() {
+                self.recount(from, &hash_of);
             }
             from = self.after(from);
+        }
+    }
+
+    /// Counts the slots that have passed a bucket, because its count may be higher than the maximum. Ends at
+    /// the maximum.
+    #[cold]
+    #[inline(never)]
+    fn recount(&mut self, bucket: usize, hash_of: impl Fn(SlotId) -> u32) {
+        let (mut at, mut passes) = (bucket, 0);
+        for distance in 1..self.buckets.len() {
+            let is_passed = self.buckets.get(at).is_some_and(Bucket::was_passed);
+            if !is_passed || passes >= MAX_PASSED / ONE_PASSED {
+                break;
+            }
+            at = self.after(at);
+            passes += (0..PLACES).filter(|place| self.way(at, *place, &hash_of) >= distance).count() as u64;
+        }
+        if let Some(bucket) = self.buckets.get_mut(bucket) {
+            bucket.set_passes(passes);
+        }
+    }
+
+    /// Returns the way of the slot in a place. Zero for a free place.
+    fn way(&self, at: usize, place: usize, hash_of: impl Fn(SlotId) -> u32) -> usize {
+        let Some(bucket) = self.buckets.get(at) else { return 0 };
+        match (bucket.way(place), bucket.ids.get(place)) {
+            (MAX_WAY, Some(id)) => {
+                let home = self.home(hash_of(*id));
+                if home <= at { at - home } else { at + self.buckets.len() - home }
+            }
+            (way, _) => way,
         }
     }
 
     /// Runs step 4: moves a slot to a free place, then repeats this for the place of the moved slot. Ends
     /// when no suitable slot is near.
     fn fill(&mut self, mut free_at: usize, mut free_place: usize, hash_of: impl Fn(SlotId) -> u32) {
-        while let Some((at, place, hash)) = self.find_passed(free_at, &hash_of) {
-            let moved = self.buckets.get_mut(at).and_then(|bucket| {
-                bucket.free(place);
-                bucket.ids.get(place).copied()
-            });
-            let is_away = free_at != self.home(hash);
-            if let (Some(moved), Some(bucket)) = (moved, self.buckets.get_mut(free_at)) {
-                bucket.put(free_place, (moved, tag(hash)), is_away);
+        while let Some((at, place, distance)) = self.find_passed(free_at) {
+            let way = self.way(at, place, &hash_of) - distance;
+            let Some(bucket) = self.buckets.get_mut(at) else { return };
+            let Some(&moved) = bucket.ids.get(place) else { return };
+            let tag = bucket.tag(place);
+            bucket.free(place);
+            if let Some(bucket) = self.buckets.get_mut(free_at) {
+                bucket.put(free_place, (moved, tag), way);
             }
-            self.subtract_passed(free_at, at);
+            self.subtract_passed(free_at, at, &hash_of);
             (free_at, free_place) = (at, place);
         }
     }
 
-    /// Finds a nearby slot that has passed a bucket. Returns its bucket, its place and its hash.
-    fn find_passed(&self, bucket: usize, hash_of: impl Fn(SlotId) -> u32) -> Option<(usize, usize, u32)> {
+    /// Finds a nearby slot that has passed a bucket. Returns its bucket, its place, and its distance from the
+    /// passed bucket.
+    fn find_passed(&self, bucket: usize) -> Option<(usize, usize, usize)> {
         let mut at = bucket;
-        for distance in 1..=MAX_MOVED {
+        for distance in 1..=MAX_WAY {
             if !self.buckets.get(at)?.was_passed() {
                 return None;
             }
             at = self.after(at);
-            let candidates = self.buckets.get(at)?;
-            let mut away = candidates.word / FIRST_AWAY;
-            while away != 0 {
-                let place = away.trailing_zeros() as usize;
-                away &= away - 1;
-                let hash = hash_of(*candidates.ids.get(place)?);
-                let home = self.home(hash);
-                // The slot has passed the bucket if its home is at least as far from `at` as the bucket is.
-                let way = if home <= at { at - home } else { at + self.buckets.len() - home };
-                if way >= distance {
-                    return Some((at, place, hash));
-                }
+            // A slot has passed the bucket if its way is at least as long as its distance from the bucket.
+            if let Some(place) = self.buckets.get(at)?.place_away(distance) {
+                return Some((at, place, distance));
             }
         }
         None

@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod inline_calls;
 #[cfg(feature = "async")]
 pub(crate) mod offload;
+pub(crate) mod prefetch;
 pub(crate) mod process;
 pub(crate) mod sync;
 pub(crate) mod user_code;

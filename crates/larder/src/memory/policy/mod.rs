@@ -63,6 +63,7 @@ use small_queue_target::SmallQueueTarget;
 
 use super::segments::Segments;
 use super::weight::Weight;
+use crate::sys::prefetch::prefetch;
 
 /// Maximum number of main entries to visit when looking for an unused entry.
 const MAX_RIVALS_TRIED: usize = 8;
@@ -220,11 +221,19 @@ impl Policy {
         Some(victim)
     }
 
-    /// Returns the entry that the next eviction probably visits first, and the hash of its key.
+    /// Returns the entry that the next eviction probably visits first, and the hash of its key. Prefetches
+    /// what the policy will read of this entry, and the node of the entry after it.
     #[inline]
-    pub(super) fn next_candidate(&self) -> Option<(SlotId, u32)> {
-        let id = if self.warmup_cursor == NONE { self.small.oldest } else { self.warmup_cursor };
-        self.nodes.get(id as usize).map(|node| (id, node.hash))
+    pub(super) fn prefetch_candidate(&self) -> Option<(SlotId, u32)> {
+        let is_warmup = self.warmup_cursor != NONE;
+        let id = if is_warmup { self.warmup_cursor } else { self.small.oldest };
+        let node = self.nodes.get(id as usize)?;
+        if let Some(after) = self.nodes.get(if is_warmup { node.older } else { node.newer } as usize) {
+            prefetch(after);
+        }
+        self.sketch.prefetch(node.hash);
+        self.small_queue_target.prefetch(node.hash);
+        Some((id, node.hash))
     }
 
     #[cfg(any(test, feature = "test-util"))]
@@ -275,7 +284,8 @@ impl Policy {
             }
             let node = *self.nodes.get(id as usize)?;
             let was_used = self.take_use(id);
-            let frequency = self.sketch.estimate(node.hash);
+            // An unused entry with at most one use is not wanted, whatever its exact frequency.
+            let frequency = self.sketch.estimate_unless(node.hash, u64::from(!was_used));
             let is_wanted = was_used || frequency > 1;
             // The loop terminates, because the small queue only shrinks here.
             if self.small.weight - node.weight.bytes() >= newcomers && is_wanted {
@@ -348,6 +358,7 @@ impl Policy {
     }
 
     /// Removes an entry from its queue. The caller changes its flags.
+    #[inline]
     fn leave(&mut self, id: SlotId, queue: QueueOfEntry) {
         if id == self.warmup_cursor {
             self.warmup_cursor = self.nodes.get(id as usize).map_or(NONE, |node| node.older);

@@ -9,7 +9,7 @@ pub(super) const NONE: SlotId = SlotId::MAX;
 /// The data of an entry except its flags: 16 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QueueNode {
-    newer: SlotId,
+    pub(super) newer: SlotId,
     pub(super) older: SlotId,
     pub(super) weight: Weight,
     pub(super) hash: u32,

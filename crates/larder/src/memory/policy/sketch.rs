@@ -18,6 +18,8 @@
 //! on Storage 2017; Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters", WEA 2007, for
 //! the blocks.
 
+use crate::sys::prefetch::prefetch;
+
 /// Number of uses for each entry before all counters are halved. `MIN_PERIOD` is the minimum number of uses,
 /// for a small shard. In a loop, each key must be counted several times in a period. Otherwise halving would
 /// erase the difference between a cached key and a newcomer.
@@ -90,6 +92,25 @@ impl Sketch {
         self.blocks.get(index).map_or(0, |block| block.min_count(places))
     }
 
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u32) {
+        if let Some(block) = self.blocks.get(self.index_of(mixed(hash))) {
+            prefetch(block);
+        }
+    }
+
+    /// Like [`estimate`](Self::estimate), but if the estimate is `negligible` or less, may return any
+    /// number up to `negligible`. The estimate of most keys is negligible, and then one counter is often
+    /// enough.
+    #[inline]
+    pub(super) fn estimate_unless(&self, hash: u32, negligible: u64) -> u64 {
+        let (index, places) = self.places(hash);
+        let Some(block) = self.blocks.get(index) else { return 0 };
+        let [first, ..] = places;
+        let count = block.count(first);
+        if count <= negligible { count } else { block.min_count(places) }
+    }
+
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.blocks)
@@ -98,8 +119,7 @@ impl Sketch {
     /// Returns the index of a key's block, and the positions of the key's counters in it, one in each
     /// quarter.
     fn places(&self, hash: u32) -> (usize, [Place; 4]) {
-        let mixed = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let index = usize::try_from(mixed >> 32).unwrap_or(0) & self.blocks.len().wrapping_sub(1);
+        let mixed = mixed(hash);
         let pick = |quarter: usize| {
             // Chooses one of the 32 counters of two words: one bit for the word, and four bits for the
             // counter.
@@ -109,8 +129,18 @@ impl Sketch {
                 shift: 4 * u32::try_from(counter & 15).unwrap_or(0),
             }
         };
-        (index, [pick(0), pick(1), pick(2), pick(3)])
+        (self.index_of(mixed), [pick(0), pick(1), pick(2), pick(3)])
     }
+
+    /// Returns the index of a key's block.
+    fn index_of(&self, mixed: u64) -> usize {
+        usize::try_from(mixed >> 32).unwrap_or(0) & self.blocks.len().wrapping_sub(1)
+    }
+}
+
+/// Mixes the bits of a hash.
+const fn mixed(hash: u32) -> u64 {
+    (hash as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Block {

@@ -17,6 +17,8 @@
 //! ghosts; Einziger, Eytan, Friedman, Manes, "Adaptive software cache management", Middleware 2018, for
 //! adapting the window of `TinyLFU`.
 
+use crate::sys::prefetch::prefetch;
+
 /// The number that represents a share of 100 %.
 const WHOLE: u64 = 1 << 32;
 /// The initial share. If keys return soon, a small initial share costs little, because the share grows fast.
@@ -101,9 +103,20 @@ impl SmallQueueTarget {
         size_of_val(&*self.ghosts)
     }
 
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u32) {
+        if let Some(ghost) = self.ghosts.get(self.index_of(hash)) {
+            prefetch(ghost);
+        }
+    }
+
     fn slot(&mut self, hash: u32) -> Option<&mut (u16, u16)> {
-        let index = hash as usize & self.ghosts.len().wrapping_sub(1);
+        let index = self.index_of(hash);
         self.ghosts.get_mut(index)
+    }
+
+    fn index_of(&self, hash: u32) -> usize {
+        hash as usize & self.ghosts.len().wrapping_sub(1)
     }
 }
 

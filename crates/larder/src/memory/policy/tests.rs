@@ -253,6 +253,26 @@ fn a_crowded_sketch_still_tells_keys_apart() {
     assert!(unseen < 1_700, "{unseen} uses of 10000 keys that were never used");
 }
 
+/// Checks that an estimate that ends early is exact unless it is negligible.
+#[test]
+fn an_estimate_that_is_not_negligible_is_exact() {
+    let mut sketch = Sketch::default();
+    sketch.fit(10_000);
+    for key in (0..20_000).chain(0..5_000).chain(0..1_000) {
+        sketch.add(hash(key));
+    }
+    let mut ended_early = 0;
+    for key in 0..40_000 {
+        let estimate = sketch.estimate(hash(key));
+        assert_eq!(sketch.estimate_unless(hash(key), 0), estimate);
+        match sketch.estimate_unless(hash(key), 1) {
+            0 | 1 if estimate <= 1 => ended_early += 1,
+            other => assert_eq!(other, estimate),
+        }
+    }
+    assert!((20_000..39_000).contains(&ended_early), "{ended_early}");
+}
+
 #[test]
 fn an_overwrite_is_no_use_and_loses_nothing() {
     let mut policy = Policy::new();

@@ -1,7 +1,5 @@
 //! Removal of entries from a shard: by a call, by eviction, by expiry, or by closing the cache.
 
-use std::hint::black_box;
-
 use super::Shard;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Refused;
@@ -9,6 +7,7 @@ use crate::memory::lookup::PreviousState;
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::prefetch::prefetch;
 use crate::units::Timestamp;
 
 impl Shard {
@@ -49,21 +48,27 @@ impl Shard {
             return false;
         };
         self.remove_victim(id, deferred);
-        self.touch_next_victim();
+        self.prefetch_next_victim();
         true
     }
 
-    /// Reads the entry that is probably the next victim, so that the processor loads its cache lines while
-    /// it does other work. Otherwise the next eviction would wait for these lines, one after another.
+    /// Prefetches the entry that is probably the next victim. Otherwise the next eviction would wait for the
+    /// cache lines of this entry, one after another.
     #[inline]
-    fn touch_next_victim(&self) {
-        if let Some((id, hash)) = self.policy.next_candidate() {
-            black_box((
-                self.slots.at(id).map(|slot| slot.state),
-                self.index.touch(hash),
-                self.expiry.touch(id),
-            ));
+    fn prefetch_next_victim(&self) {
+        if let Some((id, hash)) = self.policy.prefetch_candidate() {
+            if let Some(slot) = self.slots.at(id) {
+                prefetch(slot);
+            }
+            self.index.prefetch(hash);
+            self.expiry.prefetch(id);
         }
+    }
+
+    /// Prefetches the home of a key in the index.
+    #[inline]
+    pub(in crate::memory) fn prefetch_home(&self, key: SlotKey<'_>) {
+        self.index.prefetch(key.short_hash());
     }
 
     /// Removes an entry that the policy has evicted. The entry is clean, so nothing is pending for it, and it

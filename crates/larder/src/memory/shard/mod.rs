@@ -253,17 +253,63 @@ impl Shard {
     }
 
     /// Adds a key that the shard does not have.
+    #[inline]
     fn set_new(
         &mut self,
         key: SlotKey<'_>,
-        mut content: SlotValue,
+        content: SlotValue,
+        life: (Timestamp, Grace),
+        sequence: u64,
+    ) -> SlotId {
+        let (value, weight) = match content {
+            SlotValue::Clean(value, weight) => (value, weight),
+            SlotValue::Dirty(value, pending) => {
+                return self.set_new_pinned(key, value, Some(pending), life, sequence);
+            }
+            SlotValue::Tombstone => return self.set_new_pinned(key, None, None, life, sequence),
+        };
+        let id = self.take_slot(key, value, SlotState::Clean, life, sequence);
+        self.usages.add_clean(key.bytes, weight);
+        self.policy.attach(id, key.short_hash(), weight);
+        self.expiry.add(id, life.1.after(life.0));
+        id
+    }
+
+    /// Adds a key with a dirty value, or with a tombstone if `pending` is `None`. Separate from
+    /// [`set_new`](Self::set_new), so that an insert of a clean value has less code.
+    #[inline(never)]
+    fn set_new_pinned(
+        &mut self,
+        key: SlotKey<'_>,
+        value: Option<Value>,
+        pending: Option<DirtyValue>,
+        life: (Timestamp, Grace),
+        sequence: u64,
+    ) -> SlotId {
+        let state = if pending.is_some() { SlotState::Dirty } else { SlotState::Tombstone };
+        let id = self.take_slot(key, value, state, life, sequence);
+        if let Some(pending) = pending {
+            self.usages.add_dirty(key.bytes, pending.weight);
+            self.pending.insert(id, pending);
+        }
+        self.dirty.push(id);
+        id
+    }
+
+    /// Takes a slot for a new key, and adds the slot to the index.
+    #[expect(clippy::inline_always, reason = "of the path of an insert")]
+    #[inline(always)]
+    fn take_slot(
+        &mut self,
+        key: SlotKey<'_>,
+        value: Option<Value>,
+        state: SlotState,
         (expires_at, grace): (Timestamp, Grace),
         sequence: u64,
     ) -> SlotId {
         if self.index.is_full() {
             self.index.grow(self.slots.iter().map(|(id, slot)| (id, slot.hash)));
         }
-        let (state, value) = content.take_value();
         let hash = key.short_hash();
         let id = self.slots.take(Slot {
             key: key.bytes.into(),
@@ -277,20 +323,6 @@ impl Shard {
             grace,
         });
         self.index.insert(id, hash);
-        match content {
-            SlotValue::Clean(_, weight) => {
-                self.usages.add_clean(key.bytes, weight);
-                self.policy.attach(id, hash, weight);
-                self.expiry.add(id, grace.after(expires_at));
-                return id;
-            }
-            SlotValue::Dirty(_, pending) => {
-                self.usages.add_dirty(key.bytes, pending.weight);
-                self.pending.insert(id, pending);
-            }
-            SlotValue::Tombstone => {}
-        }
-        self.dirty.push(id);
         id
     }
 
@@ -342,18 +374,6 @@ enum SlotValue {
     Clean(Option<Value>, Weight),
     Dirty(Option<Value>, DirtyValue),
     Tombstone,
-}
-
-impl SlotValue {
-    /// Returns the state of a slot with this content, and takes the value.
-    #[inline]
-    fn take_value(&mut self) -> (SlotState, Option<Value>) {
-        match self {
-            Self::Clean(value, _) => (SlotState::Clean, value.take()),
-            Self::Dirty(value, _) => (SlotState::Dirty, value.take()),
-            Self::Tombstone => (SlotState::Tombstone, None),
-        }
-    }
 }
 
 /// Takes the next sequence. The caller holds the lock of the key's shard, so the sequences of a key follow

@@ -124,6 +124,23 @@ fn many_changes_of_tasks_are_at_the_server_at_the_same_time() {
     proxied.cache.close().unwrap();
 }
 
+#[test]
+fn the_values_of_a_group_are_at_the_server_at_the_same_time() {
+    const VALUES: u64 = 100;
+    let Some(proxied) = Proxied::open() else { return };
+    // The first insert sends the text of its script.
+    proxied.prices.insert(&VALUES, 0).unwrap();
+    let (before, prices) = (scripts(&proxied.server), proxied.prices.clone());
+    proxied.proxy.hold_answers(true);
+    let inserting =
+        std::thread::spawn(move || prices.insert_many((0..VALUES).map(|number| (number, number))));
+    eventually("the server has all values", || scripts(&proxied.server) - before == VALUES);
+    proxied.proxy.hold_answers(false);
+    inserting.join().unwrap().unwrap();
+    assert!((0..VALUES).all(|number| proxied.prices.get(&number).as_deref() == Some(&number)));
+    proxied.cache.close().unwrap();
+}
+
 /// Measures loads of 256 tasks on one thread, over a proxy that delays the answers of the server by 1 ms.
 #[test]
 #[ignore = "a measurement, which prints its result"]

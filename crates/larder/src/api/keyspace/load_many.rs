@@ -18,7 +18,7 @@
 
 #[cfg(feature = "async")]
 mod asynchronous;
-pub(crate) mod requests;
+mod requests;
 mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -85,7 +85,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Each distinct key costs a [`lookup`](Keyspace::lookup) and two small allocations. Each loaded key
     /// counts as a load. The duration of the loader is recorded once. Over a remote tier, each 128 keys that
     /// memory does not have cost one round trip for all their lookups, and another one to store their values.
-    /// Values of more than 8 MiB together take further round trips.
+    /// Values of more than 1 MiB together take further round trips.
     pub fn get_or_load_many<Q, E, L, R, I, F>(
         &self,
         keys: impl IntoIterator<Item = Q>,

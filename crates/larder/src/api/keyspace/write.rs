@@ -191,7 +191,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.slot_key(full);
         match self.lowest_tier() {
             LowestTier::Memory => return self.insert_in_memory(key, value, ttl),
-            LowestTier::Remote => return at_once(self.insert_at_server(key, &value, ttl)),
+            LowestTier::Remote => return at_once(self.insert_at_server(key, &value, ttl, None)),
             LowestTier::File => {}
         }
         let value = &value;

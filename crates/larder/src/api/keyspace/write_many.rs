@@ -78,12 +78,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// [`Error::GroupTooLarge`] if the group is larger than the write buffer (8 MiB by default), or too large
     /// for one transaction of the file. With the default `disk_capacity`, a transaction may have 8,192 values
     /// and 32 MiB. These limits grow with `disk_capacity`. A memory-only keyspace has no limits on the group.
-    /// After an error nothing is stored, and the previous entries stay. But a remote tier stores the values
-    /// one after another, and keeps those from before an error.
+    /// After an error nothing is stored, and the previous entries stay.
+    ///
+    /// A remote tier stores each value like an `insert`, and returns the error of the first value that has
+    /// one. If a value is refused, such as with [`Error::ValueTooLarge`], the other values are still stored.
+    /// If the server does not confirm a value ([`Error::Remote`]), the values that were not sent yet are not
+    /// stored.
     ///
     /// # Cost
     /// Each value costs the same as an [`insert`](Keyspace::insert). The group waits only once for room in
-    /// the write buffer, and is committed in one transaction. In a remote tier, each value costs a request.
+    /// the write buffer, and is committed in one transaction. In a remote tier, each value costs a request,
+    /// and up to 128 requests take one round trip. Values of more than 1 MiB together, and several values of
+    /// the same key, take further round trips.
     pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
     where
         Q: EncodeKey<K>,

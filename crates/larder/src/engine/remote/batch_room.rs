@@ -10,8 +10,13 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
+use crate::error::Error;
 use crate::sys::at_once::may_suspend;
 use crate::sys::sync::{Arc, Mutex};
+
+/// The maximum number of keys whose requests a call sends together. A dropped load of several keys takes no
+/// more leases than these.
+pub(crate) const MAX_TOGETHER: usize = 128;
 
 /// The maximum length of the values of a batch that wait for their answers. Longer batches gain little,
 /// because the connection is busy anyway. A hundred batches fit into the room that a connection of
@@ -34,6 +39,24 @@ impl BatchRoom {
     /// Waits for room for a value.
     pub(crate) async fn take(self: &Arc<Self>, len: usize) -> TakenRoom {
         poll_fn(|_| self.try_take(len).map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Encodes a value, and waits for room for it. The wait is without the encoding: the encodings of all
+    /// values of a batch could take more memory than the process has. After the wait, `encode` runs again, so
+    /// the life of the value is counted from then. Returns `None` if `encode` does.
+    pub(crate) async fn encode<T>(
+        self: &Arc<Self>,
+        encode: impl Fn() -> Result<Option<T>, Error>,
+        len_of: impl Fn(&T) -> usize,
+    ) -> Result<Option<(T, TakenRoom)>, Error> {
+        let Some(encoded) = encode()? else { return Ok(None) };
+        let len = len_of(&encoded);
+        if let Some(room) = self.try_take(len) {
+            return Ok(Some((encoded, room)));
+        }
+        drop(encoded);
+        let room = self.take(len).await;
+        Ok(encode()?.map(|encoded| (encoded, room)))
     }
 
     /// Returns room for a value, or `None` if the caller must wait. A thread never waits here.

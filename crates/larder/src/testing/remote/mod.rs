@@ -17,4 +17,4 @@ pub use node::RemoteNode;
 pub use server::RemoteServer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

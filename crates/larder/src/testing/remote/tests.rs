@@ -48,14 +48,14 @@ const REFUSED: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("refuse
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The caches of two machines, and the server that they share.
-struct TwoNodes {
-    clock: Arc<ManualClock>,
-    server: Arc<RemoteServer>,
-    nodes: [Arc<RemoteNode>; 2],
-    caches: [Cache; 2],
+pub(crate) struct TwoNodes {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) server: Arc<RemoteServer>,
+    pub(crate) nodes: [Arc<RemoteNode>; 2],
+    pub(crate) caches: [Cache; 2],
 }
 
-fn two_nodes() -> TwoNodes {
+pub(crate) fn two_nodes() -> TwoNodes {
     two_nodes_with(|builder| builder)
 }
 
@@ -72,7 +72,7 @@ fn two_nodes_with(set: impl Fn(CacheBuilder) -> CacheBuilder) -> TwoNodes {
 }
 
 /// Waits for a condition. Panics after 20 s.
-fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
     let limit = Deadline::after(20 * SECOND);
     while !holds() {
         assert!(!limit.is_over(), "it does not come to this");

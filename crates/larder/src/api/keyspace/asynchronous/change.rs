@@ -228,7 +228,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             drop_caught(self.change_at_server(full, &mut replace).await?);
             return Ok(());
         }
-        self.insert_at_server(self.shared.tiers.memory.key(full), value, ttl).await
+        self.insert_at_server(self.shared.tiers.memory.key(full), value, ttl, None).await
     }
 
     /// Stores a value if that needs no waiting. Returns the wait for the commit, or `None` if a worker thread

@@ -15,15 +15,11 @@ use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence};
 use crate::api::keyspace::ttl::Ttl;
-use crate::engine::remote::batch_room::BatchRoom;
+use crate::engine::remote::batch_room::{BatchRoom, MAX_TOGETHER};
 use crate::format::key::Key;
 use crate::sys::at_once::together;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-
-/// The maximum number of keys whose requests a load sends together. A dropped call takes no more leases than
-/// these.
-pub(crate) const MAX_TOGETHER: usize = 128;
 
 impl MissingKeys {
     /// Looks up the keys. May wait for the disk or for a server, which gets the requests of [`MAX_TOGETHER`]

@@ -33,22 +33,42 @@ use crate::api::keyspace::read::{LeasedRead, ReadValue};
 use crate::api::keyspace::ttl::Ttl;
 use crate::api::keyspace::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::engine::closure_keys;
+use crate::engine::remote::batch_room::BatchRoom;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::memory::slot_key::SlotKey;
+use crate::remote::tier::SetCondition;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
-    /// Stores a value at the server, whatever the slot has.
+    /// Stores a value at the server, whatever the slot has. The value of a batch waits for room before it is
+    /// sent, and has the room until the server has answered.
     pub(in crate::api::keyspace) async fn insert_at_server(
         &self,
         key: SlotKey<'_>,
         value: &Arc<V>,
         ttl: Ttl,
+        batch: Option<&Arc<BatchRoom>>,
     ) -> Result<(), Error> {
-        self.write_remote(key, value, ttl, WriteCondition::Always).await?;
+        let encode = || {
+            let now = self.now();
+            let (_, ends_at) = self.expiry_after_write(key, ttl, None);
+            if ends_at <= now {
+                return Ok(None);
+            }
+            self.outgoing(key, Some(value), self.outgoing_life(Some(value), (now, ends_at), None))
+        };
+        let encoded = match batch {
+            Some(batch) => batch.encode(encode, |outgoing| outgoing.bytes.len()).await?.unzip(),
+            None => (encode()?, None),
+        };
+        let (outgoing, _room) = encoded;
+        match outgoing {
+            Some(outgoing) => self.set_remote(key, outgoing, SetCondition::Always).await?,
+            None => self.end_remote(key, WriteCondition::Always).await?,
+        };
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         Ok(())
     }

@@ -115,9 +115,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         Ok(filled == Some(true))
     }
 
-    /// Encodes the record of a value or an absence. The value of a batch then waits for room, without its
-    /// encoding: the encodings of all values of a batch could take more memory than the process has. Its life
-    /// is counted from the end of that wait. Returns `None` if the value is not to be stored.
+    /// Encodes the record of a value or an absence. The value of a batch also waits for room. Returns `None`
+    /// if the value is not to be stored.
     async fn encode_fill(
         &self,
         keyspace: &Keyspace<K, V>,
@@ -128,21 +127,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let encode = || {
             let now = keyspace.now();
             let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
-            if expires_at <= now {
+            if expires_at <= now || self.deadline.is_over() {
                 return Ok(None);
             }
             keyspace.outgoing(key, value, keyspace.outgoing_life(value, (now, expires_at), self.took))
         };
-        let Some(outgoing) = encode()? else { return Ok(None) };
-        let Some(batch) = &self.batch else { return Ok(Some((outgoing, None))) };
-        let len = outgoing.bytes.len();
-        if let Some(room) = batch.try_take(len) {
-            return Ok(Some((outgoing, Some(room))));
-        }
-        drop(outgoing);
-        let room = batch.take(len).await;
-        let outgoing = if self.deadline.is_over() { None } else { encode()? };
-        Ok(outgoing.map(|outgoing| (outgoing, Some(room))))
+        let Some(batch) = &self.batch else { return Ok(encode()?.map(|outgoing| (outgoing, None))) };
+        let encoded = batch.encode(encode, |outgoing| outgoing.bytes.len()).await?;
+        Ok(encoded.map(|(outgoing, room)| (outgoing, Some(room))))
     }
 
     /// Takes the token of the server's lease. The lease is no longer renewed.

@@ -229,6 +229,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             WriteCondition::Unchanged(_) => SetCondition::Absent,
             WriteCondition::Always | WriteCondition::Lease(_) => SetCondition::Always,
         };
+        self.set_remote(key, outgoing, condition).await
+    }
+
+    /// Stores a record at the server if the condition holds.
+    pub(super) async fn set_remote(
+        &self,
+        key: SlotKey<'_>,
+        outgoing: OutgoingRecord,
+        condition: SetCondition,
+    ) -> Result<InsertOutcome, Error> {
         let Some(link) = self.link() else { return Err(Error::Closed) };
         let OutgoingRecord { bytes, life, .. } = outgoing;
         let set = |tier: &dyn RemoteTier, reply| tier.set(key.bytes.into(), bytes, life, condition, reply);
@@ -271,7 +281,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Removes the entry, for a write whose expiry has already passed and that begins no grace. Otherwise
     /// the previous value would still be there after the write has returned `Ok`.
-    async fn end_remote(
+    pub(super) async fn end_remote(
         &self,
         key: SlotKey<'_>,
         condition: WriteCondition<'_>,

@@ -12,7 +12,7 @@ use std::task::{Context, Waker};
 use pollster::block_on;
 
 use super::*;
-use crate::api::keyspace::load_many::requests::MAX_TOGETHER;
+use crate::engine::remote::batch_room::MAX_TOGETHER;
 use crate::error::load_error::LoadError;
 
 /// More loads than worker threads.

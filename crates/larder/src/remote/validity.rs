@@ -20,6 +20,51 @@ use crate::sys::sync::{Arc, AtomicU64, Ordering};
 /// If the deadline were loaded after the value, a lookup that paused in between could return an old value
 /// under a newer deadline. If the clock were read before the value, a pause in between would have the same
 /// effect.
+///
+/// # Examples
+/// A tier extends the deadline after each answered PING, and ends it when it loses the connection:
+///
+/// ```
+/// # #[cfg(feature = "remote")] {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use larder::remote::{Validity, boot_time};
+///
+/// /// How old a value in memory may be.
+/// const STALENESS: Duration = Duration::from_secs(60);
+///
+/// struct Connection {
+///     /// The cache gets this from `RemoteTier::validity`.
+///     validity: Arc<Validity>,
+///     ping_sent_at: Duration,
+/// }
+///
+/// impl Connection {
+///     fn send_ping(&mut self) {
+///         self.ping_sent_at = boot_time();
+///         // Then write the PING to the server.
+///     }
+///
+///     /// The thread that reads the connection has handled all pushes before this answer.
+///     fn handle_pong(&self) {
+///         self.validity.extend_to(self.ping_sent_at + STALENESS);
+///     }
+///
+///     fn handle_loss(&self) {
+///         self.validity.end();
+///     }
+/// }
+///
+/// let mut connection = Connection { validity: Arc::default(), ping_sent_at: Duration::ZERO };
+/// let validity = connection.validity.clone();
+/// assert!(!validity.is_current(validity.until()), "the server was not heard yet");
+/// connection.send_ping();
+/// connection.handle_pong();
+/// assert!(validity.is_current(validity.until()));
+/// connection.handle_loss();
+/// assert!(!validity.is_current(validity.until()));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Validity {
     until: OwnLine,
@@ -34,6 +79,30 @@ pub struct Validity {
 struct OwnLine(AtomicU64);
 
 /// A deadline that was loaded from a [`Validity`].
+///
+/// # Examples
+/// A value may be returned only under a deadline that was loaded before the value was read:
+///
+/// ```
+/// # #[cfg(feature = "remote")] {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use larder::clock::{Clock, ManualClock};
+/// use larder::remote::Validity;
+///
+/// const SECOND: Duration = Duration::from_secs(1);
+/// let clock = Arc::new(ManualClock::new());
+/// let validity = Validity::with_clock(clock.clone());
+/// validity.extend_to(clock.monotonic() + SECOND);
+/// let until = validity.until();
+/// assert_eq!(until.time(), clock.monotonic() + SECOND);
+/// // Read the value here.
+/// assert!(validity.is_current(until), "the value may be returned");
+/// clock.advance(SECOND);
+/// validity.extend_to(clock.monotonic() + SECOND);
+/// assert!(!validity.is_current(until), "the new deadline is not for values that were read before it");
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ValidUntil(u64);
 
@@ -117,6 +186,22 @@ impl Default for Validity {
 /// Returns the time of the system's boot clock: the time since the start of the machine. It also counts while
 /// the process is stopped or the machine is suspended. If the clock stopped then, the cache could return a
 /// value from before the suspension.
+///
+/// # Examples
+/// A tier counts a validity from the time before it sends a PING, not from the answer:
+///
+/// ```
+/// # #[cfg(feature = "remote")] {
+/// use std::time::Duration;
+/// use larder::remote::{Validity, boot_time};
+///
+/// let validity = Validity::new();
+/// let sent_at = boot_time();
+/// // Send the PING, and wait for its answer, here.
+/// validity.extend_to(sent_at + Duration::from_secs(60));
+/// assert_eq!(validity.until().time(), sent_at + Duration::from_secs(60));
+/// # }
+/// ```
 #[must_use]
 pub fn boot_time() -> Duration {
     BootTime::now().into()

@@ -16,7 +16,6 @@ use std::time::Duration;
 use super::edited_file::{EditState, EditedFile};
 use super::file_snapshot::{Condition, FileSnapshot};
 use super::keyspace_info::KeyspaceInfo;
-use crate::config::ranges::RANGE_ROWS;
 use crate::disk::file::ballast::Ballast;
 use crate::disk::file::compact::{CopyReport, take_place, write_copy};
 use crate::disk::file::create::{refuse_unless_unfinished, remove_unfinished};
@@ -30,7 +29,6 @@ use crate::disk::store::charging::page_of;
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::guard::{StoreError, StoreErrorKind};
 use crate::disk::store::identity::FileIdentity;
-use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::redb_store::commit::{Batch, CommitOutcome};
 use crate::disk::store::registration::Registration;
@@ -259,27 +257,8 @@ impl OfflineEdit {
         register: &'a [Registration],
         sweep: usize,
     ) -> Batch<'a> {
-        static NONE: std::sync::LazyLock<PendingRegistrations> =
-            std::sync::LazyLock::new(PendingRegistrations::default);
-        Batch {
-            changes,
-            ranges,
-            is_first: true,
-            pending: &NONE,
-            register,
-            sweep,
-            now: self.now,
-            sequence: self.sequence,
-            closing: false,
-            is_resident: &|_| false,
-            take_use: &|_| false,
-            note_use: &|_| (),
-            part: None,
-            range_rows: RANGE_ROWS,
-            extensions: &[],
-            has_stamp: &|_| false,
-            max_extended_bytes: 0,
-        }
+        let empty = Batch::without_changes(self.now, self.sequence);
+        Batch { changes, ranges, register, sweep, ..empty }
     }
 
     fn commit(

@@ -7,7 +7,6 @@ use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
-use crate::config::ranges::RANGE_ROWS;
 use crate::disk::store::entry_change::EntryChange;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::limits::StoreLimits;
@@ -86,26 +85,8 @@ fn remove_one(options: &OpenOptions) {
     let key: Vec<u8> = [&id.to_bytes()[..], &REMOVED.to_be_bytes()].concat();
     let sequence = store.last_sequence() + 1;
     let deletion = EntryChange::deletion(key, sequence);
-    let pending = crate::disk::store::pending_registrations::PendingRegistrations::default();
-    let batch = Batch {
-        changes: &[deletion],
-        ranges: &[],
-        is_first: true,
-        pending: &pending,
-        register: &[],
-        sweep: 0,
-        now: store.clock_watermark(),
-        sequence,
-        closing: false,
-        is_resident: &|_| false,
-        take_use: &|_| false,
-        note_use: &|_| (),
-        part: None,
-        range_rows: RANGE_ROWS,
-        extensions: &[],
-        has_stamp: &|_| false,
-        max_extended_bytes: 0,
-    };
+    let empty = Batch::without_changes(store.clock_watermark(), sequence);
+    let batch = Batch { changes: &[deletion], ..empty };
     store.commit(&batch).unwrap();
     store.close().unwrap();
 }

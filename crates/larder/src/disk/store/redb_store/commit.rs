@@ -1,10 +1,12 @@
 //! Commits a batch in one transaction. Defines the input, the steps and the outcome.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use redb::WriteTransaction;
 
 use super::Store;
+use crate::config::ranges::RANGE_ROWS;
 use crate::disk::store::batch::entries::Entries;
 use crate::disk::store::batch::evict::{ClockHand, Spared};
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -57,6 +59,32 @@ pub(crate) struct Batch<'a> {
     pub(crate) has_stamp: &'a dyn Fn(&[u8]) -> bool,
     /// Number of rewritten record bytes after which the transaction applies no more extensions.
     pub(crate) max_extended_bytes: usize,
+}
+
+impl Batch<'_> {
+    /// Returns a batch that changes nothing. No entry counts as used, or as being in memory.
+    pub(crate) fn without_changes(now: Timestamp, sequence: u64) -> Self {
+        static NONE_PENDING: LazyLock<PendingRegistrations> = LazyLock::new(PendingRegistrations::default);
+        Self {
+            changes: &[],
+            ranges: &[],
+            is_first: true,
+            pending: &NONE_PENDING,
+            register: &[],
+            sweep: 0,
+            now,
+            sequence,
+            closing: false,
+            is_resident: &|_| false,
+            take_use: &|_| false,
+            note_use: &|_| (),
+            part: None,
+            range_rows: RANGE_ROWS,
+            extensions: &[],
+            has_stamp: &|_| false,
+            max_extended_bytes: 0,
+        }
+    }
 }
 
 #[derive(Debug, Default)]

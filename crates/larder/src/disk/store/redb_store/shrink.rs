@@ -17,11 +17,9 @@ use redb::{CompactionError, Database};
 
 use super::Store;
 use super::commit::Batch;
-use crate::config::ranges::RANGE_ROWS;
 use crate::disk::store::database::{OpenDatabase, open_database};
 use crate::disk::store::extent::Extent;
 use crate::disk::store::guard::{Guarded, StoreError, StoreErrorKind, guarded};
-use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::units::Timestamp;
 
 impl Store {
@@ -31,25 +29,8 @@ impl Store {
     pub(crate) fn shrink(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const ROWS: usize = 1000;
         loop {
-            let outcome = self.commit(&Batch {
-                changes: &[],
-                ranges: &[],
-                is_first: true,
-                pending: &PendingRegistrations::default(),
-                register: &[],
-                sweep: ROWS,
-                now,
-                sequence: 0,
-                closing: false,
-                is_resident: &|_| false,
-                take_use: &|_| false,
-                note_use: &|_| (),
-                part: None,
-                range_rows: RANGE_ROWS,
-                extensions: &[],
-                has_stamp: &|_| false,
-                max_extended_bytes: 0,
-            })?;
+            let batch = Batch { sweep: ROWS, ..Batch::without_changes(now, 0) };
+            let outcome = self.commit(&batch)?;
             if !outcome.more_to_sweep && !outcome.needs_room {
                 break;
             }

@@ -8,7 +8,6 @@ use super::commit::{Batch, CommitOutcome};
 use crate::disk::store::catalog::Catalog;
 use crate::disk::store::identity::Identities;
 use crate::disk::store::limits::StoreLimits;
-use crate::disk::store::pending_registrations::PendingRegistrations;
 use crate::disk::store::registration::Registration;
 use redb::backends::InMemoryBackend;
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -25,8 +24,6 @@ use crate::format::key::scope::Scope;
 use crate::format::record;
 use crate::sys::sync::Arc;
 
-static NOTHING_PENDING: std::sync::LazyLock<PendingRegistrations> =
-    std::sync::LazyLock::new(PendingRegistrations::default);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 const LATER: Timestamp = Timestamp::from_millis(50_000);
 
@@ -41,25 +38,7 @@ fn store_with(limits: StoreLimits) -> Store {
 }
 
 fn batch<'a>(changes: &'a [EntryChange<'a>], ranges: &'a [RangeRemoval]) -> Batch<'a> {
-    Batch {
-        changes,
-        ranges,
-        is_first: true,
-        pending: &NOTHING_PENDING,
-        register: &[],
-        sweep: 0,
-        now: NOW,
-        sequence: 9,
-        closing: false,
-        is_resident: &|_| false,
-        take_use: &|_| false,
-        note_use: &|_| (),
-        part: None,
-        range_rows: RANGE_ROWS,
-        extensions: &[],
-        has_stamp: &|_| false,
-        max_extended_bytes: 0,
-    }
+    Batch { changes, ranges, ..Batch::without_changes(NOW, 9) }
 }
 
 fn key(id: KeyspaceId, name: &str) -> Arc<[u8]> {

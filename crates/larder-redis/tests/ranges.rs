@@ -27,6 +27,10 @@ fn open(server: &RedisServer, options: &str) -> (Cache, Pages) {
     open_as(server, options, PAGES)
 }
 
+fn two_machines(server: &RedisServer, tracking: &str) -> [(Cache, Pages); 2] {
+    [(); 2].map(|()| open(server, &format!("tracking={tracking}")))
+}
+
 fn open_as(
     server: &RedisServer,
     options: &str,
@@ -56,8 +60,7 @@ fn warm(pages: &Pages, key: &(String, u64)) {
 fn one_request_removes_a_range_on_all_machines() {
     let Some(server) = RedisServer::start(&[]) else { return };
     for tracking in TRACKINGS {
-        let options = format!("tracking={tracking}");
-        let ((_a, one), (_b, two)) = (open(&server, &options), open(&server, &options));
+        let [(_a, one), (_b, two)] = two_machines(&server, tracking);
         one.insert_many([(page("A", 1), 10), (page("A", 2), 20), (page("B", 1), 30)]).unwrap();
         for key in [page("A", 1), page("A", 2), page("B", 1)] {
             warm(&one, &key);
@@ -86,8 +89,7 @@ fn one_request_removes_a_range_on_all_machines() {
 fn an_evicted_generation_of_a_range_voids_its_records() {
     let Some(server) = RedisServer::start(&[]) else { return };
     for tracking in TRACKINGS {
-        let options = format!("tracking={tracking}");
-        let ((_a, one), (_b, two)) = (open(&server, &options), open(&server, &options));
+        let [(_a, one), (_b, two)] = two_machines(&server, tracking);
         one.insert_many([(page("A", 1), 10), (page("A", 3), 13), (page("B", 1), 30)]).unwrap();
         warm(&two, &page("A", 1));
         warm(&two, &page("A", 3));

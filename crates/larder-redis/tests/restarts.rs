@@ -23,14 +23,18 @@ fn warm(node: &Node, name: &str) {
     });
 }
 
+fn set_and_warm(node: &Node, name: &str, value: &[u8]) {
+    assert!(node.set(&key(name), value));
+    warm(node, name);
+}
+
 #[test]
 fn a_restart_with_data_of_an_earlier_time_makes_all_a_miss() {
     let Some(mut server) = RedisServer::start(&[]) else { return };
     let node = Node::open(&server.url(URL), NodeFault::None);
     assert!(node.set(&key("k"), b"old"));
     assert_eq!(server.cli(&["SAVE"]), "OK");
-    assert!(node.set(&key("k"), b"new"));
-    warm(&node, "k");
+    set_and_warm(&node, "k", b"new");
     let lease = ask(|reply| node.tier.lease(key("loaded"), Duration::from_mins(1), reply)).unwrap();
     let LeaseReply::Leased(token) = lease else { panic!("{lease:?}") };
     assert_eq!(server.cli(&["SAVE"]), "OK");
@@ -76,15 +80,13 @@ fn a_restart_without_data_begins_empty_and_a_second_client_agrees() {
 fn a_flush_voids_memory_and_the_data_has_its_name_again() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let node = open_node(&server);
-    assert!(node.set(&key("k"), b"v"));
-    warm(&node, "k");
+    set_and_warm(&node, "k", b"v");
     let before = node.tier.generation();
     for flush in ["FLUSHALL", "FLUSHDB"] {
         assert_eq!(server.cli(&[flush]), "OK");
         eventually("memory is empty", || node.hit(&key("k")).is_none());
         assert_eq!(get(&node, "k"), None);
-        assert!(node.set(&key("k"), b"v"));
-        warm(&node, "k");
+        set_and_warm(&node, "k", b"v");
     }
     assert_eq!(node.tier.generation(), before, "the connection was kept");
     assert!(!server.cli(&["GET", "larder::world"]).is_empty());
@@ -105,8 +107,7 @@ fn pushes_of_other_programs_and_clients_void_memory() {
             &|| assert!(ask(|reply| two.tier.remove_range(key("k"), reply)).unwrap() <= 1),
         ];
         for (at, change) in changes.into_iter().enumerate() {
-            assert!(one.set(&key("k"), b"v"));
-            warm(&one, "k");
+            set_and_warm(&one, "k", b"v");
             change();
             eventually("the copy is gone", || one.hit(&key("k")).is_none_or(|found| found != b"v"));
             println!("{tracking}: change {at} was pushed");
@@ -120,8 +121,7 @@ fn pushes_of_other_programs_and_clients_void_memory() {
 fn an_evicted_generation_voids_its_keyspace() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let node = open_node(&server);
-    assert!(node.set(&key("k"), b"v"));
-    warm(&node, "k");
+    set_and_warm(&node, "k", b"v");
     let generation = server.cli(&["KEYS", "larder::g:*"]);
     assert_eq!(server.cli(&["DEL", &generation]), "1");
     eventually("the copy is gone", || node.hit(&key("k")).is_none());
@@ -192,8 +192,7 @@ fn the_changes_of_a_client_are_pushed_to_itself() {
     let Some(server) = RedisServer::start(&[]) else { return };
     for tracking in ["per-key", "broadcast"] {
         let node = Node::open(&server.url(&format!("{URL}&tracking={tracking}")), NodeFault::None);
-        assert!(node.set(&key(tracking), b"old"));
-        warm(&node, tracking);
+        set_and_warm(&node, tracking, b"old");
         // Only the push drops the copy here. With `NOLOOP`, there would be no push.
         let (life, condition) = (Life::Never, SetCondition::Always);
         let set = |reply| node.tier.set(key(tracking), b"new".to_vec(), life, condition, reply);

@@ -10,22 +10,33 @@ use std::time::Duration;
 use larder::clock::ManualClock;
 use larder::inspect::KeyShape;
 use larder::testing::StallingDisk;
-use larder::{Cache, CacheBuilder, Format, KeyspaceDefinition, MemoryLookup};
+use larder::{Cache, CacheBuilder, Format, Keyspace, KeyspaceDefinition, MemoryLookup};
 use larder_serve::{Address, OutputLimits, RemovalMode, Server, ServerBuilder};
 use tokio::time::Instant;
 
 use crate::modes::Stalled;
 use crate::support::{Client, Served, request};
 
+/// Returns the value of each of the 500 keys.
+fn value() -> String {
+    "x".repeat(2 << 10)
+}
+
 /// Starts a server with 500 keys, most of which are only on the disk. A walk over the keys reads the disk.
 fn served_from_disk(disk: &StallingDisk, settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Served {
-    let cache =
-        |cache: CacheBuilder| cache.memory_capacity(64 << 10).page_cache(64 << 10).stalling_disk(disk);
-    let served = Served::over(cache, settings);
+    served_from_disk_over(|cache| cache.stalling_disk(disk), settings)
+}
+
+/// Like [`served_from_disk`], with settings of the cache.
+fn served_from_disk_over(
+    cache: impl FnOnce(CacheBuilder) -> CacheBuilder,
+    settings: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> Served {
+    let small = |builder: CacheBuilder| cache(builder.memory_capacity(64 << 10).page_cache(64 << 10));
+    let served = Served::over(small, settings);
     let mut client = served.connect();
-    let value = "x".repeat(2 << 10);
     for number in 0..500 {
-        client.expect(&["SET", &format!("key:{number}"), &value], "+OK\r\n");
+        client.expect(&["SET", &format!("key:{number}"), &value()], "+OK\r\n");
     }
     served.cache.flush().unwrap();
     served
@@ -165,19 +176,9 @@ fn a_socket_whose_owner_takes_no_connection_is_in_use() {
 #[test]
 fn a_disk_that_hangs_does_not_hold_up_the_connections_that_need_no_disk() {
     let (clock, disk) = (Arc::new(ManualClock::new()), StallingDisk::new());
-    let served = Served::over(
-        |cache| {
-            let cache = cache.memory_capacity(64 << 10).page_cache(64 << 10);
-            cache.clock(clock.clone()).stalling_disk(&disk)
-        },
-        |builder| builder.threads(1),
-    );
-    let mut client = served.connect();
-    let value = "x".repeat(2 << 10);
-    for number in 0..500 {
-        client.expect(&["SET", &format!("key:{number}"), &value], "+OK\r\n");
-    }
-    served.cache.flush().unwrap();
+    let cache = |cache: CacheBuilder| cache.clock(clock.clone()).stalling_disk(&disk);
+    let served = served_from_disk_over(cache, |builder| builder.threads(1));
+    let (mut client, value) = (served.connect(), value());
     // The event loop reads the file itself, and detects that the disk is slow.
     disk.slow_reads(&clock, Duration::from_millis(10));
     assert_eq!(client.bulk(&["GET", "key:1"]), value);
@@ -207,6 +208,21 @@ const PAGE: KeyspaceDefinition<String, String> =
 const LIST: KeyspaceDefinition<String, Vec<String>> =
     KeyspaceDefinition::new("list").never_expires().memory_only();
 
+/// Starts a server for an application with 500 pages, most of which are only on the disk.
+fn served_with_pages(
+    cache: impl FnOnce(CacheBuilder) -> CacheBuilder,
+    settings: impl FnOnce(ServerBuilder) -> ServerBuilder,
+) -> (Served, Keyspace<String, String>) {
+    let small = |builder: CacheBuilder| cache(builder.memory_capacity(512 << 10).page_cache(64 << 10));
+    let served = Served::over(small, |builder| settings(builder.threads(1).keyspace("page")));
+    let pages = served.cache.keyspace(PAGE).unwrap();
+    for number in 0..500 {
+        pages.insert(&format!("page:{number}"), value()).unwrap();
+    }
+    served.cache.flush().unwrap();
+    (served, pages)
+}
+
 /// Returns the numbers of `count` pages that memory does not have.
 fn pages_on_disk(cache: &Cache, count: usize) -> Vec<usize> {
     let pages = cache.untyped_keyspace("page").pin().unwrap();
@@ -224,19 +240,9 @@ fn pages_on_disk(cache: &Cache, count: usize) -> Vec<usize> {
 #[test]
 fn a_disk_that_hangs_does_not_hold_up_lookups_in_memory_of_an_application_s_keyspace() {
     let (clock, disk) = (Arc::new(ManualClock::new()), StallingDisk::new());
-    let served = Served::over(
-        |cache| {
-            let cache = cache.memory_capacity(512 << 10).page_cache(64 << 10);
-            cache.clock(clock.clone()).stalling_disk(&disk)
-        },
-        |builder| builder.threads(1).keyspace("page").keyspace("list"),
-    );
-    let (pages, lists) = (served.cache.keyspace(PAGE).unwrap(), served.cache.keyspace(LIST).unwrap());
-    let value = "x".repeat(2 << 10);
-    for number in 0..500 {
-        pages.insert(&format!("page:{number}"), value.clone()).unwrap();
-    }
-    served.cache.flush().unwrap();
+    let cache = |cache: CacheBuilder| cache.clock(clock.clone()).stalling_disk(&disk);
+    let (served, pages) = served_with_pages(cache, |builder| builder.keyspace("list"));
+    let (lists, value) = (served.cache.keyspace(LIST).unwrap(), value());
     lists.insert("long", vec!["entry of a long list".to_owned(); 5000]).unwrap();
     assert!(pages.get("page:1").is_some() && lists.get("long").is_some(), "memory has them from now on");
     let on_disk = pages_on_disk(&served.cache, 60);
@@ -295,16 +301,8 @@ fn a_disk_that_hangs_does_not_hold_up_lookups_in_memory_of_an_application_s_keys
 fn removals_of_an_application_s_entries_that_wait_for_the_disk_hold_up_no_other_removal() {
     for flush in [false, true] {
         let disk = StallingDisk::new();
-        let served = Served::over(
-            |cache| cache.memory_capacity(512 << 10).page_cache(64 << 10).stalling_disk(&disk),
-            |builder| builder.threads(1).removals(RemovalMode::Buffered).keyspace("page"),
-        );
-        let pages = served.cache.keyspace(PAGE).unwrap();
-        let value = "x".repeat(2 << 10);
-        for number in 0..500 {
-            pages.insert(&format!("page:{number}"), value.clone()).unwrap();
-        }
-        served.cache.flush().unwrap();
+        let removals = |builder: ServerBuilder| builder.removals(RemovalMode::Buffered);
+        let (served, _pages) = served_with_pages(|cache| cache.stalling_disk(&disk), removals);
         let mut client = served.connect();
         client.expect(&["SET", "a", "1"], "+OK\r\n");
         let mut waiting: Vec<_> = pages_on_disk(&served.cache, 20)

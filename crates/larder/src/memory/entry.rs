@@ -6,12 +6,14 @@
 //! confuse the two. An absence takes no extra space in a slot, and a hit needs no extra check.
 
 use std::any::Any;
+use std::ops::Deref;
 
 use super::buffer::BufferRoom;
 use super::extras::EntryExtras;
 use super::grace::Grace;
 use super::group::Group;
 use super::weight::Weight;
+use crate::format::codec;
 use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -19,11 +21,50 @@ use crate::units::Timestamp;
 /// A user's value. The keyspace determines the concrete type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
+/// The encoding of an uncommitted value. Dereferences to its bytes.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Encoded(Vec<u8>),
+    /// A value whose bytes are stored unchanged ([`codec::own_encoding`]). So memory has these bytes only
+    /// once, and its weight in the write buffer counts them. Such a value runs no user code when it is dropped.
+    Value(Value),
+}
+
+impl Payload {
+    pub(crate) const EMPTY: Self = Self::Encoded(Vec::new());
+
+    /// Returns the number of bytes that the payload takes besides the weight of its value.
+    pub(crate) fn capacity(&self) -> usize {
+        match self {
+            Self::Encoded(bytes) => bytes.capacity(),
+            Self::Value(_) => 0,
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Encoded(bytes) => bytes,
+            Self::Value(_) => self.to_vec(),
+        }
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Encoded(bytes) => bytes,
+            Self::Value(value) => codec::own_encoding(&**value).unwrap_or_default(),
+        }
+    }
+}
+
 /// A value or an absence that is acknowledged and not yet committed, with the data for its record.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) kind: RecordKind,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Payload,
     pub(crate) compression: PayloadCompression,
     pub(crate) extension: Extension,
     pub(crate) version: u32,
@@ -48,7 +89,7 @@ impl Unsaved {
         let kind = RecordKind::Value;
         Self {
             kind,
-            payload,
+            payload: Payload::Encoded(payload),
             compression,
             extension,
             version,

@@ -44,7 +44,6 @@ use crate::error::load_error::LoadError;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
-use crate::format::record::{Extension, PayloadCompression, RecordKind};
 use crate::memory::entry::Refused;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::Lookup;
@@ -247,13 +246,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     fn prepare_absence(&self, key: SlotKey<'_>) -> PreparedValue {
         let is_saved = self.is_in_file() && self.shared.tiers.disk.saves();
-        let payload = is_saved.then(|| EncodedValue {
-            kind: RecordKind::Absence,
-            bytes: Vec::new(),
-            compression: PayloadCompression::None,
-            extension: Extension::default(),
-            fits_file: true,
-        });
+        let payload = is_saved.then(EncodedValue::absence);
         PreparedValue { weight: self.weigh_absence(key), payload, page_beyond_file: None, room: None }
     }
 

@@ -246,8 +246,4 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
             amount: amount.to_string(),
         }
     }
-
-    fn has_weigher(&self) -> bool {
-        self.definition.own_weigher().is_some() || self.shared.settings.weigher.is_some()
-    }
 }

@@ -18,12 +18,13 @@ use crate::error::Error;
 use crate::format::codec;
 use crate::format::codec::Encoded;
 use crate::format::codec::error::CodecError;
+use crate::format::codec::format::Format;
 use crate::format::codec::limits::MAX_VALUE_LEN;
 use crate::format::key::Key;
 use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, RecordKind, record_len};
 use crate::memory::buffer::BufferRoom;
-use crate::memory::entry::Unsaved;
+use crate::memory::entry::{Payload, Unsaved, Value};
 use crate::memory::extras::{EXTRAS_OVERHEAD, EntryExtras};
 use crate::memory::group::Group;
 use crate::memory::slot_key::SlotKey;
@@ -47,7 +48,7 @@ pub(super) struct PreparedValue {
 /// The encoding of a value or of an absence. A value may be compressed. An absence has no bytes.
 pub(super) struct EncodedValue {
     pub(super) kind: RecordKind,
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Payload,
     pub(super) compression: PayloadCompression,
     pub(super) extension: Extension,
     pub(super) fits_file: bool,
@@ -55,12 +56,16 @@ pub(super) struct EncodedValue {
 
 impl EncodedValue {
     pub(super) fn absence() -> Self {
-        Self { kind: RecordKind::Absence, ..Self::plain(Vec::new()) }
+        Self::new(RecordKind::Absence, Payload::EMPTY)
     }
 
     /// Returns the encoding of a value that has no compression and no fingerprint.
     pub(super) fn plain(bytes: Vec<u8>) -> Self {
-        let (kind, compression) = (RecordKind::Value, PayloadCompression::None);
+        Self::new(RecordKind::Value, Payload::Encoded(bytes))
+    }
+
+    fn new(kind: RecordKind, bytes: Payload) -> Self {
+        let compression = PayloadCompression::None;
         Self { kind, bytes, compression, extension: Extension::default(), fits_file: true }
     }
 }
@@ -73,6 +78,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         durability: Durability,
     ) -> Result<PreparedValue, Error> {
         let is_saved = self.is_in_file() && self.shared.tiers.disk.saves();
+        if is_saved && let Some(payload) = self.own_encoding(value) {
+            let weight = self.weigh(key, payload.bytes.len(), value);
+            self.check_len(payload.bytes.len())?;
+            return self.prepare_encoded(key, weight, Some(payload), durability);
+        }
         let encode_error = |cause| Error::Encode { keyspace: self.opened.name.clone(), cause };
         let format = self.opened.kind.format;
         let encoded = is_saved.then(|| codec::encode(format, &**value)).transpose().map_err(encode_error)?;
@@ -85,7 +95,34 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let Some(encoded) = &encoded {
             self.opened.checks.check(format, &**value, encoded).map_err(encode_error)?;
         }
-        let mut payload = encoded.map(|encoded| self.compress(encoded));
+        let payload = encoded.map(|encoded| self.compress(encoded));
+        self.prepare_encoded(key, weight, payload, durability)
+    }
+
+    /// Returns a value as its own encoding, if the file stores its bytes unchanged. A weigher may give the
+    /// value a smaller weight than its bytes, so with a weigher the encoding is a copy, which is counted apart.
+    fn own_encoding(&self, value: &Arc<V>) -> Option<EncodedValue> {
+        if self.opened.kind.format != Format::Raw || self.has_weigher() {
+            return None;
+        }
+        let len = codec::own_encoding(&**value)?.len();
+        let is_compressed = self.definition.compression().is_some_and(|(_, above)| len > above);
+        let bytes = (!is_compressed).then(|| Payload::Value(value.clone() as Value))?;
+        Some(EncodedValue::new(RecordKind::Value, bytes))
+    }
+
+    pub(super) fn has_weigher(&self) -> bool {
+        self.definition.own_weigher().is_some() || self.shared.settings.weigher.is_some()
+    }
+
+    /// Checks the size of an encoded value. `payload` is `None` for a value that is not saved.
+    fn prepare_encoded(
+        &self,
+        key: SlotKey<'_>,
+        weight: Weight,
+        mut payload: Option<EncodedValue>,
+        durability: Durability,
+    ) -> Result<PreparedValue, Error> {
         let page_beyond_file = payload.as_mut().and_then(|payload| self.keep_out_of_file(key, payload));
         if let (Some(page), Durability::Immediate) = (page_beyond_file, durability) {
             return Err(self.too_large_for_file(page));
@@ -197,7 +234,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             _ => (payload, PayloadCompression::None, extension),
         };
         let kind = RecordKind::Value;
-        EncodedValue { kind, bytes: trimmed(bytes), compression, extension, fits_file: true }
+        EncodedValue {
+            kind,
+            bytes: Payload::Encoded(trimmed(bytes)),
+            compression,
+            extension,
+            fits_file: true,
+        }
     }
 
     /// Drops the payload of a value that is too large for the file. The commit of this value then only
@@ -210,7 +253,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if page <= self.shared.settings.max_page {
             return None;
         }
-        payload.bytes = Vec::new();
+        payload.bytes = Payload::EMPTY;
         payload.fits_file = false;
         Some(page)
     }
@@ -284,8 +327,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 }
 
 /// Returns the number of bytes that a value takes in the write buffer until it is committed: its weight, the
-/// capacity of its encoding's buffer, and the overhead of an unsaved entry.
-pub(super) fn room_for(payload: &Vec<u8>, weight: Weight) -> u64 {
+/// capacity of its encoding's buffer, and the overhead of an unsaved entry. The weight of a value that is its
+/// own encoding already includes its bytes.
+pub(super) fn room_for(payload: &Payload, weight: Weight) -> u64 {
     weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
 }
 
@@ -314,6 +358,6 @@ mod tests {
     fn the_write_buffer_is_charged_what_is_allocated() {
         let mut payload = Vec::with_capacity(1_000);
         payload.push(1);
-        assert_eq!(room_for(&payload, Weight::of(500)), 1_000 + 500 + UNSAVED_OVERHEAD);
+        assert_eq!(room_for(&Payload::Encoded(payload), Weight::of(500)), 1_000 + 500 + UNSAVED_OVERHEAD);
     }
 }

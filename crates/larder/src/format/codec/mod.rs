@@ -30,6 +30,8 @@ mod shape;
 #[cfg(any(test, feature = "inspect"))]
 mod tokens;
 
+use std::any::Any;
+
 use format::Format;
 
 use serde::Serialize;
@@ -75,6 +77,11 @@ pub(crate) fn encode<V: Serialize + 'static>(format: Format, value: &V) -> Resul
         is_positional: format == Format::Bincode,
         has_open_map: session.has_open_map.get(),
     })
+}
+
+/// Returns the encoding of a value in [`Format::Raw`] that needs no encoding, because the value is its own.
+pub(crate) fn own_encoding(value: &dyn Any) -> Option<&[u8]> {
+    raw::own_encoding(value)
 }
 
 /// Returns the encoding of a value, or `None` if the encoding is longer than `max` bytes. In the formats with

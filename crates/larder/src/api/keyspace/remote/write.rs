@@ -127,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (expires_at, extras) = (written.expires_at, written.extras.of_near_copy(sequence));
         let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
         let bytes = match encoded {
-            Some(encoded) if is_plain(format) => encoded.bytes,
+            Some(encoded) if is_plain(format) => encoded.bytes.into_bytes(),
             encoded => self.record_bytes(key, encoded, (sequence, expires_at, grace), extras),
         };
         Some(OutgoingRecord { bytes, encoded_len, life, expires_at, extras: Some(extras) })

@@ -62,6 +62,12 @@ pub(super) fn is_known<V: 'static>(value: &V) -> bool {
     known_bytes(value).is_some()
 }
 
+/// Returns the bytes of a boxed byte slice, which are its encoding. A byte vector or a string may have more
+/// capacity than bytes, so it has no place beside its encoding.
+pub(super) fn own_encoding(value: &dyn Any) -> Option<&[u8]> {
+    value.downcast_ref::<Box<[u8]>>().map(|bytes| &**bytes)
+}
+
 fn known_bytes<V: 'static>(value: &V) -> Option<&[u8]> {
     let value: &dyn Any = value;
     None.or_else(|| value.downcast_ref::<Vec<u8>>().map(Vec::as_slice))

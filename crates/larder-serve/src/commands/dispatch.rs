@@ -11,7 +11,7 @@
 //! its next requests meanwhile.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use tokio::time::Instant;
@@ -59,13 +59,13 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
     session.last_command = command.name;
     let mut of_large = None;
     let since = match command.hot {
-        Hot::Get => measured(strings::get(session, args, out), None).await,
-        Hot::Set => measured(strings::set(session, args, out), None).await,
+        Hot::Get => measured(pin!(strings::get(session, args, out)), None).await,
+        Hot::Set => measured(pin!(strings::set(session, args, out)), None).await,
         Hot::Entry if data::entry_at_once(session, command.data, args, out, &mut of_large) => of_large,
         Hot::Entry | Hot::No => {
             let may_read_disk = command.data.is_some();
             let since = (command.flags & flags::FAST == 0 || may_read_disk).then(Instant::now);
-            measured((command.run)(session, args, out), since).await
+            measured((command.run)(session, args, out).as_mut(), since).await
         }
     };
     if let Some(since) = since {
@@ -75,8 +75,10 @@ pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &
 
 /// Runs a command. Returns `since` if it is set, and otherwise the time when the command began to wait, or
 /// `None` if the command did not wait.
-async fn measured(command: impl Future<Output = ()>, mut since: Option<Instant>) -> Option<Instant> {
-    let mut command = pin!(command);
+async fn measured(
+    mut command: Pin<&mut (impl Future<Output = ()> + ?Sized)>,
+    mut since: Option<Instant>,
+) -> Option<Instant> {
     poll_fn(|context| {
         if command.as_mut().poll(context).is_ready() {
             return Poll::Ready(since);

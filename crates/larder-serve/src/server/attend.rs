@@ -4,7 +4,7 @@
 //! there, and whether another connection has ended this one.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use crate::session::client::Client;
 /// Time between two checks whether the peer has disconnected while its request waits.
 const PEER_CHECK: Duration = Duration::from_secs(1);
 
-/// Runs a command. Returns whether the command has finished. The command is stopped early in these cases:
+/// Runs a command. The caller pins it, because a move would copy its state at each request. Returns whether
+/// the command has finished. The command is stopped early in these cases:
 ///
 /// - `CLIENT KILL`, or the bound on the buffers of all connections, has ended the connection.
 /// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
 /// - The peer has closed its half of the connection, and the command has since run for `half_closed`. A peer
 ///   that has closed a TCP connection looks the same.
 pub(super) async fn attend(
-    command: impl Future<Output = ()>,
+    mut command: Pin<&mut impl Future<Output = ()>>,
     client: &Client,
     stream: &impl PeerStream,
     half_closed: Duration,
 ) -> bool {
-    let mut command = pin!(command);
     let mut check: Option<Pin<Box<Sleep>>> = None;
     let mut half_closed_since: Option<Instant> = None;
     poll_fn(|context| {

@@ -219,7 +219,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                         self.turn = Turn { requests: 1, ..Turn::new() };
                     }
                     let args = self.parser.arguments(self.input.unread());
-                    let command = dispatch::carry_out(&mut self.session, args, &mut self.output);
+                    let command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
                     if !attend(command, &self.client, &self.stream, self.timeouts.write).await {
                         return None;
                     }

@@ -66,6 +66,23 @@ pub(crate) fn no_increment_is_lost() {
     noted.check(&[(1, 10)]);
 }
 
+/// Counters are changed while their keyspace is cleared. Each change is before the clear, and is cleared, or
+/// after it, and finds no entry. The shards of the two keys are cleared one after another.
+pub(crate) fn a_change_never_outlives_a_clear() {
+    let noted = Noted::new(Place::new().open());
+    let versions = &noted.versions;
+    for key in [1, 2] {
+        versions.insert(&key, 100).unwrap();
+    }
+    contest([&|| versions.clear().map(drop).unwrap(), &|| _ = versions.increment(&1, 1).unwrap(), &|| {
+        _ = add(versions, 2, 1)
+    }]);
+    for key in [1, 2] {
+        let left = versions.get(&key).map_or(0, |value| *value);
+        assert!(left <= 1, "the counter {key} is {left}, so a change has outlived the clear");
+    }
+}
+
 /// An entry that is on disk only is changed while it is promoted and evicted.
 pub(crate) fn changes_of_what_is_on_disk_agree() {
     let noted = Noted::new(Place::new().open_tight());

@@ -74,6 +74,7 @@ scenarios! {
     absent_keys::a_filter_that_is_built_hides_no_key,
     absent_keys::the_filter_of_a_new_file_hides_no_key,
     changes::no_increment_is_lost,
+    changes::a_change_never_outlives_a_clear,
     changes::changes_of_what_is_on_disk_agree,
     changes::a_value_is_taken_once,
     changes::changes_that_take_turns_end,

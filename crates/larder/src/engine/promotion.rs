@@ -24,7 +24,7 @@ use crate::memory::epochs::EpochToken;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
-use crate::memory::key_leases::LeaseId;
+use crate::memory::key_leases::{LeaseId, NO_LEASE};
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{ReadEntry, StaleLookup};
 use crate::memory::slot_key::SlotKey;
@@ -54,6 +54,11 @@ impl<'a> Lease<'a> {
     pub(crate) fn new(memory: &'a Memory, key: SlotKey<'a>, id: LeaseId) -> Self {
         Self { memory, key, id, load_time: None }
     }
+
+    /// Stands for the lease of a change that takes none ([`crate::memory::publication`]).
+    pub(crate) fn none(memory: &'a Memory, key: SlotKey<'a>) -> Self {
+        Self::new(memory, key, NO_LEASE)
+    }
 }
 
 impl Lease<'_> {
@@ -69,7 +74,7 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         // If a loader forks, it returns in both processes. The lease belongs to the parent, which releases
         // it.
-        if self.memory.process.is_current() {
+        if self.id != NO_LEASE && self.memory.process.is_current() {
             self.memory.release(self.key, self.id);
         }
     }

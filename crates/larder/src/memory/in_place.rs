@@ -6,11 +6,12 @@ use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Memory {
     /// Replaces the live value of a key. Returns `None` if the shard has no live value, if `change` returns
-    /// `None`, or if the new value needs more weight in the budget than the old value has there.
+    /// `None`, if a range removal of the key is in progress, or if the new value needs more weight in the budget than the old value has there.
     ///
     /// `now` and `change` run under the lock, so they must not run a user's code. `change` gets the value,
     /// the hard limit of the entry, and the current time.
@@ -24,6 +25,11 @@ impl Memory {
         let mut locked = self.lock(key, evicted_values);
         if locked.shard.is_closed() {
             return Some(Err(Refused::Closed));
+        }
+        // The range removal has its sequence already, so it would not remove the new value, although that is
+        // computed from a value which it removes.
+        if locked.shard.leases.is_behind_barrier(key) && !failpoint_is_set(Failpoint::ChangeBehindBarrier) {
+            return None;
         }
         let now = now();
         let Lookup::Value(value, expires_at) = locked.shard.get(key, now) else { return None };

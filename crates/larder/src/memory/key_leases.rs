@@ -12,6 +12,9 @@ use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 /// The number of a lease, unique within its shard.
 pub(crate) type LeaseId = u64;
 
+/// The number of no lease. A shard counts its leases from 1.
+pub(crate) const NO_LEASE: LeaseId = 0;
+
 #[derive(Debug)]
 pub(super) struct KeyLeases {
     pub(super) hash: u64,

@@ -246,7 +246,7 @@ impl Leases {
         self.epochs.holds(key, epoch_token) && !self.is_behind_barrier(key)
     }
 
-    fn is_behind_barrier(&self, key: SlotKey<'_>) -> bool {
+    pub(super) fn is_behind_barrier(&self, key: SlotKey<'_>) -> bool {
         self.barriers.iter().any(|scope| scope.covers(key.bytes))
     }
 

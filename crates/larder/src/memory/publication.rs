@@ -10,6 +10,13 @@
 //!      could revive an evicted entry. If no entry was read, the shard must have no live value. A change
 //!      treats an absence as no entry, and replaces it.
 //!
+//! A change of a live value in memory needs no lease ([`Memory::read_to_change`]). Then (a) is that no range
+//! removal of the key is in progress, and in (c) the entry must exist in the shard. So a value with the
+//! sequence that was read is proof that no write and no removal came in between: every write has a new
+//! sequence, a removal leaves no value, and only a range removal that is in progress may still leave the value
+//! that it removes. Such a change locks the shard twice, once of these for reading only. With a lease, the
+//! shard is locked exclusively three times.
+//!
 //! Expiry and eviction do not look up the leases of a key, so they do not revoke them. So (b) and (c) are
 //! needed in addition to (a).
 //!
@@ -20,13 +27,14 @@
 use super::Memory;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
-use crate::memory::entry::{IncomingEntry, Refused};
-use crate::memory::lookup::ReadEntry;
+use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Publication<'a> {
+    /// The lease, or [`NO_LEASE`](super::key_leases::NO_LEASE).
     pub(crate) lease: LeaseId,
     /// The entry that was read after the lease was taken, or `None` if the key had no live value.
     pub(crate) read: Option<ReadEntry>,
@@ -38,6 +46,14 @@ pub(crate) struct Publication<'a> {
 }
 
 impl Memory {
+    /// Reads the live value of a key, for a change that takes no lease. The caller publishes the change with
+    /// [`NO_LEASE`](super::key_leases::NO_LEASE).
+    pub(crate) fn read_to_change(&self, key: SlotKey<'_>, now: Timestamp) -> Option<(Value, ReadEntry)> {
+        let shard = self.read(key.hash)?;
+        let Lookup::Value(value, expires_at) = shard.peek(key, now) else { return None };
+        Some((value, ReadEntry::new(shard.sequence_of(key), expires_at, shard.extras_of(key))))
+    }
+
     /// Publishes a value. If the value will not be committed and memory has no room for it, removes the
     /// entry that was read, unless changes of the key must be committed. The caller drops the values in
     /// `evicted_values`.

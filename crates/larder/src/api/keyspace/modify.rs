@@ -2,7 +2,7 @@
 //!
 //! A change is optimistic, and runs in rounds of these steps:
 //!
-//! 1. Take a lease on the key, and read the key.
+//! 1. Take a lease on the key, and read the key. A live value in memory is read without a lease.
 //! 2. Call the closure with the value that was read. No lock is held.
 //! 3. Publish the closure's change if the key has not changed since (1) ([`crate::memory::publication`]).
 //!    Otherwise the round is lost, and the next round begins. A caller that loses too many rounds takes a
@@ -219,8 +219,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<RoundEnd<V>, ModifyError<Modified<V>>> {
         // 1.
-        let leased =
-            if may_wait { Some(self.lease_and_read(key)?) } else { self.lease_and_read_at_once(key) };
+        let leased = match self.read_without_lease(key) {
+            Some(read) => Some(read),
+            None if may_wait => Some(self.lease_and_read(key)?),
+            None => self.lease_and_read_at_once(key),
+        };
         let Some(LeasedRead { lease, read, is_unread, record }) = leased else {
             return Ok(RoundEnd::WouldWait);
         };

@@ -4,6 +4,7 @@
 use super::Shard;
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::key_leases::NO_LEASE;
 use crate::memory::publication::Publication;
 use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
@@ -29,7 +30,13 @@ impl Shard {
         }
         // (a)
         let is_unchecked = failpoint_is_set(Failpoint::FillWithoutLease);
-        if !self.leases.holds(key, lease) && !is_unchecked {
+        let is_without_lease = lease == NO_LEASE;
+        let is_allowed = if is_without_lease {
+            !self.leases.is_behind_barrier(key) || failpoint_is_set(Failpoint::ChangeBehindBarrier)
+        } else {
+            self.leases.holds(key, lease)
+        };
+        if !is_allowed && !is_unchecked {
             return Err(Refused::Revoked);
         }
         let now = now();
@@ -48,6 +55,7 @@ impl Shard {
             }
             Some(_) => Err(Refused::Revoked),
             None if is_on_disk() || failpoint_is_set(Failpoint::PublishEvicted) => Ok(now),
+            None if is_without_lease => Err(Refused::Revoked),
             None => Err(Refused::Unconfirmed),
         }
     }

@@ -1,6 +1,9 @@
 //! Tests of the checks before a change is published. If any check fails, the change is refused.
 
 use super::*;
+use crate::format::key::scope::Scope;
+use crate::memory::deferred_drops::DeferredDrops;
+use crate::memory::key_leases::NO_LEASE;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::publication::Publication;
 
@@ -27,6 +30,14 @@ impl Changing {
         let (lease, _, read) = memory.lease_over(key, START);
         assert_eq!(read.is_some(), entry.is_some());
         Self { memory, bytes, lease, read }
+    }
+
+    /// Stores an entry, and begins a change that takes no lease.
+    fn without_lease() -> Self {
+        let changing = Self::new(Some(any_dirty));
+        changing.memory.release(changing.key(), changing.lease);
+        let (_, read) = changing.memory.read_to_change(changing.key(), START).expect("the entry is live");
+        Self { lease: NO_LEASE, read: Some(read), ..changing }
     }
 
     fn key(&self) -> SlotKey<'_> {
@@ -133,4 +144,43 @@ fn a_removal_of_what_was_read_passes_the_same_checks() {
     assert_eq!(changing.memory.remove_read(changing.key(), publication, &mut evicted_values), Ok(()));
     assert!(matches!(changing.memory.get(changing.key(), START), Lookup::Negative));
     changing.memory.validate();
+}
+
+#[test]
+fn a_change_without_a_lease_needs_the_entry_that_it_read() {
+    let changing = Changing::without_lease();
+    assert!(changing.publish(START, false).is_ok());
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked), "the first publication was a change");
+    let changing = Changing::without_lease();
+    assert_eq!(changing.publish(EXPIRY, false), Err(Refused::Revoked), "it has expired");
+    let changing = Changing::without_lease();
+    let mut evicted_values = EvictedValues::default();
+    {
+        let mut locked = changing.memory.lock(changing.key(), &mut evicted_values);
+        let deferred = &mut locked.released.deferred;
+        locked.shard.insert_tombstone(changing.key(), START, &changing.memory.sequence, deferred);
+    }
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked), "it was removed");
+    let changing = Changing::new(Some(any_clean));
+    let changing = Changing { lease: NO_LEASE, ..changing };
+    assert!(changing.memory.lock(changing.key(), &mut EvictedValues::default()).evict());
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked), "it was evicted");
+    let nothing = Changing { lease: NO_LEASE, ..Changing::new(None) };
+    assert!(nothing.memory.read_to_change(nothing.key(), START).is_none());
+}
+
+/// A range removal has a sequence before it reaches each entry, so it would leave a later change.
+#[test]
+fn a_range_removal_in_progress_refuses_changes_without_a_lease() {
+    let changing = Changing::without_lease();
+    let (memory, key) = (&changing.memory, changing.key());
+    let (scope, mut evicted_values) = (Scope::prefix(&changing.bytes[..4]), EvictedValues::default());
+    memory.shard(key).write().leases.raise_barrier(&scope, &mut DeferredDrops::default());
+    assert_eq!(changing.publish(START, false), Err(Refused::Revoked));
+    let replace = |evicted_values: &mut EvictedValues| {
+        memory.replace_in_place(key, || START, evicted_values, |_, _, _| Some(dirty(memory, 10)))
+    };
+    assert!(replace(&mut evicted_values).is_none());
+    memory.shard(key).write().leases.lower_barrier(&scope, &mut DeferredDrops::default());
+    assert!(matches!(replace(&mut evicted_values), Some(Ok(_))));
 }

@@ -17,6 +17,8 @@ pub enum Failpoint {
     PublishExpired,
     /// A change is published although the entry that it was computed from may have been evicted.
     PublishEvicted,
+    /// A change without a lease is published while a range removal of its key is in progress.
+    ChangeBehindBarrier,
     /// A use extends the life of an expired entry.
     ExtendExpired,
     /// A use at a remote tier also extends the life of the near copy.

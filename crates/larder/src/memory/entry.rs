@@ -26,7 +26,8 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 pub(crate) enum Payload {
     Encoded(Vec<u8>),
     /// A value whose bytes are stored unchanged ([`codec::own_encoding`]). So memory has these bytes only
-    /// once, and its weight in the write buffer counts them. Such a value runs no user code when it is dropped.
+    /// once, and its weight in the write buffer counts them. Such a value runs no user code when it is
+    /// dropped.
     Value(Value),
 }
 

@@ -11,7 +11,8 @@ use crate::units::Timestamp;
 
 impl Memory {
     /// Replaces the live value of a key. Returns `None` if the shard has no live value, if `change` returns
-    /// `None`, if a range removal of the key is in progress, or if the new value needs more weight in the budget than the old value has there.
+    /// `None`, if a range removal of the key is in progress, or if the new value needs more weight in the
+    /// budget than the old value has there.
     ///
     /// `now` and `change` run under the lock, so they must not run a user's code. `change` gets the value,
     /// the hard limit of the entry, and the current time.

@@ -13,9 +13,9 @@
 //! A change of a live value in memory needs no lease ([`Memory::read_to_change`]). Then (a) is that no range
 //! removal of the key is in progress, and in (c) the entry must exist in the shard. So a value with the
 //! sequence that was read is proof that no write and no removal came in between: every write has a new
-//! sequence, a removal leaves no value, and only a range removal that is in progress may still leave the value
-//! that it removes. Such a change locks the shard twice, once of these for reading only. With a lease, the
-//! shard is locked exclusively three times.
+//! sequence, a removal leaves no value, and only a range removal that is in progress may still leave the
+//! value that it removes. Such a change locks the shard twice, once of these for reading only. With a lease,
+//! the shard is locked exclusively three times.
 //!
 //! Expiry and eviction do not look up the leases of a key, so they do not revoke them. So (b) and (c) are
 //! needed in addition to (a).

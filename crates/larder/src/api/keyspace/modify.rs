@@ -30,6 +30,7 @@ use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::closure_keys::InClosure;
+use crate::engine::promotion::Lease;
 #[cfg(feature = "async")]
 use crate::engine::turns::MAX_LOST_ROUNDS;
 use crate::engine::writer::command::Acknowledge;
@@ -208,6 +209,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // The closure may have closed the cache, or forked.
         self.shared.refuse_if_unusable()?;
         Ok(change)
+    }
+
+    /// Reads the live value of a key in memory, for a change that takes no lease. Returns `None` in any other
+    /// case.
+    fn read_without_lease<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
+        if self.is_remote() {
+            return None;
+        }
+        let memory = &self.shared.tiers.memory;
+        let (value, entry) = memory.read_to_change(key, self.now())?;
+        let value = HeldValue::new(Self::typed(value)?);
+        let read = Some(ReadValue { value, entry, is_in_memory: true, decoded: None });
+        Some(LeasedRead { lease: Lease::none(memory, key), read, is_unread: false, record: None })
     }
 
     fn round(

@@ -100,7 +100,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns a value as its own encoding, if the file stores its bytes unchanged. A weigher may give the
-    /// value a smaller weight than its bytes, so with a weigher the encoding is a copy, which is counted apart.
+    /// value a smaller weight than its bytes, so with a weigher the encoding is a copy, which is counted
+    /// apart.
     fn own_encoding(&self, value: &Arc<V>) -> Option<EncodedValue> {
         if self.opened.kind.format != Format::Raw || self.has_weigher() {
             return None;

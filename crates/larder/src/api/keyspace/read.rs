@@ -270,19 +270,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.read_leased(key, Lease::new(memory, key, id), found, read)
     }
 
-    /// Reads the live value of a key in memory, for a change that takes no lease. Returns `None` in any other
-    /// case.
-    pub(super) fn read_without_lease<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
-        if self.is_remote() {
-            return None;
-        }
-        let memory = &self.shared.tiers.memory;
-        let (value, entry) = memory.read_to_change(key, self.now())?;
-        let value = HeldValue::new(Self::typed(value)?);
-        let read = Some(ReadValue { value, entry, is_in_memory: true, decoded: None });
-        Some(LeasedRead { lease: Lease::none(memory, key), read, is_unread: false, record: None })
-    }
-
     /// Like [`lease_and_read`](Self::lease_and_read), but never waits. Returns `None` if the call would have
     /// to wait, or needs a lookup on disk that the calling thread must not make.
     #[cfg(feature = "async")]

@@ -23,7 +23,7 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 /// The encoding of an uncommitted value. Dereferences to its bytes.
 #[derive(Debug)]
-pub(crate) enum Payload {
+pub(crate) enum UnsavedPayload {
     Encoded(Vec<u8>),
     /// A value whose bytes are stored unchanged ([`codec::own_encoding`]). So memory has these bytes only
     /// once, and its weight in the write buffer counts them. Such a value runs no user code when it is
@@ -31,7 +31,7 @@ pub(crate) enum Payload {
     Value(Value),
 }
 
-impl Payload {
+impl UnsavedPayload {
     pub(crate) const EMPTY: Self = Self::Encoded(Vec::new());
 
     /// Returns the number of bytes that the payload takes besides the weight of its value.
@@ -50,7 +50,7 @@ impl Payload {
     }
 }
 
-impl Deref for Payload {
+impl Deref for UnsavedPayload {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -65,7 +65,7 @@ impl Deref for Payload {
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) kind: RecordKind,
-    pub(crate) payload: Payload,
+    pub(crate) payload: UnsavedPayload,
     pub(crate) compression: PayloadCompression,
     pub(crate) extension: Extension,
     pub(crate) version: u32,
@@ -90,7 +90,7 @@ impl Unsaved {
         let kind = RecordKind::Value;
         Self {
             kind,
-            payload: Payload::Encoded(payload),
+            payload: UnsavedPayload::Encoded(payload),
             compression,
             extension,
             version,

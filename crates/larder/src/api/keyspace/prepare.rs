@@ -24,7 +24,7 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, RecordKind, record_len};
 use crate::memory::buffer::BufferRoom;
-use crate::memory::entry::{Payload, Unsaved, Value};
+use crate::memory::entry::{Unsaved, UnsavedPayload, Value};
 use crate::memory::extras::{EXTRAS_OVERHEAD, EntryExtras};
 use crate::memory::group::Group;
 use crate::memory::slot_key::SlotKey;
@@ -48,7 +48,7 @@ pub(super) struct PreparedValue {
 /// The encoding of a value or of an absence. A value may be compressed. An absence has no bytes.
 pub(super) struct EncodedValue {
     pub(super) kind: RecordKind,
-    pub(super) bytes: Payload,
+    pub(super) bytes: UnsavedPayload,
     pub(super) compression: PayloadCompression,
     pub(super) extension: Extension,
     pub(super) fits_file: bool,
@@ -56,15 +56,15 @@ pub(super) struct EncodedValue {
 
 impl EncodedValue {
     pub(super) fn absence() -> Self {
-        Self::new(RecordKind::Absence, Payload::EMPTY)
+        Self::new(RecordKind::Absence, UnsavedPayload::EMPTY)
     }
 
     /// Returns the encoding of a value that has no compression and no fingerprint.
     pub(super) fn plain(bytes: Vec<u8>) -> Self {
-        Self::new(RecordKind::Value, Payload::Encoded(bytes))
+        Self::new(RecordKind::Value, UnsavedPayload::Encoded(bytes))
     }
 
-    fn new(kind: RecordKind, bytes: Payload) -> Self {
+    fn new(kind: RecordKind, bytes: UnsavedPayload) -> Self {
         let compression = PayloadCompression::None;
         Self { kind, bytes, compression, extension: Extension::default(), fits_file: true }
     }
@@ -108,7 +108,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let len = codec::own_encoding(&**value)?.len();
         let is_compressed = self.definition.compression().is_some_and(|(_, above)| len > above);
-        let bytes = (!is_compressed).then(|| Payload::Value(value.clone() as Value))?;
+        let bytes = (!is_compressed).then(|| UnsavedPayload::Value(value.clone() as Value))?;
         Some(EncodedValue::new(RecordKind::Value, bytes))
     }
 
@@ -237,7 +237,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let kind = RecordKind::Value;
         EncodedValue {
             kind,
-            bytes: Payload::Encoded(trimmed(bytes)),
+            bytes: UnsavedPayload::Encoded(trimmed(bytes)),
             compression,
             extension,
             fits_file: true,
@@ -254,7 +254,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if page <= self.shared.settings.max_page {
             return None;
         }
-        payload.bytes = Payload::EMPTY;
+        payload.bytes = UnsavedPayload::EMPTY;
         payload.fits_file = false;
         Some(page)
     }
@@ -330,7 +330,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 /// Returns the number of bytes that a value takes in the write buffer until it is committed: its weight, the
 /// capacity of its encoding's buffer, and the overhead of an unsaved entry. The weight of a value that is its
 /// own encoding already includes its bytes.
-pub(super) fn room_for(payload: &Payload, weight: Weight) -> u64 {
+pub(super) fn room_for(payload: &UnsavedPayload, weight: Weight) -> u64 {
     weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
 }
 
@@ -359,6 +359,9 @@ mod tests {
     fn the_write_buffer_is_charged_what_is_allocated() {
         let mut payload = Vec::with_capacity(1_000);
         payload.push(1);
-        assert_eq!(room_for(&Payload::Encoded(payload), Weight::of(500)), 1_000 + 500 + UNSAVED_OVERHEAD);
+        assert_eq!(
+            room_for(&UnsavedPayload::Encoded(payload), Weight::of(500)),
+            1_000 + 500 + UNSAVED_OVERHEAD
+        );
     }
 }

@@ -3,7 +3,8 @@
 //! The keys come from two sorted sources: the keys in memory, collected when the iteration begins, and the
 //! keys on disk. The keys on disk are read in chunks, each chunk from the current snapshot, so that a slow
 //! iteration keeps no old pages alive. Each key is then looked up like any other key. With a remote tier, all
-//! keys come from the server ([`super::remote::scan`]).
+//! keys come from the server ([`super::remote::scan`]). Threads and tasks run the same steps
+//! ([`crate::sys::at_once`]).
 //!
 //! So, unless the disk or the server fails, an iteration yields exactly once every entry that exists during
 //! the whole iteration. It never yields an entry after the entry expired or was invalidated. An entry that is
@@ -33,6 +34,7 @@ use crate::error::Error;
 use crate::format::key;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::KeyspaceId;
+use crate::sys::at_once::at_once;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::user_code::HeldValue;
@@ -67,7 +69,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// memory has.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
-        Iter { keys: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }
+        at_once(self.begin_iter())
     }
 
     /// Returns an iterator over the keys of the live entries, in order.
@@ -88,7 +90,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// are decoded too.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
-        Keys { full: self.full_keys(None), ahead: ReadAhead::default(), keyspace: self.clone() }
+        at_once(self.begin_keys())
     }
 
     /// Returns an iterator over the keys of the live entries that come after `key`, in order. `key` itself
@@ -114,17 +116,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the keys on disk are read only from `key` on.
     pub fn keys_after(&self, key: impl EncodeKey<K>) -> Result<Keys<K, V>, Error> {
         let after = self.encode(&key)?;
-        let full = self.full_keys(Some(after.as_slice()));
+        let full = at_once(self.full_keys(Some(after.as_slice())));
         Ok(Keys { full, ahead: ReadAhead::default(), keyspace: self.clone() })
     }
 
-    fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
+    /// Returns an iterator over the live entries. Waits for the keys at a server.
+    pub(super) async fn begin_iter(&self) -> Iter<K, V> {
+        Iter { keys: self.full_keys(None).await, ahead: ReadAhead::default(), keyspace: self.clone() }
+    }
+
+    /// Returns an iterator over the keys of the live entries. Waits like [`begin_iter`](Self::begin_iter).
+    pub(super) async fn begin_keys(&self) -> Keys<K, V> {
+        Keys { full: self.full_keys(None).await, ahead: ReadAhead::default(), keyspace: self.clone() }
+    }
+
+    async fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
         let prefix = self.opened.id.to_bytes();
         // A forked child must not collect the keys, because that takes the lock of every shard.
         let is_forked = self.shared.is_forked();
         let (mut in_memory, is_complete) = match is_forked {
             true => (Vec::new(), false),
-            false if self.is_remote() => self.remote_keys(),
+            false if self.is_remote() => self.remote_keys().await,
             false => (self.shared.tiers.memory.keys(&prefix), true),
         };
         if let Some(after) = after {
@@ -219,22 +231,22 @@ impl<K, V> Iter<K, V> {
     }
 }
 
-impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Iter<K, V> {
-    type Item = (K, Arc<V>);
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iter<K, V> {
+    /// Returns the next entry. Waits for its record at a server.
+    pub(super) async fn advance(&mut self) -> Option<(K, Arc<V>)> {
         loop {
             let Self { keyspace, keys, ahead } = self;
             // A key that was read ahead belongs to the parent, too.
             if !keys.process.is_current() {
                 return None;
             }
-            let (full, entry) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
+            let next = || keys.next(&keyspace.shared.tiers);
+            let (full, entry) = keyspace.next_ahead(ahead, next).await?;
             let (value, may_be_on_disk) = match entry {
                 WalkedEntry::Live(value) => (Some(value), false),
                 WalkedEntry::Missing => (None, false),
                 WalkedEntry::Unread => {
-                    let (value, may_be_on_disk) = keyspace.look_in_both(|| keyspace.peek_full(&full));
+                    let (value, may_be_on_disk) = keyspace.peek_in_both(&full).await;
                     (value.map(HeldValue::new), may_be_on_disk)
                 }
             };
@@ -245,6 +257,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
                 return Some((key, value.into_inner()));
             }
         }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Iter<K, V> {
+    type Item = (K, Arc<V>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        at_once(self.advance())
     }
 }
 
@@ -267,22 +287,21 @@ impl<K, V> Keys<K, V> {
     }
 }
 
-impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Keys<K, V> {
-    type Item = K;
-
-    fn next(&mut self) -> Option<K> {
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keys<K, V> {
+    /// Returns the next key. Waits for its record at a server.
+    pub(super) async fn advance(&mut self) -> Option<K> {
         loop {
             let Self { keyspace, full: keys, ahead } = self;
             if !keys.process.is_current() {
                 return None;
             }
-            let (full, entry) = keyspace.next_ahead(ahead, || keys.next(&keyspace.shared.tiers))?;
+            let next = || keys.next(&keyspace.shared.tiers);
+            let (full, entry) = keyspace.next_ahead(ahead, next).await?;
             let (is_live, may_be_on_disk) = match entry {
                 WalkedEntry::Live(_) => (true, false),
                 WalkedEntry::Missing => (false, false),
                 WalkedEntry::Unread => {
-                    let expiry = || keyspace.expiry_of(&full, keyspace.now());
-                    let (expiry, may_be_on_disk) = keyspace.look_in_both(expiry);
+                    let (expiry, may_be_on_disk) = keyspace.expiry_in_both(&full).await;
                     (expiry.is_some(), may_be_on_disk)
                 }
             };
@@ -291,6 +310,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator f
                 return Some(key);
             }
         }
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iterator for Keys<K, V> {
+    type Item = K;
+
+    fn next(&mut self) -> Option<K> {
+        at_once(self.advance())
     }
 }
 

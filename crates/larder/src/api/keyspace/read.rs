@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::engine::promotion::{DecodedEntry, Lease};
-use crate::engine::remote::link::RemoteLink;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -256,7 +255,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
         if self.is_remote() {
-            return self.remote_expiry_of(key);
+            return at_once(self.remote_expiry_of(key));
         }
         self.shared.tiers.expiry_of(key, now)
     }
@@ -370,13 +369,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match self.lowest_tier() {
             LowestTier::Memory => (look(), false),
             LowestTier::File => self.shared.tiers.look_in_both(look),
-            LowestTier::Remote => {
-                let failures = || self.link().map(RemoteLink::failures);
-                let before = failures();
-                let found = look();
-                let may_be_there = found.is_none() && failures() != before;
-                (found, may_be_there)
-            }
+            LowestTier::Remote => at_once(self.look_remotely(async { look() })),
         }
     }
 

@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::{JobResult, SuspendedMark, Workers, is_worker, returned, run_here};
+use super::{JobResult, SuspendedMark, Workers, is_worker, returned, run_here, submit};
 use crate::sys::at_once::{at_once, may_suspend, suspending};
 use crate::sys::sync::completion::{Completer, completion};
 use crate::sys::sync::{Arc, Mutex};
@@ -207,6 +207,14 @@ pub(crate) fn run_detached(function: impl Future<Output = ()> + Send + 'static) 
     } else {
         drop(queued(function));
     }
+}
+
+/// Runs a function on the workers, like [`submit`]. The function runs to its end, even if the result is
+/// dropped.
+pub(crate) fn submit_task<T: Send + 'static>(
+    function: impl Future<Output = T> + Send + 'static,
+) -> JobResult<T> {
+    if is_worker() { submit(move || at_once(function)) } else { queued(function) }
 }
 
 fn queued<T: Send + 'static>(function: impl Future<Output = T> + Send + 'static) -> JobResult<T> {

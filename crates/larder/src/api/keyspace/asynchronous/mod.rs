@@ -3,9 +3,10 @@
 //! These futures do not block the thread that polls them, unless the thread has [inline
 //! calls](crate::Cache::inline_calls). If the memory tier has the answer, the first poll returns it. Work
 //! that may block, such as a lookup on disk or an insert that waits for room, runs on a worker thread
-//! ([`crate::sys::offload`]). Lookups, loads, inserts, atomic changes and removals occupy no thread while
-//! they wait for a server ([`crate::sys::offload::worker_task`]). A task that waits for another caller's load
-//! puts a waker into the flight ([`crate::engine::flights`]). No lock is held across an await.
+//! ([`crate::sys::offload`]). Lookups, streams, loads, inserts, atomic changes and removals occupy no
+//! thread while they wait for a server ([`crate::sys::offload::worker_task`]). A task that waits for
+//! another caller's load puts a waker into the flight ([`crate::engine::flights`]). No lock is held across
+//! an await.
 //!
 //! A dropped future leaves no lease, waker or alarm behind. If no worker thread has begun its lookup, the
 //! lookup is removed from the queue. A step that a worker thread has begun completes, and so does a lookup

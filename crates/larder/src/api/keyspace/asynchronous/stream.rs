@@ -1,7 +1,10 @@
 //! Streams over the entries of a keyspace.
 //!
 //! A worker thread creates the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items
-//! from it at a time. Between two chunks, a stream occupies no worker thread and holds no snapshot.
+//! from it at a time. Between two chunks, a stream occupies no worker thread and holds no snapshot. In a
+//! remote tier, a worker task reads the chunk ([`crate::sys::offload::worker_task`]), so a stream occupies
+//! no thread while it waits for the server. A chunk that has begun is read to its end, even if the stream
+//! is dropped.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -17,6 +20,8 @@ use serde::de::DeserializeOwned;
 use super::Keyspace;
 use crate::api::keyspace::iterate::{Iter, Keys};
 use crate::format::key::Key;
+use crate::sys::at_once::at_once;
+use crate::sys::offload::worker_task::submit_task;
 use crate::sys::offload::{JobResult, submit};
 use crate::sys::sync::Arc;
 use crate::sys::user_code::drop_caught;
@@ -31,6 +36,29 @@ pub struct EntryStream<K, V>(Chunks<Iter<K, V>, (K, Arc<V>)>);
 /// A stream of the keys of the live entries of a keyspace, in order. Returned by [`Keyspace::keys_async`].
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct KeyStream<K, V>(Chunks<Keys<K, V>, K>);
+
+/// An iterator of [`crate::api::keyspace::iterate`].
+trait ChunkSource: Send + 'static {
+    type Item: Send + 'static;
+
+    fn next_item(&mut self) -> impl Future<Output = Option<Self::Item>> + Send;
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> ChunkSource for Iter<K, V> {
+    type Item = (K, Arc<V>);
+
+    fn next_item(&mut self) -> impl Future<Output = Option<Self::Item>> + Send {
+        self.advance()
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> ChunkSource for Keys<K, V> {
+    type Item = K;
+
+    fn next_item(&mut self) -> impl Future<Output = Option<K>> + Send {
+        self.advance()
+    }
+}
 
 /// The iterator and its next items. If there are no items, the iterator is at its end.
 type Chunk<I, T> = (I, ChunkItems<T>);
@@ -51,13 +79,27 @@ struct Chunks<I, T> {
     reading: Option<JobResult<Chunk<I, T>>>,
     /// Returns the iterator for the next chunk. For the first chunk, it creates the iterator.
     start: Option<Start<I>>,
+    is_remote: bool,
 }
 
-type Start<I> = Box<dyn FnOnce() -> I + Send>;
+type Start<I> = Pin<Box<dyn Future<Output = I> + Send>>;
 
-impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
-    fn new(start: impl FnOnce() -> I + Send + 'static) -> Self {
-        Self { items: ChunkItems(VecDeque::new()), reading: None, start: Some(Box::new(start)) }
+async fn read_chunk<I: ChunkSource>(start: Start<I>) -> Chunk<I, I::Item> {
+    let mut iterator = start.await;
+    // Held from the beginning, because a decoding of a later key may panic.
+    let mut items = ChunkItems(VecDeque::new());
+    while items.0.len() < CHUNK
+        && let Some(item) = iterator.next_item().await
+    {
+        items.0.push_back(item);
+    }
+    (iterator, items)
+}
+
+impl<I: ChunkSource<Item = T>, T: Send + 'static> Chunks<I, T> {
+    fn new(is_remote: bool, start: impl Future<Output = I> + Send + 'static) -> Self {
+        let items = ChunkItems(VecDeque::new());
+        Self { items, reading: None, start: Some(Box::pin(start)), is_remote }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
@@ -66,13 +108,9 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
                 return Poll::Ready(Some(item));
             }
             if let Some(start) = self.start.take() {
-                self.reading = Some(submit(move || {
-                    let mut iterator = start();
-                    // Held from the beginning, because a decoding of a later key may panic.
-                    let mut items = ChunkItems(VecDeque::new());
-                    items.0.extend(iterator.by_ref().take(CHUNK));
-                    (iterator, items)
-                }));
+                let read = read_chunk(start);
+                self.reading =
+                    Some(if self.is_remote { submit_task(read) } else { submit(move || at_once(read)) });
             }
             let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
             let read = ready!(Pin::new(reading).poll(context));
@@ -80,7 +118,7 @@ impl<I: Iterator<Item = T> + Send + 'static, T: Send + 'static> Chunks<I, T> {
             match read {
                 Some(Ok((iterator, items))) if !items.0.is_empty() => {
                     self.items = items;
-                    self.start = Some(Box::new(move || iterator));
+                    self.start = Some(Box::pin(std::future::ready(iterator)));
                 }
                 Some(Ok(_)) | None => return Poll::Ready(None),
                 Some(Err(panic)) => resume_unwind(panic),
@@ -117,7 +155,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs the same as [`iter`](Keyspace::iter), plus one round trip to a worker thread per 64 entries.
     pub fn iter_async(&self) -> EntryStream<K, V> {
         let keyspace = self.clone();
-        EntryStream(Chunks::new(move || keyspace.iter()))
+        EntryStream(Chunks::new(self.is_remote(), async move { keyspace.begin_iter().await }))
     }
 
     /// The async form of [`keys`](Keyspace::keys). Returns a stream. [`iter_async`](Keyspace::iter_async) has
@@ -127,7 +165,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs the same as [`keys`](Keyspace::keys), plus one round trip to a worker thread per 64 keys.
     pub fn keys_async(&self) -> KeyStream<K, V> {
         let keyspace = self.clone();
-        KeyStream(Chunks::new(move || keyspace.keys()))
+        KeyStream(Chunks::new(self.is_remote(), async move { keyspace.begin_keys().await }))
     }
 }
 

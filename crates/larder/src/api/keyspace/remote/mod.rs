@@ -119,7 +119,7 @@ impl<K, V> Keyspace<K, V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the expiry of a key's live entry. Records no use, and copies nothing into memory.
-    pub(super) fn remote_expiry_of(&self, key: SlotKey<'_>) -> Option<Timestamp> {
+    pub(super) async fn remote_expiry_of(&self, key: SlotKey<'_>) -> Option<Timestamp> {
         match self.shared.tiers.peek_in_memory(key) {
             Lookup::Value(value, expires_at) => {
                 drop_caught(value);
@@ -127,7 +127,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative => None,
             Lookup::Unknown(_) => {
-                let found = self.shared.read_entry::<V>(&self.opened, key, 0)?;
+                let found = self.shared.read_remote_entry::<V>(&self.opened, key).await?;
                 found.value.is_some().then_some(found.expires_at)
             }
         }

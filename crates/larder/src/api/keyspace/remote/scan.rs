@@ -19,6 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
+use crate::engine::remote::link::RemoteLink;
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::format::key::Key;
 use crate::memory::epochs::EpochToken;
@@ -106,12 +107,12 @@ pub(in crate::api::keyspace) enum WalkedEntry<V> {
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the keys at the server, sorted and without duplicates, and whether the list is complete. All
     /// keys are collected first, because the server may return a key several times and in any order.
-    pub(in crate::api::keyspace) fn remote_keys(&self) -> (Vec<Arc<[u8]>>, bool) {
+    pub(in crate::api::keyspace) async fn remote_keys(&self) -> (Vec<Arc<[u8]>>, bool) {
         let Some(link) = self.link() else { return (Vec::new(), true) };
         let (mut keys, mut cursor, mut limit) = (Vec::new(), ScanCursor::default(), WalkLimit::new());
         let prefix = self.opened.id.to_bytes();
         let is_complete = loop {
-            let page = link.ask(|tier, reply| tier.scan(prefix.as_slice().into(), cursor, reply));
+            let page = link.answer_to(|tier, reply| tier.scan(prefix.as_slice().into(), cursor, reply)).await;
             let Some(page) = link.count(page) else { break false };
             keys.extend(page.keys.into_iter().map(Arc::<[u8]>::from));
             let Some(next) = page.next else { break true };
@@ -127,7 +128,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Returns the next key of a walk, and its entry if it was read ahead and may still be yielded. `next`
     /// returns the key after those that were read ahead.
-    pub(in crate::api::keyspace) fn next_ahead(
+    pub(in crate::api::keyspace) async fn next_ahead(
         &self,
         ahead: &mut ReadAhead<V>,
         mut next: impl FnMut() -> Option<Arc<[u8]>>,
@@ -137,7 +138,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let keys = std::iter::from_fn(&mut next).take(size);
             ahead.keys.extend(keys.map(|full| AheadKey { full, entry: None }));
             if ahead.keys.len() > 1 {
-                self.read_ahead(&mut ahead.keys);
+                self.read_ahead(&mut ahead.keys).await;
             }
         }
         let AheadKey { full, entry } = ahead.keys.pop_front()?;
@@ -152,7 +153,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Runs step 1, for the keys that memory does not have.
-    fn read_ahead(&self, keys: &mut VecDeque<AheadKey<V>>) {
+    async fn read_ahead(&self, keys: &mut VecDeque<AheadKey<V>>) {
         let (Some(link), memory) = (self.link(), &self.shared.tiers.memory) else { return };
         let mut asked = Vec::new();
         for (at, AheadKey { full, .. }) in keys.iter().enumerate() {
@@ -166,7 +167,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let full = asked.iter().filter_map(|(at, _)| Some(Box::from(&*keys.get(*at)?.full))).collect();
         let asked_at = self.now();
-        let Some(records) = link.count(link.ask(|tier, reply| tier.get_many(full, reply))) else { return };
+        let records = link.answer_to(|tier, reply| tier.get_many(full, reply)).await;
+        let Some(records) = link.count(records) else { return };
         for ((at, token), record) in asked.into_iter().zip(records) {
             let Some(AheadKey { full, entry }) = keys.get_mut(at) else { continue };
             let found = record.and_then(|record| {
@@ -176,6 +178,45 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             let (value, expires_at) = found.map_or_else(missing, |found| (found.value, found.expires_at));
             *entry = Some(AheadEntry { value, expires_at, token });
         }
+    }
+
+    /// Looks up a key that was not read ahead, like [`look_in_both`](Self::look_in_both) with
+    /// [`peek_full`](Self::peek_full).
+    pub(in crate::api::keyspace) async fn peek_in_both(&self, full: &[u8]) -> (Option<Arc<V>>, bool) {
+        if !self.is_remote() {
+            return self.look_in_both(|| self.peek_full(full));
+        }
+        let key = self.shared.tiers.memory.key(full);
+        let look = async {
+            match self.shared.tiers.peek_in_memory(key) {
+                Lookup::Value(value, _) => Self::typed(value),
+                Lookup::Absent(_) | Lookup::Negative => None,
+                Lookup::Unknown(_) => {
+                    self.shared.read_remote_entry(&self.opened, key).await?.value.into_inner()
+                }
+            }
+        };
+        self.look_remotely(look).await
+    }
+
+    /// Like [`peek_in_both`](Self::peek_in_both), with [`expiry_of`](Self::expiry_of).
+    pub(in crate::api::keyspace) async fn expiry_in_both(&self, full: &[u8]) -> (Option<Timestamp>, bool) {
+        if !self.is_remote() {
+            return self.look_in_both(|| self.expiry_of(full, self.now()));
+        }
+        self.look_remotely(self.remote_expiry_of(self.shared.tiers.memory.key(full))).await
+    }
+
+    /// Runs a lookup of [`look_in_both`](Self::look_in_both) in a remote keyspace.
+    pub(in crate::api::keyspace) async fn look_remotely<R>(
+        &self,
+        look: impl Future<Output = Option<R>>,
+    ) -> (Option<R>, bool) {
+        let failures = || self.link().map(RemoteLink::failures);
+        let before = failures();
+        let found = look.await;
+        let may_be_there = found.is_none() && failures() != before;
+        (found, may_be_there)
     }
 
     /// Runs step 2. Returns whether the entry may be yielded.

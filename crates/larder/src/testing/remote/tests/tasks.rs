@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use pollster::block_on;
+use smol::stream::StreamExt;
 
 use super::*;
 use crate::api::keyspace::transaction::watch::Watch;
@@ -92,6 +93,62 @@ fn lookups_of_several_keys_wait_without_a_thread_too() {
     for lookup in lookups {
         assert_eq!(block_on(lookup), [Some(Arc::new(100_u64)), None]);
     }
+}
+
+#[test]
+fn any_number_of_streams_wait_for_the_server_in_each_of_their_requests() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    one.insert_many([("GLO", 80), ("MTNVTU", 100)]).unwrap();
+    two.nodes[0].hold_stream(true);
+    let asked = two.server.requests();
+    let streams = begin((0..CALLS).map(|_| {
+        let prices = one.clone();
+        let read =
+            async move { prices.iter_async().map(|(key, price)| (key, *price)).collect::<Vec<_>>().await };
+        Box::pin(read) as Call<Vec<(String, u64)>>
+    }));
+    let keys = begin((0..CALLS).map(|_| {
+        let prices = one.clone();
+        Box::pin(async move { prices.keys_async().count().await }) as Call<usize>
+    }));
+    until(|| two.server.requests() - asked == 2 * CALLS);
+    two.answer_and_hold();
+    until(|| two.server.requests() - asked == 4 * CALLS);
+    two.nodes[0].hold_stream(false);
+    let entries = [("GLO".to_owned(), 80), ("MTNVTU".to_owned(), 100)];
+    assert!(streams.into_iter().all(|stream| block_on(stream) == entries));
+    assert!(keys.into_iter().all(|keys| block_on(keys) == 2));
+    assert_eq!(two.server.requests() - asked, 4 * CALLS, "each of them has read its entries ahead");
+}
+
+#[test]
+fn a_stream_whose_entries_have_changed_meanwhile_asks_for_them_without_a_thread() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    one.insert_many([("GLO", 80), ("MTNVTU", 100)]).unwrap();
+    two.nodes[0].hold_stream(true);
+    let asked = two.server.requests();
+    let streams = begin((0..CALLS).map(|_| {
+        let prices = one.clone();
+        let read = async move { prices.iter_async().map(|(_, price)| *price).collect::<Vec<_>>().await };
+        Box::pin(read) as Call<Vec<u64>>
+    }));
+    until(|| two.server.requests() - asked == CALLS);
+    two.answer_and_hold();
+    until(|| two.server.requests() - asked == 2 * CALLS);
+    let memory = &two.caches[0].shared().tiers.memory;
+    for key in ["GLO", "MTNVTU"] {
+        let full = one.encode(key).unwrap();
+        // Like the push of a change.
+        memory.forget(memory.key(full.as_slice()), two.caches[0].now(), &mut EvictedValues::default());
+    }
+    two.answer_and_hold();
+    until(|| two.server.requests() - asked == 3 * CALLS);
+    two.answer_and_hold();
+    until(|| two.server.requests() - asked == 4 * CALLS);
+    two.nodes[0].hold_stream(false);
+    assert!(streams.into_iter().all(|stream| block_on(stream) == [80, 100]));
 }
 
 #[test]

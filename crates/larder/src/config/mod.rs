@@ -232,7 +232,7 @@ impl CacheBuilder {
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
     /// Default: an eighth of the memory capacity, but at least 8 MiB and at most 32 MiB. The sum includes the
-    /// values in memory, their encodings, and 320 bytes of bookkeeping per value.
+    /// values in memory, their encodings, and 244 bytes of bookkeeping per value.
     ///
     /// When changes arrive faster than the disk takes them, the writer commits a full write buffer at a time,
     /// in the order of the keys. More changes share more pages of the file, so each costs less. But a crash

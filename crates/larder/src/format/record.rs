@@ -48,9 +48,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use crate::units::Timestamp;
 pub(crate) use extension::{EXTRAS_LEN, Extension, SINCE_ROW_LEN};
 pub(crate) use fields::{Damage, Fields};
+pub(crate) use packed_extension::PackedExtension;
 
 mod extension;
 mod fields;
+mod packed_extension;
 
 /// Length of a record without an extension and a payload, in bytes.
 pub(super) const HEADER_LEN: usize = 52;

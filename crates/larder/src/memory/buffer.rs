@@ -239,8 +239,9 @@ impl WriteBuffer {
 pub(crate) struct BufferRoom {
     buffer: Arc<WriteBuffer>,
     bytes: u64,
-    /// For a large value, the budget weight that is reserved for its excess over the buffer.
-    beyond: Option<Reservation>,
+    /// For a large value, the budget weight that is reserved for its excess over the buffer. Boxed, because
+    /// few values are large.
+    beyond: Option<Box<Reservation>>,
 }
 
 impl BufferRoom {
@@ -260,7 +261,7 @@ impl BufferRoom {
 
     /// Holds `beyond` for as long as this room exists.
     pub(super) fn keep(&mut self, beyond: Reservation) {
-        self.beyond = Some(beyond);
+        self.beyond = Some(Box::new(beyond));
     }
 
     /// Transfers up to `most` bytes of the budget weight to the value's clean entry. Returns the transferred
@@ -271,7 +272,7 @@ impl BufferRoom {
 
     #[cfg(any(test, feature = "test-util"))]
     pub(super) fn beyond(&self) -> u64 {
-        self.beyond.as_ref().map_or(0, Reservation::held)
+        self.beyond.as_ref().map_or(0, |beyond| beyond.held())
     }
 }
 

@@ -6,69 +6,34 @@
 //! confuse the two. An absence takes no extra space in a slot, and a hit needs no extra check.
 
 use std::any::Any;
-use std::ops::Deref;
 
 use super::buffer::BufferRoom;
 use super::extras::EntryExtras;
 use super::grace::Grace;
 use super::group::Group;
+use super::payload::Payload;
+#[cfg(test)]
+use super::payload::UnsavedPayload;
 use super::weight::Weight;
-use crate::format::codec;
-use crate::format::record::{Extension, PayloadCompression, RecordKind};
+#[cfg(test)]
+use crate::format::record::Extension;
+use crate::format::record::{PackedExtension, PayloadCompression, RecordKind};
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// A user's value. The keyspace determines the concrete type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
-/// The encoding of an uncommitted value. Dereferences to its bytes.
-#[derive(Debug)]
-pub(crate) enum UnsavedPayload {
-    Encoded(Vec<u8>),
-    /// A value whose bytes are stored unchanged ([`codec::own_encoding`]). So memory has these bytes only
-    /// once, and its weight in the write buffer counts them. Such a value runs no user code when it is
-    /// dropped.
-    Value(Value),
-}
-
-impl UnsavedPayload {
-    pub(crate) const EMPTY: Self = Self::Encoded(Vec::new());
-
-    /// Returns the number of bytes that the payload takes besides the weight of its value.
-    pub(crate) fn capacity(&self) -> usize {
-        match self {
-            Self::Encoded(bytes) => bytes.capacity(),
-            Self::Value(_) => 0,
-        }
-    }
-
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        match self {
-            Self::Encoded(bytes) => bytes,
-            Self::Value(_) => self.to_vec(),
-        }
-    }
-}
-
-impl Deref for UnsavedPayload {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Encoded(bytes) => bytes,
-            Self::Value(value) => codec::own_encoding(&**value).unwrap_or_default(),
-        }
-    }
-}
-
 /// A value or an absence that is acknowledged and not yet committed, with the data for its record.
 #[derive(Debug)]
 pub(crate) struct Unsaved {
     pub(crate) kind: RecordKind,
-    pub(crate) payload: UnsavedPayload,
+    pub(crate) payload: Payload,
     pub(crate) compression: PayloadCompression,
-    pub(crate) extension: Extension,
+    pub(crate) extension: PackedExtension,
     pub(crate) version: u32,
+    /// The weight of the entry in memory.
+    pub(crate) weight: Weight,
     pub(crate) written_at: Timestamp,
     /// Whether the value fits into the file. If it does not, the payload is empty, and the commit deletes
     /// the older record.
@@ -82,18 +47,17 @@ pub(crate) struct Unsaved {
 impl Unsaved {
     pub(crate) fn uncompressed(
         payload: Vec<u8>,
-        version: u32,
+        weight: Weight,
         written_at: Timestamp,
         room: BufferRoom,
     ) -> Self {
-        let (compression, extension) = (PayloadCompression::None, Extension::default());
-        let kind = RecordKind::Value;
         Self {
-            kind,
-            payload: UnsavedPayload::Encoded(payload),
-            compression,
-            extension,
-            version,
+            kind: RecordKind::Value,
+            payload: UnsavedPayload::Encoded(payload).into(),
+            compression: PayloadCompression::None,
+            extension: Extension::default().into(),
+            version: 0,
+            weight,
             written_at,
             fits_file: true,
             group: None,

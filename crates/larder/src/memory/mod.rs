@@ -31,6 +31,7 @@ pub(crate) mod lookup;
 mod maintenance;
 pub(crate) mod mutation;
 mod near;
+pub(crate) mod payload;
 mod policy;
 pub(crate) mod publication;
 mod purge;

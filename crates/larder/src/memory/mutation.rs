@@ -3,7 +3,6 @@
 use super::entry::Unsaved;
 use super::grace::Grace;
 use super::group::Group;
-use super::weight::Weight;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -25,7 +24,6 @@ pub(crate) enum SlotChange {
         unsaved: Arc<Unsaved>,
         expires_at: Timestamp,
         grace: Grace,
-        weight: Weight,
     },
     Delete,
     /// A deletion that is committed in the same transaction as the other changes of its group.
@@ -48,7 +46,7 @@ impl Mutation {
     /// Returns the weight of the value that becomes clean when this mutation is committed.
     pub(crate) fn weight(&self) -> u64 {
         match &self.change {
-            SlotChange::Put { weight, .. } => weight.bytes(),
+            SlotChange::Put { unsaved, .. } => unsaved.weight.bytes(),
             SlotChange::Delete | SlotChange::DeleteInGroup(_) => 0,
         }
     }

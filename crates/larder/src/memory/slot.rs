@@ -74,5 +74,10 @@ pub(super) enum SlotState {
 #[derive(Debug)]
 pub(super) struct DirtyValue {
     pub(super) unsaved: Arc<Unsaved>,
-    pub(super) weight: Weight,
+}
+
+impl DirtyValue {
+    pub(super) fn weight(&self) -> Weight {
+        self.unsaved.weight
+    }
 }

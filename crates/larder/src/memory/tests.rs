@@ -47,7 +47,7 @@ fn key_of(number: u8) -> [u8; 5] {
 
 fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
     let room = memory.buffer().reserve(1, || ()).unwrap();
-    let unsaved = Unsaved::uncompressed(vec![], 0, Timestamp::ZERO, room);
+    let unsaved = Unsaved::uncompressed(vec![], Weight::of(weight), Timestamp::ZERO, room);
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 

@@ -10,7 +10,7 @@ pub const ENTRY_OVERHEAD: u64 = 160;
 /// Number of bytes that an uncommitted entry takes besides its weight and its encoding: the fields of the
 /// entry's record and its place in the writer's batch. A test compares this constant with the sizes of the
 /// types.
-pub(crate) const UNSAVED_OVERHEAD: u64 = 320;
+pub(crate) const UNSAVED_OVERHEAD: u64 = 244;
 
 /// Weights from this number of bytes on are stored in units of 64 KiB.
 const COARSE: u32 = 1 << 31;

@@ -106,7 +106,9 @@ impl Memory {
         let (weight, passed) = match &mutation.change {
             // The weight that a large value has reserved is transferred to the entry. If it were reserved
             // twice, a value of more than half the capacity would find no room.
-            SlotChange::Put { weight, unsaved, .. } => (weight.bytes(), unsaved.room.pass_on(weight.bytes())),
+            SlotChange::Put { unsaved, .. } => {
+                (unsaved.weight.bytes(), unsaved.room.pass_on(unsaved.weight.bytes()))
+            }
             SlotChange::Delete | SlotChange::DeleteInGroup(_) => (0, 0),
         };
         let keep = self.reserve_weight(key, weight - passed, evicted_values);

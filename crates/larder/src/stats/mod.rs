@@ -93,7 +93,7 @@ pub struct Stats {
     /// had no entry. [`Cache::clear`](crate::Cache::clear) counts once for each open keyspace. Removals
     /// through the control socket are not included.
     pub invalidations: u64,
-    /// Size of the values that are acknowledged and not yet committed, with their encodings and 320 bytes of
+    /// Size of the values that are acknowledged and not yet committed, with their encodings and 244 bytes of
     /// bookkeeping per value. It exceeds `write_buffer` only while a single value is larger than the write
     /// buffer.
     pub unsaved_bytes: ByteSize,

@@ -193,7 +193,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
             let (expires_at, extras) = self.first_expiry(now, ends_at, None);
             let unsaved = match (payload, room.take()) {
                 (Some(payload), Some(room)) if room_for(&payload.bytes, weight) <= max_room => {
-                    Some(self.unsaved(payload, now, room, None, extras))
+                    Some(self.unsaved((weight, payload), now, room, None, extras))
                 }
                 (None, None) => None,
                 _ => return None,

@@ -24,9 +24,10 @@ use crate::format::key::Key;
 use crate::format::keyspace_id::{KeyspaceId, LowestTier};
 use crate::format::record::{EXTRAS_LEN, Extension, PayloadCompression, RecordKind, record_len};
 use crate::memory::buffer::BufferRoom;
-use crate::memory::entry::{Unsaved, UnsavedPayload, Value};
+use crate::memory::entry::{Unsaved, Value};
 use crate::memory::extras::{EXTRAS_OVERHEAD, EntryExtras};
 use crate::memory::group::Group;
+use crate::memory::payload::{Payload, UnsavedPayload};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
 use crate::stats::count::Count;
@@ -191,21 +192,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Collects the data that the writer needs to save a value.
     pub(super) fn unsaved(
         &self,
-        payload: EncodedValue,
+        (weight, payload): (Weight, EncodedValue),
         written_at: Timestamp,
         room: BufferRoom,
         group: Option<Arc<Group>>,
         extras: Option<EntryExtras>,
     ) -> Arc<Unsaved> {
-        let EncodedValue { kind, bytes: payload, compression, extension, fits_file } = payload;
+        let EncodedValue { kind, bytes, compression, extension, fits_file } = payload;
         let extension = extras.map_or(extension, |extras| extras.extend(extension));
         let version = self.opened.kind.version;
         Arc::new(Unsaved {
             kind,
-            payload,
+            payload: bytes.into(),
             compression,
-            extension,
+            extension: extension.into(),
             version,
+            weight,
             written_at,
             fits_file,
             group,
@@ -328,10 +330,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 }
 
 /// Returns the number of bytes that a value takes in the write buffer until it is committed: its weight, the
-/// capacity of its encoding's buffer, and the overhead of an unsaved entry. The weight of a value that is its
-/// own encoding already includes its bytes.
+/// block of its encoding, and the overhead of an unsaved entry. The weight of a value that is its own
+/// encoding already includes its bytes.
 pub(super) fn room_for(payload: &UnsavedPayload, weight: Weight) -> u64 {
-    weight.bytes().saturating_add(payload.capacity() as u64).saturating_add(UNSAVED_OVERHEAD)
+    weight.bytes().saturating_add(Payload::heap_bytes(payload)).saturating_add(UNSAVED_OVERHEAD)
 }
 
 /// Frees the unused capacity of an encoding's buffer, if it is a large part of the buffer. For example, the
@@ -357,11 +359,12 @@ mod tests {
 
     #[test]
     fn the_write_buffer_is_charged_what_is_allocated() {
-        let mut payload = Vec::with_capacity(1_000);
-        payload.push(1);
-        assert_eq!(
-            room_for(&UnsavedPayload::Encoded(payload), Weight::of(500)),
-            1_000 + 500 + UNSAVED_OVERHEAD
-        );
+        let room = |payload: &[u8]| {
+            let mut bytes = Vec::with_capacity(1_000);
+            bytes.extend_from_slice(payload);
+            room_for(&UnsavedPayload::Encoded(bytes), Weight::of(500)) - 500 - UNSAVED_OVERHEAD
+        };
+        assert_eq!(room(&[1]), 0, "no block of its own");
+        assert!((1_008..=1_024).contains(&room(&[2; 100])), "{}", room(&[2; 100]));
     }
 }

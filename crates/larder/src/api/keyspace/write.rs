@@ -346,7 +346,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let unsaved = payload.and_then(|payload| {
             let bytes = room_for(&payload.bytes, weight);
             let room = room.or_else(|| self.reserve(bytes, &mut evicted_values))?;
-            Some(self.unsaved(payload, now, room, None, extras))
+            Some(self.unsaved((weight, payload), now, room, None, extras))
         });
         let is_saved = unsaved.is_some();
         let grace = value.as_ref().map_or(Grace::NONE, |_| Grace::at_least(self.definition.stale_for()));

@@ -377,7 +377,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let group = Arc::new(Group::new(keys, room.split_off(of_keys)));
         let with_room = payloads.into_iter().map(|payload| (room.split_off(of_value(&payload)), payload));
         let with_room: Vec<_> = with_room.collect();
-        let unsaved = with_room.into_iter().zip(lives).map(|((room, (_, payload)), &(_, extras))| {
+        let unsaved = with_room.into_iter().zip(lives).map(|((room, payload), &(_, extras))| {
             self.unsaved(payload, written_at, room, Some(group.clone()), extras)
         });
         Some(unsaved.collect())

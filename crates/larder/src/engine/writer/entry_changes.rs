@@ -27,7 +27,7 @@ fn entry_change(mutation: &Mutation) -> EntryChange<'_> {
             kind: unsaved.kind,
             payload: Cow::Borrowed(&unsaved.payload),
             compression: unsaved.compression,
-            extension: unsaved.extension,
+            extension: unsaved.extension.unpack(),
             version: unsaved.version,
             written_at: unsaved.written_at,
             expires_at: *expires_at,

@@ -51,7 +51,7 @@ impl Shard {
             let pending = self.pending.get(&id).filter(|_| slot.state == SlotState::Dirty);
             let weight = match slot.state {
                 SlotState::Clean => self.policy.weight_of(id).bytes(),
-                _ => pending.map_or(0, |pending| pending.weight.bytes()),
+                _ => pending.map_or(0, |pending| pending.weight().bytes()),
             };
             SlotContent {
                 value: slot.value.clone(),

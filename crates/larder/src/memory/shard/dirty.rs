@@ -164,7 +164,6 @@ impl Shard {
                     unsaved: pending.unsaved.clone(),
                     expires_at: slot.expires_at,
                     grace: slot.grace,
-                    weight: pending.weight,
                 },
                 (SlotState::Tombstone, _) => {
                     self.removal_groups.get(id).map_or(SlotChange::Delete, SlotChange::DeleteInGroup)
@@ -222,8 +221,8 @@ impl Shard {
             return;
         };
         (slot.state, slot.is_listed, slot.hides_removal) = (SlotState::Clean, false, false);
-        self.usages.mark_clean(&slot.key, pending.weight);
-        self.policy.attach(id, slot.hash, pending.weight);
+        self.usages.mark_clean(&slot.key, pending.weight());
+        self.policy.attach(id, slot.hash, pending.weight());
         self.expiry.add(id, slot.delete_after());
         deferred.unsaved(Some(pending.unsaved));
     }

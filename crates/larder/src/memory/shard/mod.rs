@@ -202,7 +202,10 @@ impl Shard {
     fn put(&mut self, key: SlotKey<'_>, entry: IncomingEntry, sequence: u64, deferred: &mut DeferredDrops) {
         let IncomingEntry { value, expires_at, grace, weight, unsaved, extras } = entry;
         let content = match unsaved {
-            Some(unsaved) => SlotValue::Dirty(value, DirtyValue { unsaved, weight }),
+            Some(unsaved) => {
+                debug_assert_eq!(unsaved.weight, weight, "an entry has one weight");
+                SlotValue::Dirty(value, DirtyValue { unsaved })
+            }
             None => SlotValue::Clean(value, weight),
         };
         let id = self.set(key, content, (expires_at, grace), sequence, deferred);
@@ -241,7 +244,7 @@ impl Shard {
             SlotValue::Dirty(value, pending) => {
                 (slot.value, slot.state) = (value, SlotState::Dirty);
                 slot.hides_removal |= was_removed;
-                self.usages.add_dirty(key.bytes, pending.weight);
+                self.usages.add_dirty(key.bytes, pending.weight());
                 self.pending.insert(id, pending);
             }
             SlotValue::Tombstone => slot.state = SlotState::Tombstone,
@@ -289,7 +292,7 @@ impl Shard {
         let state = if pending.is_some() { SlotState::Dirty } else { SlotState::Tombstone };
         let id = self.take_slot(key, value, state, life, sequence);
         if let Some(pending) = pending {
-            self.usages.add_dirty(key.bytes, pending.weight);
+            self.usages.add_dirty(key.bytes, pending.weight());
             self.pending.insert(id, pending);
         }
         self.dirty.push(id);
@@ -342,7 +345,7 @@ impl Shard {
             }
             SlotState::Dirty => {
                 let pending = self.pending.remove(&id);
-                let weight = pending.as_ref().map_or(Weight::ZERO, |pending| pending.weight);
+                let weight = pending.as_ref().map_or(Weight::ZERO, DirtyValue::weight);
                 self.usages.subtract_dirty(&slot.key, weight);
                 deferred.unsaved(pending.map(|pending| pending.unsaved));
             }

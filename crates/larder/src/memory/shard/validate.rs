@@ -56,7 +56,7 @@ impl Shard {
                 Some(pending) => {
                     sums.dirty += 1;
                     sums.beyond += pending.unsaved.room.beyond();
-                    usages.add_dirty(&slot.key, pending.weight);
+                    usages.add_dirty(&slot.key, pending.weight());
                 }
                 None if is_clean => {
                     let weight = self.policy.weight_of(id);
@@ -90,7 +90,7 @@ impl Shard {
     /// Returns the weight of the clean entries, and the weight of the dirty entries with their encodings.
     pub(in crate::memory) fn taken(&self) -> (u64, u64) {
         let taken = |pending: &crate::memory::slot::DirtyValue| {
-            pending.weight.bytes() + pending.unsaved.payload.len() as u64
+            pending.weight().bytes() + pending.unsaved.payload.len() as u64
         };
         (self.policy.weight(), self.pending.values().map(taken).sum())
     }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::{clean, key_of};
 use crate::format::key::scope::Scope;
+use crate::memory::weight::Weight;
 use crate::memory::*;
 
 const CAPACITY: u64 = 300;
@@ -20,7 +21,7 @@ fn dirty(memory: &Memory, weight: u64) -> IncomingEntry {
 /// room for the value.
 fn encoded(memory: &Memory, weight: u64, len: usize, evicted_values: &mut EvictedValues) -> IncomingEntry {
     let room = memory.reserve_room(weight + len as u64, || commit(memory, None), evicted_values).unwrap();
-    let unsaved = Unsaved::uncompressed(vec![0; len], 0, Timestamp::ZERO, room);
+    let unsaved = Unsaved::uncompressed(vec![0; len], Weight::of(weight), Timestamp::ZERO, room);
     IncomingEntry { unsaved: Some(Arc::new(unsaved)), ..clean(weight) }
 }
 

@@ -80,7 +80,7 @@ impl KeyEvidence<'_> {
         status.expires_at_ms = Some(slot.expires_at.as_millis());
         status.memory_bytes = Some(slot.weight.into());
         if let Some(unsaved) = slot.unsaved.as_ref().filter(|unsaved| unsaved.fits_file) {
-            let inflated = unsaved.extension.inflated_len.map(u64::from);
+            let inflated = unsaved.extension.unpack().inflated_len.map(u64::from);
             let len = inflated.unwrap_or(unsaved.payload.len() as u64);
             status.written_at_ms = Some(unsaved.written_at.as_millis());
             status.value_bytes = (!slot.is_absence).then(|| len.into());

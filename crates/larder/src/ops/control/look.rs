@@ -167,7 +167,7 @@ fn encoded(
     }
     let Some(slot) = &memory.slot else { return Err("there is none".to_owned()) };
     if let Some(unsaved) = slot.unsaved.as_ref().filter(|unsaved| unsaved.fits_file) {
-        return inflated(unsaved.compression, unsaved.extension, &unsaved.payload, most);
+        return inflated(unsaved.compression, unsaved.extension.unpack(), &unsaved.payload, most);
     }
     let Some((codec, value)) = target.codec.zip(slot.value.as_ref()) else {
         return Err("there is none".to_owned());

@@ -123,9 +123,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> PendingPut
         let (now, ends_at) = self.keyspace.expiry_after_write(key, self.ttl, read);
         let (expires_at, extras) = self.keyspace.first_expiry(now, ends_at, None);
         let grace = Grace::at_least(self.keyspace.definition.stale_for());
-        let unsaved = payload
-            .zip(saved)
-            .map(|(payload, (room, group))| self.keyspace.unsaved(payload, now, room, group, extras));
+        let unsaved = payload.zip(saved).map(|(payload, (room, group))| {
+            self.keyspace.unsaved((weight, payload), now, room, group, extras)
+        });
         let value = Some(self.value.clone() as Value);
         Some(IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
     }

@@ -135,7 +135,8 @@ impl Machine {
         let keys: Vec<_> = names.iter().map(|name| self.key(*name)).collect();
         let group = Arc::new(Group::new(keys.clone(), room.split_off(count)));
         let entries = keys.iter().map(|key| {
-            let unsaved = Unsaved::uncompressed(vec![7; len], 0, now, room.split_off(len as u64));
+            let unsaved =
+                Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room.split_off(len as u64));
             let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
             let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
             let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(len as u64));
@@ -236,7 +237,7 @@ fn store(tiers: &Tiers, key: &[u8], len: usize) -> u64 {
         expires_at: now.after(Duration::from_hours(1)),
         grace: Grace::NONE,
         weight: Weight::of(len as u64),
-        unsaved: Some(Arc::new(Unsaved::uncompressed(vec![7; len], 0, now, room))),
+        unsaved: Some(Arc::new(Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room))),
         extras: None,
     };
     memory.store_entry(memory.key(key), entry, now, &mut EvictedValues::default()).unwrap()

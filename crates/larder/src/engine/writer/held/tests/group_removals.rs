@@ -27,7 +27,7 @@ impl Machine {
         let mut room = memory.buffer().reserve(bytes, || ()).unwrap();
         let group = Arc::new(Group::new(keys.clone(), room.split_off(keys.len() as u64)));
         let put = |room: BufferRoom| {
-            let unsaved = Unsaved::uncompressed(vec![7; len], 0, now, room);
+            let unsaved = Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room);
             let unsaved = Some(Arc::new(Unsaved { group: Some(group.clone()), ..unsaved }));
             let (value, weight) = (Some(Arc::new(0_u16) as _), Weight::of(len as u64));
             let expires_at = now.after(Duration::from_hours(1));

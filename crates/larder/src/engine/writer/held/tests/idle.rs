@@ -12,8 +12,8 @@ impl Machine {
         let (memory, key, now) = (&self.tiers.memory, self.key(name), self.tiers.time.now());
         let room = memory.buffer().reserve(len as u64, || ()).unwrap();
         let extras = EntryExtras::new(now, None, Timestamp::NEVER);
-        let unsaved = Unsaved::uncompressed(vec![7; len], 0, now, room);
-        let unsaved = Unsaved { extension: extras.extend(unsaved.extension), ..unsaved };
+        let unsaved = Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room);
+        let unsaved = Unsaved { extension: extras.extend(unsaved.extension.unpack()).into(), ..unsaved };
         let entry = IncomingEntry {
             value: Some(Arc::new(name)),
             expires_at: now.after(Duration::from_hours(1)),

@@ -209,8 +209,11 @@ impl Tiers {
     /// Marks the entries of a batch as clean. If the batch was committed, the snapshot that shows it must
     /// already be installed.
     pub(super) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
+        // In the order of the slots, neighbours share the cache lines of the shards' lists.
+        let mut in_order: Vec<_> = mutations.iter().map(|mutation| (mutation.place(), mutation)).collect();
+        in_order.sort_unstable_by_key(|(place, _)| *place);
         let mut cleaned = 0;
-        for mutation in mutations {
+        for (_, mutation) in in_order {
             self.memory.mark_clean(mutation, evicted_values);
             cleaned += mutation.weight();
             // Without this transfer, the evicted values could take as much memory as the whole write

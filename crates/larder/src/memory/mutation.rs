@@ -3,6 +3,7 @@
 use super::entry::Unsaved;
 use super::grace::Grace;
 use super::group::Group;
+use super::policy::slot_id::SlotId;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -24,6 +25,10 @@ pub(crate) enum SlotChange {
         unsaved: Arc<Unsaved>,
         expires_at: Timestamp,
         grace: Grace,
+        /// The shard and the slot of the drained value, so that no search is needed to mark it clean. The
+        /// slot may have another content by then.
+        shard: u16,
+        slot: SlotId,
     },
     Delete,
     /// A deletion that is committed in the same transaction as the other changes of its group.
@@ -40,6 +45,14 @@ impl Mutation {
             SlotChange::Put { unsaved, .. } => unsaved.group.as_ref(),
             SlotChange::DeleteInGroup(group) => Some(group),
             SlotChange::Delete => None,
+        }
+    }
+
+    /// Returns a number that orders puts by their shards and slots. Removals come first.
+    pub(crate) fn place(&self) -> u64 {
+        match &self.change {
+            SlotChange::Put { shard, slot, .. } => u64::from(*shard) << SlotId::BITS | u64::from(*slot),
+            SlotChange::Delete | SlotChange::DeleteInGroup(_) => 0,
         }
     }
 

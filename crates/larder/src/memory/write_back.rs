@@ -71,9 +71,9 @@ impl Memory {
         // The gate is closed first. Otherwise the drain could contain a part of a group: see
         // [`super::store_group`].
         let _gate = self.close_group_gate();
-        for shard in &self.shards {
+        for (number, shard) in (0..=u16::MAX).zip(&self.shards) {
             let mut locked = self.lock_shard(shard, evicted_values);
-            locked.shard.drain(now, mutations, &mut locked.released.deferred);
+            locked.shard.drain(number, now, mutations, &mut locked.released.deferred);
         }
     }
 
@@ -116,7 +116,15 @@ impl Memory {
             self.bypassed.fetch_add(1, Ordering::Relaxed);
         }
         let mut locked = self.lock(key, evicted_values);
-        let kept = locked.shard.mark_clean(key, mutation.sequence, keep, &mut locked.released.deferred);
+        let deferred = &mut locked.released.deferred;
+        let kept = match &mutation.change {
+            SlotChange::Put { slot, .. } => {
+                locked.shard.mark_slot_clean(*slot, key, mutation.sequence, keep, deferred)
+            }
+            SlotChange::Delete | SlotChange::DeleteInGroup(_) => {
+                locked.shard.mark_clean(key, mutation.sequence, keep, deferred)
+            }
+        };
         drop(locked);
         if !kept {
             self.budget.release(if keep { weight } else { passed });

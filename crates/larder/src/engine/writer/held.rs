@@ -151,16 +151,24 @@ impl HeldWrites {
     }
 
     /// Adds the writes that a step has drained. Drops or changes held writes according to rule 2.
+    ///
+    /// Takes the writes out of `writes`, and leaves an empty list there. If the step has no writes yet, the
+    /// list itself is taken. Otherwise two lists of all writes would take memory at the same time.
     pub(super) fn add(
         &mut self,
-        writes: impl IntoIterator<Item = Mutation>,
+        writes: &mut Vec<Mutation>,
         removals: &mut [Mutation],
         ranges: &[RangeRemoval],
     ) {
         if self.has_writes() {
             self.drop_removed(removals);
         }
-        self.last().writes.extend(writes);
+        let last = &mut self.last().writes;
+        if last.is_empty() {
+            *writes = Vec::from(std::mem::replace(last, std::mem::take(writes).into()));
+        } else {
+            last.extend(writes.drain(..));
+        }
         let writes = self.groups.iter_mut().flat_map(|group| &mut group.writes);
         writes.chain(removals).for_each(|write| delete_if_covered(write, ranges));
     }

@@ -122,7 +122,7 @@ impl Writer {
         let mut stamps = self.copy_stamps(needs_all);
         self.tiers.memory.drain_into(drained, self.now(), evicted_values);
         self.units.arrange(drained, removals);
-        self.held.add(drained.drain(..), removals.make_contiguous(), &waiting.ranges);
+        self.held.add(drained, removals.make_contiguous(), &waiting.ranges);
         self.held.extend(&stamps);
         loop {
             self.limits.fill(batch, removals);

@@ -143,8 +143,14 @@ impl Shard {
     }
 
     /// Adds the keys of the dirty list to `out` for the writer, and clears the list. The keys stay dirty.
-    /// An entry whose grace has ended becomes a tombstone.
-    pub(crate) fn drain(&mut self, now: Timestamp, out: &mut Vec<Mutation>, deferred: &mut DeferredDrops) {
+    /// An entry whose grace has ended becomes a tombstone. `shard` is the index of this shard.
+    pub(crate) fn drain(
+        &mut self,
+        shard: u16,
+        now: Timestamp,
+        out: &mut Vec<Mutation>,
+        deferred: &mut DeferredDrops,
+    ) {
         make_room(out, self.dirty.len());
         for id in std::mem::take(&mut self.dirty) {
             let Some(slot) = self.slots.get_mut(id) else { continue };
@@ -164,6 +170,8 @@ impl Shard {
                     unsaved: pending.unsaved.clone(),
                     expires_at: slot.expires_at,
                     grace: slot.grace,
+                    shard,
+                    slot: id,
                 },
                 (SlotState::Tombstone, _) => {
                     self.removal_groups.get(id).map_or(SlotChange::Delete, SlotChange::DeleteInGroup)
@@ -186,10 +194,22 @@ impl Shard {
         keep: bool,
         deferred: &mut DeferredDrops,
     ) -> bool {
-        let Some((id, slot)) = self.find(key) else {
-            return false;
-        };
-        if slot.sequence != sequence {
+        let id = self.find(key).map(|(id, _)| id);
+        id.is_some_and(|id| self.mark_slot_clean(id, key, sequence, keep, deferred))
+    }
+
+    /// Like [`mark_clean`](Self::mark_clean), for a key that was drained from this slot. A dirty key stays in
+    /// its slot, so a slot with another key or another sequence has a newer content.
+    pub(crate) fn mark_slot_clean(
+        &mut self,
+        id: SlotId,
+        key: SlotKey<'_>,
+        sequence: u64,
+        keep: bool,
+        deferred: &mut DeferredDrops,
+    ) -> bool {
+        let Some(slot) = self.slots.get(id) else { return false };
+        if slot.sequence != sequence || *slot.key != *key.bytes {
             return false;
         }
         match slot.state {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 mod absences;
+mod drained_slots;
 
 use super::*;
 use crate::format::key::scope::Scope;
@@ -74,7 +75,7 @@ impl Bench {
 
     fn drain(&mut self, now: Timestamp) -> Vec<Mutation> {
         let mut out = Vec::new();
-        self.shard.drain(now, &mut out, &mut self.deferred);
+        self.shard.drain(0, now, &mut out, &mut self.deferred);
         self.shard.validate();
         out
     }

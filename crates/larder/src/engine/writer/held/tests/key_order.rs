@@ -66,7 +66,7 @@ fn the_transactions_of_a_step_get_consecutive_ranges_of_the_keys() {
     let expected = |removed| in_order(removed).map(|name| machine.key(name)).collect::<Vec<_>>();
     let (removed, written) = (expected(true), expected(false));
     assert_eq!(keys(removals.make_contiguous()), removed);
-    machine.writer.held.add(writes, &mut [], &[]);
+    machine.writer.held.add(&mut writes, &mut [], &[]);
     let mut parts = Vec::new();
     while machine.writer.held.has_writes() {
         let mut batch = Vec::new();

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::{fmt, thread};
 
 use larder::testing::Failure;
-use larder::{Any, ByteSize, Cache, Keyspace, KeyspaceDefinition, LoadError};
+use larder::{Any, ByteSize, Cache, Change, Keyspace, KeyspaceDefinition, LoadError};
 use serde::{Deserialize, Serialize};
 
 use crate::support::simulated::{SimulatedPlace, WRITES, wait_until};
@@ -23,6 +23,7 @@ const ENOUGH: u64 = 5;
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
 const CALLERS: KeyspaceDefinition<u64, Caller> = KeyspaceDefinition::new("caller").ttl(HOUR);
+const NAMED_CALLERS: KeyspaceDefinition<String, Caller> = KeyspaceDefinition::new("named_caller").ttl(HOUR);
 
 /// State that all values and errors of one trial share.
 struct Calls {
@@ -50,6 +51,7 @@ impl Calls {
 
 /// Calls most public methods, and ignores the answers.
 fn call_everything(cache: &Cache) {
+    change_live_keys(cache);
     if let Ok(names) = cache.keyspace(NAMES) {
         drop((names.insert("a", "1".to_owned()), names.get("a"), names.peek("b"), names.touch("a")));
         drop(names.get_or_load("c", || Ok::<_, String>("3".to_owned())));
@@ -71,6 +73,29 @@ fn call_everything(cache: &Cache) {
         }
     }
     drop((cache.stats(), cache.flush(), cache.sweep(), cache.verify()));
+}
+
+/// Stores and changes keys of every shard. If a range removal is in progress, some of these keys are in
+/// shards that it has not reached yet.
+fn change_live_keys(cache: &Cache) {
+    let caller = |_: Option<&Caller>, _| Change::insert(Caller::default());
+    for number in 0..32 {
+        if let Ok(pairs) = cache.keyspace(PAIRS) {
+            drop((
+                pairs.insert(&(number, 0), 1),
+                pairs.increment(&(number, 0), 1),
+                pairs.touch(&(number, 0)),
+            ));
+            drop(pairs.modify(&(number, 0), |_, _| Change::insert(3)));
+        }
+        if let Ok(callers) = cache.keyspace(CALLERS) {
+            drop((callers.insert(&number, Caller::default()), callers.modify(&number, caller)));
+        }
+        if let Ok(named) = cache.keyspace(NAMED_CALLERS) {
+            let name = format!("a{number}");
+            drop((named.insert(&name, Caller::default()), named.modify(&name, caller)));
+        }
+    }
 }
 
 /// A value, or an error, that calls the cache when it is dropped.
@@ -104,12 +129,17 @@ struct DropTrial {
 
 impl DropTrial {
     fn new() -> Self {
-        Self::with_memory(ByteSize::kib(64))
+        Self::with_memory(ByteSize::kib(64), 1)
     }
 
-    fn with_memory(memory: ByteSize) -> Self {
+    /// Has room for more values than a removal keeps, in several shards.
+    fn roomy() -> Self {
+        Self::with_memory(ByteSize::mib(8), 4)
+    }
+
+    fn with_memory(memory: ByteSize, shards: usize) -> Self {
         let place = SimulatedPlace::new();
-        let cache = place.builder().memory_capacity(memory).shards(1).open().unwrap();
+        let cache = place.builder().memory_capacity(memory).shards(shards).open().unwrap();
         let calls = Arc::new(Calls { cache: Mutex::new(Some(cache.clone())), made: AtomicU64::new(0) });
         Self { callers: cache.keyspace(CALLERS).unwrap(), place, cache, calls }
     }
@@ -120,6 +150,14 @@ impl DropTrial {
 
     fn insert(&self) {
         self.callers.insert(&1, self.caller()).unwrap();
+    }
+
+    /// Inserts more values than a removal keeps.
+    fn insert_many(&self) {
+        for key in 0..2_000 {
+            let value = Caller { filler: Vec::new(), calls: Some(self.calls.clone()) };
+            self.callers.insert(&key, value).unwrap();
+        }
     }
 
     fn wait(&self) {
@@ -162,7 +200,7 @@ impl DropTrial {
 type Way = fn(DropTrial) -> Arc<Calls>;
 
 /// The ways in which the cache drops a value, a loader's error or a panic's payload.
-const WAYS: [(&str, Way); 17] = [
+const WAYS: [(&str, Way); 20] = [
     ("replaced", |trial| {
         trial.insert();
         trial.insert();
@@ -187,6 +225,28 @@ const WAYS: [(&str, Way); 17] = [
     ("cleared with all others", |trial| {
         trial.insert();
         trial.cache.clear().unwrap();
+        trial.calls
+    }),
+    ("cleared, and more than a removal keeps", |_| {
+        let trial = DropTrial::roomy();
+        trial.insert_many();
+        trial.callers.clear().unwrap();
+        trial.calls
+    }),
+    ("cleared with all others, and more than a removal keeps", |_| {
+        let trial = DropTrial::roomy();
+        trial.insert_many();
+        trial.cache.clear().unwrap();
+        trial.calls
+    }),
+    ("removed by their prefix, and more than a removal keeps", |_| {
+        let trial = DropTrial::roomy();
+        let named = trial.cache.keyspace(NAMED_CALLERS).unwrap();
+        for key in 0..2_000 {
+            let value = Caller { filler: Vec::new(), calls: Some(trial.calls.clone()) };
+            named.insert(&format!("a{key}"), value).unwrap();
+        }
+        named.remove_prefix("a").unwrap();
         trial.calls
     }),
     ("begun to be updated", |trial| {
@@ -225,11 +285,8 @@ const WAYS: [(&str, Way); 17] = [
         calls
     }),
     ("replaced with its keyspace, and with more values than a removal keeps", |_| {
-        let trial = DropTrial::with_memory(ByteSize::mib(8));
-        for key in 0..2_000 {
-            let value = Caller { filler: Vec::new(), calls: Some(trial.calls.clone()) };
-            trial.callers.insert(&key, value).unwrap();
-        }
+        let trial = DropTrial::roomy();
+        trial.insert_many();
         let DropTrial { place: _place, cache, callers, calls } = trial;
         drop(callers);
         cache.keyspace(CALLERS.version(7)).unwrap();

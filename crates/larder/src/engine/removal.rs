@@ -255,7 +255,7 @@ impl Shared {
         let now = tiers.time.now();
         let evicted_values = &mut pending.evicted_values;
         let max_listed = tiers.disk.range_rows;
-        let (range, purged) = tiers.memory.purge(scope, is_on_disk, now, max_listed, evicted_values);
+        let (range, purged) = tiers.purge(scope, is_on_disk, now, max_listed, evicted_values);
         let Purged { only_in_memory, memory_keys, unlisted, earlier } = purged;
         pending.live += only_in_memory;
         if is_on_disk {

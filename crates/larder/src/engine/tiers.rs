@@ -18,10 +18,13 @@ use crate::disk::store::guard::StoreError;
 use crate::disk::store::range_removals::MAX_PENDING;
 use crate::disk::store::snapshot::StoreSnapshot;
 use crate::error::Error;
+use crate::format::key::scope::Scope;
 use crate::format::keyspace_id::LowestTier;
+use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::mutation::Mutation;
+use crate::memory::purged::Purged;
 use crate::remote::tier::RemoteTier;
 use crate::stats::cumulative::CumulativeStats;
 use crate::stats::recent::Recent;
@@ -228,6 +231,20 @@ impl Tiers {
         {
             self.sweeper.plan(next);
         }
+    }
+
+    /// Removes every key in a scope from memory, like [`Memory::purge`]. If there are many removed values,
+    /// the sweeper thread drops most of them.
+    pub(super) fn purge(
+        &self,
+        scope: Scope,
+        is_on_disk: bool,
+        now: Timestamp,
+        most_listed: usize,
+        evicted_values: &mut EvictedValues,
+    ) -> (RangeTombstone, Purged) {
+        let hand_over = |values| self.sweeper.drop_values(values);
+        self.memory.purge(scope, is_on_disk, now, most_listed, evicted_values, hand_over)
     }
 
     /// Begins to count the totals of the file. `before` holds the totals in the file when it was opened.

@@ -4,33 +4,25 @@
 //! ([`crate::sys::user_code`]). So dropping a list never panics, and no call of the cache can lose its result
 //! to the `Drop` of a value.
 //!
-//! A caller that removes many values drops them in batches ([`EvictedValues::drop_if_many`]). Otherwise the
-//! removed values would keep their memory until the end of the call. If other threads wait for a caller's
-//! turn, the caller keeps all values until its turn has ended ([`EvictedValues::kept`]), because a `Drop` may
-//! wait for the same turn.
+//! A range removal hands over its values in batches ([`EvictedValues::hand_over_if_many`]). Otherwise the
+//! removed values would keep their memory until the end of the call. The values must not be dropped during
+//! the range removal: see [`super::purge`].
 
 use crate::memory::entry::Value;
 use crate::memory::few::Few;
 use crate::sys::user_code::drop_caught;
 
-/// Values that have left memory. They are dropped with this list. The writer thread hands the list to
-/// another thread, because a user's `Drop` may wait for the writer thread.
+/// Values that have left memory. They are dropped with this list. The writer thread and a range removal hand
+/// the list to another thread, because a user's `Drop` may wait for them.
 #[derive(Debug, Default)]
 pub(crate) struct EvictedValues {
     values: Few<Value>,
-    /// Whether no value is dropped before the list is.
-    keeps_all: bool,
 }
 
 /// Maximum number of values that a removal keeps until its commit.
 pub(super) const MAX_WAITING: usize = 1024;
 
 impl EvictedValues {
-    /// Returns an empty list that keeps all of its values until it is dropped.
-    pub(crate) fn kept() -> Self {
-        Self { values: Few::default(), keeps_all: true }
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -53,11 +45,10 @@ impl EvictedValues {
         self.values.append(values);
     }
 
-    /// Drops the values if there are more than [`MAX_WAITING`], unless the list keeps all. The caller
-    /// must not hold a lock.
-    pub(super) fn drop_if_many(&mut self) {
-        if !self.keeps_all && self.values.len() > MAX_WAITING {
-            self.drop_values();
+    /// Passes the values to `hand_over` if there are more than [`MAX_WAITING`].
+    pub(super) fn hand_over_if_many(&mut self, hand_over: &impl Fn(Self)) {
+        if self.values.len() > MAX_WAITING {
+            hand_over(std::mem::take(self));
         }
     }
 

@@ -17,8 +17,11 @@
 //! barrier were removed before the last slot is visited, a promotion could put an older entry into a slot
 //! that was already visited.
 //!
-//! The caller drops the removed values after the removal is committed, because a `Drop` may take long. If
-//! there are many values, some are dropped while the lock is released in between.
+//! No user code runs between (1) and the end of (3). The `Drop` of a value may change a key of the scope, and
+//! a change waits until there is no barrier for its key. Only the calling thread removes the barriers, so a
+//! `Drop` on this thread would wait forever. So the caller drops the removed values after the call, and after
+//! the removal is committed, because a `Drop` may take long. If there are many values, most of them are
+//! handed over to another thread on the way.
 
 use super::Memory;
 use super::evicted_values::EvictedValues;
@@ -38,6 +41,9 @@ impl Memory {
     /// Removes every key in a scope, under one sequence. Lists the removed keys of the disk tier: all dirty
     /// keys, and clean keys while fewer than `most_listed` keys are listed. If the scope `is_on_disk`, the
     /// range removal stays pending until [`Memory::remove_range_tombstone`].
+    ///
+    /// If there are many removed values, passes most of them to `hand_over`, which must not drop them on the
+    /// calling thread.
     pub(crate) fn purge(
         &self,
         scope: Scope,
@@ -45,6 +51,7 @@ impl Memory {
         now: Timestamp,
         most_listed: usize,
         evicted_values: &mut EvictedValues,
+        hand_over: impl Fn(EvictedValues),
     ) -> (RangeTombstone, Purged) {
         for shard in self.shards.iter().filter(|_| !failpoint_is_set(Failpoint::SkipBarrier)) {
             let mut locked = self.lock_shard(shard, evicted_values);
@@ -65,7 +72,7 @@ impl Memory {
                 let slots = (from, SLOTS);
                 next = locked.shard.purge_part(&range, now, slots, most_listed, &mut purged, deferred);
                 drop(locked);
-                evicted_values.drop_if_many();
+                evicted_values.hand_over_if_many(&hand_over);
             }
             if is_late {
                 shard.write().insert_range_tombstone(&range);

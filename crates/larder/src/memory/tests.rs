@@ -5,6 +5,8 @@ mod large;
 mod model;
 mod publication;
 
+use std::cell::Cell;
+
 use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
@@ -155,7 +157,7 @@ fn a_flight_is_let_go_of_without_a_lock() {
             _ = memory.insert_tombstone(key, Timestamp::ZERO, &mut EvictedValues::default(), || ());
         }),
         ("purge", |memory, _, _| {
-            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut EvictedValues::default());
+            memory.purge(Scope::prefix([]), true, Timestamp::ZERO, 1000, &mut EvictedValues::default(), drop);
         }),
         ("release", Memory::release),
         ("raise a fence", |memory, key, _| memory.raise_fence(key)),
@@ -252,7 +254,7 @@ impl Drop for Thrower {
 }
 
 #[test]
-fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_a_panic_ends_there() {
+fn a_purge_of_very_many_values_hands_most_of_them_over_and_a_panic_ends_there() {
     let memory = Memory::new(2, u64::MAX, 1 << 20, 0);
     let counted = Arc::new(());
     for number in 0..10_000_u32 {
@@ -262,11 +264,13 @@ fn a_purge_of_very_many_values_drops_most_of_them_on_the_way_and_a_panic_ends_th
             .store(memory.key(&bytes), IncomingEntry { value: Some(value), ..clean(1) }, Timestamp::ZERO)
             .unwrap();
     }
-    let mut evicted_values = EvictedValues::default();
-    let (_, purged) = memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 0, &mut evicted_values);
+    let (mut evicted_values, handed_over) = (EvictedValues::default(), Cell::new(0));
+    let hand_over = |values: EvictedValues| handed_over.set(handed_over.get() + values.len());
+    let all = Scope::prefix([]);
+    let (_, purged) = memory.purge(all, false, Timestamp::ZERO, 0, &mut evicted_values, hand_over);
     assert_eq!((purged.only_in_memory, memory.keys(&[]).len()), (10_000, 0), "the panic keeps nothing");
     let left = Arc::strong_count(&counted) - 1;
-    assert_eq!(left, evicted_values.len());
+    assert_eq!((left, left + handed_over.get()), (evicted_values.len(), 10_000));
     assert!(left <= 2_048, "{left} values wait");
     drop(evicted_values);
     assert_eq!(Arc::strong_count(&counted), 1);

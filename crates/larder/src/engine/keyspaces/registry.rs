@@ -74,7 +74,7 @@ impl KeyspaceRegistry {
             Some(open) if Arc::strong_count(open) > 2 => return Err(open.kind.conflict(name, kind)),
             open => open.cloned(),
         };
-        let mut evicted_values = EvictedValues::kept();
+        let mut evicted_values = EvictedValues::default();
         let id = match &replaced {
             Some(old) => self.replace(tiers, old, &request, &mut evicted_values)?,
             None => self.number(tiers, &request)?,
@@ -98,8 +98,8 @@ impl KeyspaceRegistry {
         });
         self.counters.add(open_keyspace.clone());
         self.by_name.lock().insert(request.name.to_owned(), open_keyspace.clone());
-        // The old values are dropped after the turn, with no lock held, because a user's `Drop` may also open
-        // the keyspace.
+        // The old values that the sweeper thread does not drop are dropped after the turn, with no lock held,
+        // because a user's `Drop` may also open the keyspace.
         drop(turn);
         drop(evicted_values);
         Ok(open_keyspace)
@@ -125,7 +125,7 @@ impl KeyspaceRegistry {
         self.by_name.lock().remove(request.name);
         self.counters.remove(old);
         let (scope, now) = (Scope::prefix(old.id.to_bytes()), tiers.time.now());
-        tiers.memory.purge(scope, false, now, 0, evicted_values);
+        tiers.purge(scope, false, now, 0, evicted_values);
         tiers.memory.pass_counts_on(old.id, id);
         tiers.wake_writer();
         Ok(id)

@@ -39,7 +39,7 @@ impl Tiers {
     /// other machines.
     fn drop_scope(&self, scope: Scope) {
         let mut dropped = EvictedValues::default();
-        self.drop_copies(|| self.memory.purge(scope, false, self.time.now(), 0, &mut dropped));
+        self.drop_copies(|| self.purge(scope, false, self.time.now(), 0, &mut dropped));
         if let Some(remote) = self.remote() {
             self.end_parked(remote.waits.note_push(None));
         }

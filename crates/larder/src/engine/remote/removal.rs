@@ -90,11 +90,11 @@ impl Tiers {
                 }
             }
             RemoteRemoval::Range(prefix) => {
-                self.memory.purge(Scope::prefix(prefix.clone()), false, now, 0, evicted_values);
+                self.purge(Scope::prefix(prefix.clone()), false, now, 0, evicted_values);
             }
             RemoteRemoval::Everything => {
                 let all = Scope::prefix(KeyspaceId::ALL_REMOTE);
-                self.memory.purge(all, false, now, 0, evicted_values);
+                self.purge(all, false, now, 0, evicted_values);
             }
         }
     }

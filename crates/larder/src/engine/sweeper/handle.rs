@@ -124,9 +124,9 @@ impl SweeperHandle {
         }
     }
 
-    /// Sends values to the sweeper thread, which drops them. The writer thread, the thread of a remote tier
-    /// and an event loop must not drop them, because a user's `Drop` may wait for the writer thread or for
-    /// the server.
+    /// Sends values to the sweeper thread, which drops them. The writer thread, the thread of a remote tier,
+    /// an event loop and a range removal must not drop them, because a user's `Drop` may wait for the writer
+    /// thread, for the server or for the end of the range removal.
     pub(crate) fn drop_values(&self, evicted_values: EvictedValues) {
         if !evicted_values.is_empty()
             && let Err(SendError(SweeperMessage::DropValues(evicted_values))) =

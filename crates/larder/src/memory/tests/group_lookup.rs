@@ -63,7 +63,7 @@ fn a_group_lookup_that_read_an_old_snapshot_begins_again() {
 fn a_group_lookup_that_read_an_entry_in_a_removed_range_begins_again() {
     let mut lookup = GroupLookup::begin();
     let removed = Scope::prefix(&lookup.on_disk[..]);
-    lookup.memory.purge(removed, true, START, 0, &mut EvictedValues::default());
+    lookup.memory.purge(removed, true, START, 0, &mut EvictedValues::default(), drop);
     assert!(matches!(lookup.memory.get(lookup.memory.key(&lookup.on_disk), START), Lookup::Unknown(_)));
     assert_eq!(lookup.confirm(true), None);
 }

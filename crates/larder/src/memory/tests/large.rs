@@ -116,8 +116,14 @@ fn run(memory: &Memory, step: &Step) {
         Step::RemoveDuringCommit(key) => commit(memory, Some(key)),
         Step::Purge(key) => {
             let prefix = key.map_or(vec![], |key| key_of(key).to_vec());
-            let (range, _) =
-                memory.purge(Scope::prefix(prefix.clone()), true, now, 1000, &mut EvictedValues::default());
+            let (range, _) = memory.purge(
+                Scope::prefix(prefix.clone()),
+                true,
+                now,
+                1000,
+                &mut EvictedValues::default(),
+                drop,
+            );
             assert!(
                 memory
                     .keys(&prefix)
@@ -141,7 +147,7 @@ proptest! {
         }
         // All of the capacity must be free again, so no weight was leaked.
         commit(&memory, None);
-        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut EvictedValues::default());
+        memory.purge(Scope::prefix([]), false, Timestamp::ZERO, 1000, &mut EvictedValues::default(), drop);
         prop_assert_eq!((memory.budget.used(), memory.buffer().used()), (0, 0));
     }
 }

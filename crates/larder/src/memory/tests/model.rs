@@ -166,6 +166,7 @@ impl Run {
                     now,
                     1000,
                     &mut EvictedValues::default(),
+                    drop,
                 );
                 let is_gone =
                     |key: &Arc<[u8]>| matches!(self.memory.get(self.memory.key(key), now), Lookup::Negative);
@@ -280,7 +281,7 @@ impl Run {
         self.memory.validate_at_end();
         assert_eq!(self.memory.buffer().used(), 0);
         let (range, _) =
-            self.memory.purge(Scope::prefix([]), false, self.now, 1000, &mut EvictedValues::default());
+            self.memory.purge(Scope::prefix([]), false, self.now, 1000, &mut EvictedValues::default(), drop);
         self.memory.remove_range_tombstone(range.sequence);
         for number in 0..30 {
             let bytes = [0x80, 0, 0, 2, number];

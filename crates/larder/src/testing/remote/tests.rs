@@ -251,8 +251,8 @@ fn a_near_copy_is_not_counted_beside_the_record_that_it_copies() {
     let local = two.caches[0].keyspace(LOCAL).unwrap();
     local.insert("MTNVTU", 100).unwrap();
     let mut dropped = EvictedValues::default();
-    let tiers = &two.caches[0].shared().tiers;
-    let (_, purged) = tiers.memory.purge(Scope::prefix([]), false, tiers.time.now(), 0, &mut dropped);
+    let (memory, now) = (&two.caches[0].shared().tiers.memory, two.caches[0].now());
+    let (_, purged) = memory.purge(Scope::prefix([]), false, now, 0, &mut dropped, drop);
     assert_eq!(purged.only_in_memory, 1, "the entry of the keyspace that stays in memory");
     assert_eq!(two.caches[0].clear().unwrap(), 1, "the record of the server");
 }

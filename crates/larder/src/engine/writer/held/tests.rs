@@ -163,7 +163,7 @@ impl Machine {
         let (scope, mut evicted_values) =
             (Scope::prefix(self.open_keyspace.to_bytes()), EvictedValues::default());
         let (range, purged) =
-            self.tiers.memory.purge(scope, true, self.tiers.time.now(), RANGE_ROWS, &mut evicted_values);
+            self.tiers.purge(scope, true, self.tiers.time.now(), RANGE_ROWS, &mut evicted_values);
         let (sequence, (reply, answer)) = (range.sequence, bounded(1));
         (
             sequence,

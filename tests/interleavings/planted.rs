@@ -79,6 +79,8 @@ planted_faults! {
         [FillWithoutLease: changes::changes_of_what_is_on_disk_agree, NO_ORDER];
     a_change_published_behind_a_barrier_is_caught =>
         [ChangeBehindBarrier: changes::a_change_never_outlives_a_clear, "has outlived the clear"];
+    a_counter_changed_behind_a_barrier_is_caught =>
+        [IncrementBehindBarrier: changes::a_change_never_outlives_a_clear, "has outlived the clear"];
     a_change_of_what_has_expired_is_caught =>
         [PublishExpired: expiry::a_touch_brings_back_nothing_that_was_seen_expired, CAME_BACK];
     an_entry_that_two_calls_have_ended_is_caught =>

@@ -29,7 +29,8 @@ impl Memory {
         }
         // The range removal has its sequence already, so it would not remove the new value, although that is
         // computed from a value which it removes.
-        if locked.shard.leases.is_behind_barrier(key) && !failpoint_is_set(Failpoint::ChangeBehindBarrier) {
+        if locked.shard.leases.is_behind_barrier(key) && !failpoint_is_set(Failpoint::IncrementBehindBarrier)
+        {
             return None;
         }
         let now = now();

@@ -4,6 +4,7 @@
 //! [`group_publication`] and [`group_lookup`] lock several shards at the same time. Values that leave a shard
 //! are dropped after its lock is released. The code in this module does no I/O.
 
+mod barrier_waits;
 mod budget;
 pub(crate) mod buffer;
 mod closing;
@@ -54,6 +55,7 @@ mod watch_epochs;
 pub(crate) mod weight;
 mod write_back;
 
+use barrier_waits::BarrierWaits;
 use buffer::WriteBuffer;
 use evicted_values::EvictedValues;
 use key_leases::LeaseId;
@@ -94,6 +96,7 @@ pub(crate) struct Memory {
     has_unsaved: AtomicBool,
     /// This lock is held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
+    barrier_waits: BarrierWaits,
     pub(crate) use_stamps: UseStamps,
     /// The process that opened the cache. Only threads of this process wait for the shards' locks.
     pub(crate) process: Process,
@@ -126,6 +129,7 @@ impl Memory {
             bypassed: StatisticU64::new(0),
             has_unsaved: AtomicBool::new(false),
             group_gate: RwLock::new(()),
+            barrier_waits: BarrierWaits::new(),
             use_stamps: UseStamps::default(),
             process: Process::current(),
         }

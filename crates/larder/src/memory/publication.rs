@@ -14,8 +14,11 @@
 //! removal of the key is in progress, and in (c) the entry must exist in the shard. So a value with the
 //! sequence that was read is proof that no write and no removal came in between: every write has a new
 //! sequence, a removal leaves no value, and only a range removal that is in progress may still leave the
-//! value that it removes. Such a change locks the shard twice, once of these for reading only. With a lease,
-//! the shard is locked exclusively three times.
+//! value that it removes. Such a change saves the two exclusive locks that take and release a lease. It locks
+//! the shard for reading instead.
+//!
+//! A change of a key behind a barrier would be refused. So before (1), the caller waits for the end of the
+//! range removal ([`super::barrier_waits`]). A range removal that begins later may still refuse the change.
 //!
 //! Expiry and eviction do not look up the leases of a key, so they do not revoke them. So (b) and (c) are
 //! needed in addition to (a).
@@ -25,8 +28,12 @@
 //! still the current snapshot. Lookups see an eviction from disk only in a later snapshot.
 
 use super::Memory;
+#[cfg(test)]
+use super::deferred_drops::DeferredDrops;
 use super::evicted_values::EvictedValues;
 use super::key_leases::LeaseId;
+#[cfg(test)]
+use crate::format::key::scope::Scope;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
@@ -45,13 +52,42 @@ pub(crate) struct Publication<'a> {
     pub(crate) is_on_disk: &'a dyn Fn() -> bool,
 }
 
+/// A range removal of the key is in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BehindBarrier;
+
 impl Memory {
-    /// Reads the live value of a key, for a change that takes no lease. The caller publishes the change with
-    /// [`NO_LEASE`](super::key_leases::NO_LEASE).
-    pub(crate) fn read_to_change(&self, key: SlotKey<'_>, now: Timestamp) -> Option<(Value, ReadEntry)> {
-        let shard = self.read(key.hash)?;
-        let Lookup::Value(value, expires_at) = shard.peek(key, now) else { return None };
-        Some((value, ReadEntry::new(shard.sequence_of(key), expires_at, shard.extras_of(key))))
+    /// Reads the live value of a key, for a change that takes no lease. The caller publishes the change
+    /// with [`NO_LEASE`](super::key_leases::NO_LEASE). If a range removal of the key is in progress, waits
+    /// for it, or returns an error if the call may not wait.
+    pub(crate) fn read_to_change(
+        &self,
+        key: SlotKey<'_>,
+        now: impl Fn() -> Timestamp,
+        may_wait: bool,
+    ) -> Result<Option<(Value, ReadEntry)>, BehindBarrier> {
+        loop {
+            let now = now();
+            let Some(shard) = self.read(key.hash) else { return Ok(None) };
+            if !shard.leases.is_behind_barrier(key) {
+                let Lookup::Value(value, expires_at) = shard.peek(key, now) else { return Ok(None) };
+                let read = ReadEntry::new(shard.sequence_of(key), expires_at, shard.extras_of(key));
+                return Ok(Some((value, read)));
+            }
+            drop(shard);
+            if !may_wait {
+                return Err(BehindBarrier);
+            }
+            self.wait_for_barrier(key);
+        }
+    }
+
+    /// Waits until no range removal of the key is in progress. The calling thread must hold no lock, and must
+    /// not be the one that removes the range.
+    fn wait_for_barrier(&self, key: SlotKey<'_>) {
+        let is_behind_barrier =
+            || self.read(key.hash).is_some_and(|shard| shard.leases.is_behind_barrier(key));
+        self.barrier_waits.wait_while(is_behind_barrier);
     }
 
     /// Publishes a value. If the value will not be committed and memory has no room for it, removes the
@@ -115,5 +151,26 @@ impl Memory {
         let now = locked.shard.confirm(key, publication)?;
         locked.shard.insert_tombstone(key, now, &self.sequence, &mut locked.released.deferred);
         Ok(())
+    }
+}
+
+/// A range removal that has raised its barriers, and goes no further.
+#[cfg(test)]
+impl Memory {
+    pub(crate) fn raise_barriers(&self, scope: &Scope) {
+        for shard in &self.shards {
+            shard.write().leases.raise_barrier(scope, &mut DeferredDrops::default());
+        }
+    }
+
+    pub(crate) fn lower_barriers(&self, scope: &Scope) {
+        for shard in &self.shards {
+            shard.write().leases.lower_barrier(scope, &mut DeferredDrops::default());
+            self.barrier_waits.wake();
+        }
+    }
+
+    pub(crate) fn changes_behind_barriers(&self) -> usize {
+        self.barrier_waits.waiting()
     }
 }

@@ -7,7 +7,7 @@
 //! 3. One shard after another gets a range tombstone. The tombstone raises `min_visible_sequence`: a record
 //!    of the scope on disk is visible only if its sequence is higher. Then the older entries are removed.
 //!    The lock is held for a bounded number of slots at a time, so that no lookup waits for a whole shard.
-//!    At the end, the barrier is removed under the same lock.
+//!    At the end, the barrier is removed under the same lock. Then the changes that wait for this are woken.
 //! 4. The range tombstone stays until the installed snapshot has no record of the range
 //!    ([`Memory::remove_range_tombstone`]).
 //!
@@ -72,6 +72,9 @@ impl Memory {
                 let slots = (from, SLOTS);
                 next = locked.shard.purge_part(&range, now, slots, most_listed, &mut purged, deferred);
                 drop(locked);
+                if next.is_none() {
+                    self.barrier_waits.wake();
+                }
                 evicted_values.hand_over_if_many(&hand_over);
             }
             if is_late {

@@ -3,9 +3,9 @@
 //! 1. Reserve room in the write buffer for the longest possible encoding.
 //! 2. Under the lock of the shard, compute the sum from the live value, encode it and store it. No user code
 //!    runs under the lock, because the type is an integer and the keyspace has no weigher.
-//! 3. If (2) cannot change the counter, usually because memory has no live value, or if there is a weigher
-//!    or a remote tier, change the counter in rounds, like [`modify`](Keyspace::modify). After that, memory
-//!    usually has the value, except in a remote keyspace.
+//! 3. If (2) cannot change the counter, usually because memory has no live value or a range removal is in
+//!    progress, or if there is a weigher or a remote tier, change the counter in rounds, like
+//!    [`modify`](Keyspace::modify). After that, memory usually has the value, except in a remote keyspace.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -132,10 +132,10 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
     /// returns the same errors as [`modify`](Keyspace::modify).
     ///
     /// # Cost
-    /// Costs one exclusive lock of a shard, under which the sum is encoded. Callers of the same counter wait
-    /// for each other, but no caller repeats its work. If the keyspace or the cache has a weigher, the
-    /// keyspace is in a remote tier, or memory does not have the counter, the call costs the same as
-    /// [`modify`](Keyspace::modify).
+    /// Costs one exclusive lock of a shard, under which the sum is encoded. Callers of the same counter
+    /// wait for each other, but no caller repeats its work. If the keyspace or the cache has a weigher, the
+    /// keyspace is in a remote tier, memory does not have the counter, or a range removal of the counter is
+    /// in progress, the call costs the same as [`modify`](Keyspace::modify).
     pub fn increment(&self, key: impl EncodeKey<K>, by: V) -> Result<V, Error> {
         self.add(key, Amount::Plus(by))
     }

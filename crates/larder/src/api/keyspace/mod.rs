@@ -32,6 +32,7 @@ mod idle;
 pub(crate) mod increment;
 pub(crate) mod insert_options;
 pub(crate) mod iterate;
+mod lease_free_read;
 pub(crate) mod load;
 pub(crate) mod load_lease;
 pub(crate) mod load_many;

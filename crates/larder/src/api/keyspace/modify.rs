@@ -2,7 +2,8 @@
 //!
 //! A change is optimistic, and runs in rounds of these steps:
 //!
-//! 1. Take a lease on the key, and read the key. A live value in memory is read without a lease.
+//! 1. Take a lease on the key, and read the key. A live value in memory is read without a lease. During a
+//!    range removal of the key, wait for its end first.
 //! 2. Call the closure with the value that was read. No lock is held.
 //! 3. Publish the closure's change if the key has not changed since (1) ([`crate::memory::publication`]).
 //!    Otherwise the round is lost, and the next round begins. A caller that loses too many rounds takes a
@@ -30,7 +31,6 @@ use super::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::closure_keys::InClosure;
-use crate::engine::promotion::Lease;
 #[cfg(feature = "async")]
 use crate::engine::turns::MAX_LOST_ROUNDS;
 use crate::engine::writer::command::Acknowledge;
@@ -40,6 +40,7 @@ use crate::format::keyspace_id::LowestTier;
 use crate::memory::entry::Refused;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::lookup::ReadEntry;
+use crate::memory::publication::BehindBarrier;
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
@@ -102,7 +103,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Panics if `change` panics. Nothing is changed then.
     ///
     /// # Cost
-    /// Each round costs a lookup and an insert.
+    /// Each round costs a lookup and an insert. While a `clear` or a removal of a range takes the key's
+    /// entries from memory, the call waits.
     pub fn modify(
         &self,
         key: impl EncodeKey<K>,
@@ -211,19 +213,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(change)
     }
 
-    /// Reads the live value of a key in memory, for a change that takes no lease. Returns `None` in any other
-    /// case.
-    fn read_without_lease<'a>(&'a self, key: SlotKey<'a>) -> Option<LeasedRead<'a, V>> {
-        if self.is_remote() {
-            return None;
-        }
-        let memory = &self.shared.tiers.memory;
-        let (value, entry) = memory.read_to_change(key, self.now())?;
-        let value = HeldValue::new(Self::typed(value)?);
-        let read = Some(ReadValue { value, entry, is_in_memory: true, decoded: None });
-        Some(LeasedRead { lease: Lease::none(memory, key), read, is_unread: false, record: None })
-    }
-
     fn round(
         &self,
         key: SlotKey<'_>,
@@ -233,10 +222,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         compute: Compute<'_, V>,
     ) -> Result<RoundEnd<V>, ModifyError<Modified<V>>> {
         // 1.
-        let leased = match self.read_without_lease(key) {
-            Some(read) => Some(read),
-            None if may_wait => Some(self.lease_and_read(key)?),
-            None => self.lease_and_read_at_once(key),
+        let leased = match self.read_without_lease(key, may_wait) {
+            Ok(Some(read)) => Some(read),
+            Ok(None) if may_wait => Some(self.lease_and_read(key)?),
+            Ok(None) => self.lease_and_read_at_once(key),
+            Err(BehindBarrier) => None,
         };
         let Some(LeasedRead { lease, read, is_unread, record }) = leased else {
             return Ok(RoundEnd::WouldWait);
@@ -395,3 +385,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         Ok(Some(removed))
     }
 }
+
+#[cfg(test)]
+mod tests;

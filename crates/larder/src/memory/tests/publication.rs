@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::format::key::scope::Scope;
-use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::key_leases::NO_LEASE;
 use crate::memory::lookup::ReadEntry;
-use crate::memory::publication::Publication;
+use crate::memory::publication::{BehindBarrier, Publication};
 
 const START: Timestamp = Timestamp::from_millis(1_000);
 const EXPIRY: Timestamp = Timestamp::from_millis(9_000);
@@ -36,7 +35,8 @@ impl Changing {
     fn without_lease() -> Self {
         let changing = Self::new(Some(any_dirty));
         changing.memory.release(changing.key(), changing.lease);
-        let (_, read) = changing.memory.read_to_change(changing.key(), START).expect("the entry is live");
+        let read = changing.memory.read_to_change(changing.key(), || START, true);
+        let (_, read) = read.unwrap().expect("the entry is live");
         Self { lease: NO_LEASE, read: Some(read), ..changing }
     }
 
@@ -166,7 +166,7 @@ fn a_change_without_a_lease_needs_the_entry_that_it_read() {
     assert!(changing.memory.lock(changing.key(), &mut EvictedValues::default()).evict());
     assert_eq!(changing.publish(START, false), Err(Refused::Revoked), "it was evicted");
     let nothing = Changing { lease: NO_LEASE, ..Changing::new(None) };
-    assert!(nothing.memory.read_to_change(nothing.key(), START).is_none());
+    assert!(nothing.memory.read_to_change(nothing.key(), || START, true).unwrap().is_none());
 }
 
 /// A range removal has a sequence before it reaches each entry, so it would leave a later change.
@@ -175,12 +175,14 @@ fn a_range_removal_in_progress_refuses_changes_without_a_lease() {
     let changing = Changing::without_lease();
     let (memory, key) = (&changing.memory, changing.key());
     let (scope, mut evicted_values) = (Scope::prefix(&changing.bytes[..4]), EvictedValues::default());
-    memory.shard(key).write().leases.raise_barrier(&scope, &mut DeferredDrops::default());
+    memory.raise_barriers(&scope);
+    assert_eq!(memory.read_to_change(key, || START, false).unwrap_err(), BehindBarrier);
     assert_eq!(changing.publish(START, false), Err(Refused::Revoked));
     let replace = |evicted_values: &mut EvictedValues| {
         memory.replace_in_place(key, || START, evicted_values, |_, _, _| Some(dirty(memory, 10)))
     };
     assert!(replace(&mut evicted_values).is_none());
-    memory.shard(key).write().leases.lower_barrier(&scope, &mut DeferredDrops::default());
+    memory.lower_barriers(&scope);
+    assert!(memory.read_to_change(key, || START, false).unwrap().is_some());
     assert!(matches!(replace(&mut evicted_values), Some(Ok(_))));
 }

@@ -19,6 +19,8 @@ pub enum Failpoint {
     PublishEvicted,
     /// A change without a lease is published while a range removal of its key is in progress.
     ChangeBehindBarrier,
+    /// A counter is changed under the lock of its shard while a range removal of its key is in progress.
+    IncrementBehindBarrier,
     /// A use extends the life of an expired entry.
     ExtendExpired,
     /// A use at a remote tier also extends the life of the near copy.

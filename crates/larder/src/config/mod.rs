@@ -231,8 +231,11 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
-    /// Default: an eighth of the memory capacity, but at least 8 MiB and at most 32 MiB. The sum includes the
-    /// values in memory, their encodings, and 244 bytes of bookkeeping per value.
+    /// Default: an eighth of the memory capacity, but at least 8 MiB and at most 32 MiB. The sum includes
+    /// the values in memory, their encodings, and 252 bytes of bookkeeping per value. An encoding of up to
+    /// 15 bytes is within these 252 bytes, and a longer one counts its bytes in memory plus 24. A
+    /// `Box<[u8]>` in [`Format::Raw`](crate::Format::Raw) that is not compressed is its own encoding, and
+    /// counts only once if there is no weigher. An encoded key of more than 18 bytes counts once more.
     ///
     /// When changes arrive faster than the disk takes them, the writer commits a full write buffer at a time,
     /// in the order of the keys. More changes share more pages of the file, so each costs less. But a crash

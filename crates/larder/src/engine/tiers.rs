@@ -23,7 +23,7 @@ use crate::format::keyspace_id::LowestTier;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::memory::Memory;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::mutation::Mutation;
+use crate::memory::mutation::{Mutation, by_place};
 use crate::memory::purged::Purged;
 use crate::remote::tier::RemoteTier;
 use crate::stats::cumulative::CumulativeStats;
@@ -213,10 +213,8 @@ impl Tiers {
     /// already be installed.
     pub(super) fn mark_clean(&self, mutations: &[Mutation], evicted_values: &mut EvictedValues) {
         // In the order of the slots, neighbours share the cache lines of the shards' lists.
-        let mut in_order: Vec<_> = mutations.iter().map(|mutation| (mutation.place(), mutation)).collect();
-        in_order.sort_unstable_by_key(|(place, _)| *place);
         let mut cleaned = 0;
-        for (_, mutation) in in_order {
+        for mutation in by_place(mutations) {
             self.memory.mark_clean(mutation, evicted_values);
             cleaned += mutation.weight();
             // Without this transfer, the evicted values could take as much memory as the whole write

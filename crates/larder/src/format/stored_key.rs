@@ -23,6 +23,11 @@ enum KeyBytes {
 impl StoredKey {
     /// The key of a slot without an entry.
     pub(crate) const EMPTY: Self = Self(KeyBytes::InPlace { len: 0, bytes: [0; IN_PLACE] });
+
+    /// Returns whether a key of this length takes no block of its own.
+    pub(crate) const fn is_in_place(len: usize) -> bool {
+        len <= IN_PLACE
+    }
 }
 
 /// The bytes of a key after its first `N` bytes.
@@ -55,7 +60,7 @@ impl StoredKey {
 impl From<&[u8]> for StoredKey {
     fn from(key: &[u8]) -> Self {
         match u8::try_from(key.len()) {
-            Ok(len) if key.len() <= IN_PLACE => Self(KeyBytes::InPlace { len, bytes: in_place(key) }),
+            Ok(len) if Self::is_in_place(key.len()) => Self(KeyBytes::InPlace { len, bytes: in_place(key) }),
             _ => Self(KeyBytes::Boxed(key.into())),
         }
     }
@@ -130,7 +135,7 @@ mod tests {
             let key: Vec<u8> = (0..len).map(|at| u8::try_from(at).unwrap()).collect();
             let stored = StoredKey::from(key.as_slice());
             assert_eq!(*stored, *key);
-            assert_eq!(matches!(stored.0, KeyBytes::InPlace { .. }), len <= IN_PLACE);
+            assert_eq!(matches!(stored.0, KeyBytes::InPlace { .. }), StoredKey::is_in_place(len));
         }
     }
 }

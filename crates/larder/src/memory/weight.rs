@@ -1,5 +1,8 @@
 //! The weight of an entry, in four bytes, and the overhead of an entry in the budget and in the write buffer.
 
+use super::heap::block;
+use crate::format::stored_key::StoredKey;
+
 /// Overhead of one entry, in bytes. The weight of an entry is the size of its key and value plus this
 /// overhead. It covers the slot, and the places in the index, the queue and the expiry index. It also covers
 /// the entry's share of the sketch and the ghosts, and the value's reference counts. Finally it covers the
@@ -7,10 +10,16 @@
 /// the types.
 pub const ENTRY_OVERHEAD: u64 = 160;
 
-/// Number of bytes that an uncommitted entry takes besides its weight and its encoding: the fields of the
-/// entry's record and its place in the writer's batch. A test compares this constant with the sizes of the
-/// types.
-pub(crate) const UNSAVED_OVERHEAD: u64 = 244;
+/// Number of bytes that an uncommitted entry takes besides its weight, its encoding and the [copy of its
+/// key](key_copy_bytes): the fields of the entry's record and its places in the lists of the writer. A test
+/// compares this constant with the sizes of the types.
+pub(crate) const UNSAVED_OVERHEAD: u64 = 252;
+
+/// Returns the number of bytes that a second [`StoredKey`] takes outside its type. The writer's batch has a
+/// copy of each key.
+pub(crate) const fn key_copy_bytes(key_len: usize) -> u64 {
+    if StoredKey::is_in_place(key_len) { 0 } else { block(key_len) as u64 }
+}
 
 /// Weights from this number of bytes on are stored in units of 64 KiB.
 const COARSE: u32 = 1 << 31;

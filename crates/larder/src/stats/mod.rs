@@ -93,9 +93,9 @@ pub struct Stats {
     /// had no entry. [`Cache::clear`](crate::Cache::clear) counts once for each open keyspace. Removals
     /// through the control socket are not included.
     pub invalidations: u64,
-    /// Size of the values that are acknowledged and not yet committed, with their encodings and 244 bytes of
-    /// bookkeeping per value. It exceeds `write_buffer` only while a single value is larger than the write
-    /// buffer.
+    /// Size of the values that are acknowledged and not yet committed, with their encodings and 252 bytes of
+    /// bookkeeping per value, as [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer) counts
+    /// them. It exceeds `write_buffer` only while a single value is larger than the write buffer.
     pub unsaved_bytes: ByteSize,
     /// [`CacheBuilder::write_buffer`](crate::CacheBuilder::write_buffer): the limit of `unsaved_bytes`.
     pub write_buffer: ByteSize,

@@ -23,7 +23,7 @@ use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EXTRAS_OVERHEAD;
 use crate::memory::grace::Grace;
 use crate::memory::slot_key::SlotKey;
-use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD};
+use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, key_copy_bytes};
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
 use crate::units::Timestamp;
@@ -176,7 +176,8 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
         // Dropped last, because a user's `Drop` may wait for room in the write buffer.
         let mut evicted_values = EvictedValues::default();
         let overhead = UNSAVED_OVERHEAD + ENTRY_OVERHEAD + EXTRAS_OVERHEAD;
-        let max_room = overhead + key.bytes.len() as u64 + MAX_COUNTER_LEN;
+        let key_len = key.bytes.len();
+        let max_room = overhead + key_len as u64 + key_copy_bytes(key_len) + MAX_COUNTER_LEN;
         let is_saved = self.is_in_file() && tiers.disk.saves();
         let mut room = if is_saved { self.reserve(max_room, &mut evicted_values) } else { None };
         let (mut sum, mut refused, mut due) = (None, None, Timestamp::NEVER);
@@ -192,7 +193,7 @@ impl<K: Key, V: Counter> Keyspace<K, V> {
             let ends_at = self.capped(ends_at, now);
             let (expires_at, extras) = self.first_expiry(now, ends_at, None);
             let unsaved = match (payload, room.take()) {
-                (Some(payload), Some(room)) if room_for(&payload.bytes, weight) <= max_room => {
+                (Some(payload), Some(room)) if room_for(key_len, &payload.bytes, weight) <= max_room => {
                     Some(self.unsaved((weight, payload), now, room, None, extras))
                 }
                 (None, None) => None,

@@ -29,7 +29,7 @@ use crate::memory::extras::{EXTRAS_OVERHEAD, EntryExtras};
 use crate::memory::group::Group;
 use crate::memory::payload::{Payload, UnsavedPayload};
 use crate::memory::slot_key::SlotKey;
-use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight};
+use crate::memory::weight::{ENTRY_OVERHEAD, UNSAVED_OVERHEAD, Weight, key_copy_bytes};
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, Ordering};
 use crate::units::{ByteSize, Timestamp};
@@ -129,15 +129,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if let (Some(page), Durability::Immediate) = (page_beyond_file, durability) {
             return Err(self.too_large_for_file(page));
         }
-        self.check_size(weight, payload.as_ref())?;
+        self.check_size(key, weight, payload.as_ref())?;
         Ok(PreparedValue { weight, payload, page_beyond_file, room: None })
     }
 
     /// Reserves room in the write buffer, if the value needs it. Returns false if the caller would have to
     /// wait.
-    pub(super) fn reserve_at_once(&self, prepared: &mut PreparedValue) -> bool {
+    pub(super) fn reserve_at_once(&self, key: SlotKey<'_>, prepared: &mut PreparedValue) -> bool {
         let Some(payload) = &prepared.payload else { return true };
-        prepared.room = self.shared.tiers.reserve_at_once(room_for(&payload.bytes, prepared.weight));
+        let room = room_for(key.bytes.len(), &payload.bytes, prepared.weight);
+        prepared.room = self.shared.tiers.reserve_at_once(room);
         prepared.room.is_some()
     }
 
@@ -263,7 +264,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Refuses a value that must fit into memory, but is heavier than the memory capacity. `payload` is the
     /// encoding to save, if there is one.
-    pub(super) fn check_size(&self, weight: Weight, payload: Option<&EncodedValue>) -> Result<(), Error> {
+    pub(super) fn check_size(
+        &self,
+        key: SlotKey<'_>,
+        weight: Weight,
+        payload: Option<&EncodedValue>,
+    ) -> Result<(), Error> {
         let memory = &self.shared.tiers.memory;
         let capacity = memory.capacity();
         // - The excess of a value over the write buffer counts against the memory capacity until the value
@@ -274,7 +280,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         //   because the replaced entry must still be removed.
         let must_fit_memory = self.lowest_tier() == LowestTier::Memory
             || payload.is_some_and(|payload| {
-                !payload.fits_file || room_for(&payload.bytes, weight) > memory.buffer().capacity()
+                !payload.fits_file
+                    || room_for(key.bytes.len(), &payload.bytes, weight) > memory.buffer().capacity()
             });
         if must_fit_memory && weight.bytes() > capacity {
             let remedy = match payload {
@@ -330,10 +337,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 }
 
 /// Returns the number of bytes that a value takes in the write buffer until it is committed: its weight, the
-/// block of its encoding, and the overhead of an unsaved entry. The weight of a value that is its own
+/// block of its encoding, and the [room of a change](room_of_change). The weight of a value that is its own
 /// encoding already includes its bytes.
-pub(super) fn room_for(payload: &UnsavedPayload, weight: Weight) -> u64 {
-    weight.bytes().saturating_add(Payload::heap_bytes(payload)).saturating_add(UNSAVED_OVERHEAD)
+pub(super) fn room_for(key_len: usize, payload: &UnsavedPayload, weight: Weight) -> u64 {
+    weight.bytes().saturating_add(Payload::heap_bytes(payload)).saturating_add(room_of_change(key_len))
+}
+
+/// Returns the number of bytes that a change of a key takes in the write buffer besides its value.
+pub(super) const fn room_of_change(key_len: usize) -> u64 {
+    UNSAVED_OVERHEAD + key_copy_bytes(key_len)
 }
 
 /// Frees the unused capacity of an encoding's buffer, if it is a large part of the buffer. For example, the
@@ -346,25 +358,4 @@ fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_encoding_keeps_no_room_that_is_a_good_part_of_it() {
-        let mut roomy = Vec::with_capacity(100_000);
-        roomy.extend([7; 10_000]);
-        let trimmed = trimmed(roomy);
-        assert_eq!((trimmed.len(), trimmed.capacity()), (10_000, 10_000));
-    }
-
-    #[test]
-    fn the_write_buffer_is_charged_what_is_allocated() {
-        let room = |payload: &[u8]| {
-            let mut bytes = Vec::with_capacity(1_000);
-            bytes.extend_from_slice(payload);
-            room_for(&UnsavedPayload::Encoded(bytes), Weight::of(500)) - 500 - UNSAVED_OVERHEAD
-        };
-        assert_eq!(room(&[1]), 0, "no block of its own");
-        assert!((1_008..=1_024).contains(&room(&[2; 100])), "{}", room(&[2; 100]));
-    }
-}
+mod tests;

@@ -290,7 +290,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             let mut prepared = self.prepare(key, value, durability)?;
             if let WriteCondition::Unchanged(ReadCondition { waits_for_room: false, .. }) = condition
-                && !self.reserve_at_once(&mut prepared)
+                && !self.reserve_at_once(key, &mut prepared)
             {
                 return Ok(InsertOutcome::WouldWait);
             }
@@ -344,7 +344,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             _ => self.first_expiry(now, ends_at, load_time),
         };
         let unsaved = payload.and_then(|payload| {
-            let bytes = room_for(&payload.bytes, weight);
+            let bytes = room_for(key.bytes.len(), &payload.bytes, weight);
             let room = room.or_else(|| self.reserve(bytes, &mut evicted_values))?;
             Some(self.unsaved((weight, payload), now, room, None, extras))
         });

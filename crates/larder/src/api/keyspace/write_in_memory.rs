@@ -62,7 +62,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             .map_err(|cause| Error::Encode { keyspace: self.opened.name.clone(), cause })?;
         let weight = self.weigh(key, len, value);
         self.check_len(len)?;
-        self.check_size(weight, None)?;
+        self.check_size(key, weight, None)?;
         Ok(weight)
     }
 }

@@ -284,7 +284,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if let Some(payload) = &value.payload {
                 saved += 1;
                 bytes += payload.bytes.len() as u64;
-                room += room_for(&payload.bytes, value.weight) + group_room(entry);
+                room += room_for(entry.key.len(), &payload.bytes, value.weight) + group_room(entry);
                 self.check_group(entries.len(), bytes, room)?;
             }
             prepared.push(value);
@@ -368,14 +368,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     ) -> Option<Vec<Arc<Unsaved>>> {
         let payloads = prepared.into_iter().map(|value| Some((value.weight, value.payload?)));
         let payloads = payloads.collect::<Option<Vec<_>>>()?;
-        let of_value =
-            |(weight, payload): &(_, super::prepare::EncodedValue)| room_for(&payload.bytes, *weight);
+        let of_value = |(entry, (weight, payload)): (&GroupEntry<V>, &(_, super::prepare::EncodedValue))| {
+            room_for(entry.key.len(), &payload.bytes, *weight)
+        };
         let of_keys: u64 = entries.iter().map(group_room).sum();
-        let of_values: u64 = payloads.iter().map(of_value).sum();
-        let mut room = self.reserve(of_values + of_keys, evicted_values)?;
+        let of_values: Vec<u64> = entries.iter().zip(&payloads).map(of_value).collect();
+        let mut room = self.reserve(of_values.iter().sum::<u64>() + of_keys, evicted_values)?;
         let keys = entries.iter().map(|entry| entry.key.clone()).collect();
         let group = Arc::new(Group::new(keys, room.split_off(of_keys)));
-        let with_room = payloads.into_iter().map(|payload| (room.split_off(of_value(&payload)), payload));
+        let with_room = of_values.into_iter().map(|bytes| room.split_off(bytes)).zip(payloads);
         let with_room: Vec<_> = with_room.collect();
         let unsaved = with_room.into_iter().zip(lives).map(|((room, payload), &(_, extras))| {
             self.unsaved(payload, written_at, room, Some(group.clone()), extras)

@@ -12,7 +12,7 @@ use crate::memory::grace::Grace;
 use crate::memory::heap::block;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, PreviousState, StaleLookup};
-use crate::memory::mutation::{Mutation, SlotChange};
+use crate::memory::mutation::{Mutation, SORTED_LEN, SlotChange};
 use crate::memory::purged::Purged;
 use crate::memory::slot::Slot;
 use crate::memory::slot_key::SlotKey;
@@ -339,9 +339,20 @@ fn the_stated_overhead_of_what_is_unsaved_covers_it() {
     let shared = block(counters + size_of::<Unsaved>());
     let pending = table_place(size_of::<(SlotId, DirtyValue)>());
     // The list of mutations grows by an eighth, and the dirty list doubles.
-    let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>();
+    let drained = size_of::<Mutation>() * 9 / 8 + 2 * size_of::<SlotId>() + SORTED_LEN;
     let bytes = (shared + pending + drained) as u64;
     assert!(bytes <= crate::memory::weight::UNSAVED_OVERHEAD, "{shared} {pending} {drained}");
+    // A boxed key is outside its mutation.
+    for len in [5, 22, 23, 24, 25, 4_100] {
+        let key = vec![7; len];
+        let mut bench = Bench::new();
+        bench.store(SlotKey { hash: 7, bytes: &key }, 1);
+        let drained = bench.drain(NOW);
+        let at = std::ptr::from_ref(&drained[0]).addr();
+        let is_inside = (at..at + size_of::<Mutation>()).contains(&drained[0].key.as_ptr().addr());
+        let taken = if is_inside { 0 } else { block(len) };
+        assert_eq!(taken as u64, crate::memory::weight::key_copy_bytes(len), "a key of {len} bytes");
+    }
 }
 
 #[test]

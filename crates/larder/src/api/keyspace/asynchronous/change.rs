@@ -253,7 +253,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         closure_keys::refuse_in_closure(memory, |key| key == full)?;
         let key = memory.key(full);
         let mut prepared = self.prepare(key, value, durability)?;
-        if !self.reserve_at_once(&mut prepared) {
+        if !self.reserve_at_once(key, &mut prepared) {
             return Ok(None);
         }
         match self.store(key, Some(value.clone()), prepared, ttl, WriteCondition::Always) {

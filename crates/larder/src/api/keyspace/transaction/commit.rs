@@ -4,6 +4,7 @@ use super::commit_wait::CommitWait;
 use super::group_size::GroupSize;
 use super::{KeyChange, KeyContent, KeyRead, RoundWaits, Transaction, TransactionKey};
 use crate::api::keyspace::insert_options::Durability;
+use crate::api::keyspace::prepare::room_of_change;
 use crate::engine::shared::Shared;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
@@ -17,7 +18,6 @@ use crate::memory::group_publication::{GroupChange, GroupConditions, GroupRead};
 use crate::memory::key_leases::LeaseId;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
-use crate::memory::weight::UNSAVED_OVERHEAD;
 use crate::stats::count::Count;
 use crate::sys::sync::{Arc, thread};
 use crate::units::Timestamp;
@@ -196,7 +196,9 @@ impl Transaction<'_> {
                 };
                 let change = match change {
                     KeyChange::Put(put) => {
-                        let saved = put.size().and_then(|size| Some((part(size.room)?, group.clone())));
+                        let saved = put
+                            .size(slot_key.bytes.len())
+                            .and_then(|size| Some((part(size.room)?, group.clone())));
                         put.take_entry(slot_key, entry, saved).map(|entry| {
                             first = first.min(entry.grace.after(entry.expires_at));
                             GroupChange::Put(entry)
@@ -205,7 +207,7 @@ impl Transaction<'_> {
                     KeyChange::Remove => Some(match lowest_tier {
                         LowestTier::Memory => GroupChange::Forget,
                         LowestTier::File => {
-                            let is_saved = part(UNSAVED_OVERHEAD).is_some();
+                            let is_saved = part(room_of_change(slot_key.bytes.len())).is_some();
                             GroupChange::Remove { group: group.clone(), is_saved }
                         }
                         LowestTier::Remote => unreachable!("remote keys are changed at the server"),

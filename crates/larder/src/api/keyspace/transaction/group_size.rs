@@ -3,8 +3,8 @@
 
 use super::put::PutSize;
 use super::{KeyChange, Transaction, TransactionKey};
+use crate::api::keyspace::prepare::room_of_change;
 use crate::error::Error;
-use crate::memory::weight::UNSAVED_OVERHEAD;
 use crate::units::ByteSize;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,13 +31,15 @@ impl Transaction<'_> {
             let Some(change) = &key.change else { continue };
             let put_size = match change {
                 KeyChange::Put(put) => {
-                    let put_size = put.size();
+                    let put_size = put.size(key.full.len());
                     if put_size.is_none() {
                         size.weight += put.weight();
                     }
                     put_size
                 }
-                KeyChange::Remove if saves => Some(PutSize { payload: 0, room: UNSAVED_OVERHEAD }),
+                KeyChange::Remove if saves => {
+                    Some(PutSize { payload: 0, room: room_of_change(key.full.len()) })
+                }
                 KeyChange::Remove => None,
             };
             if !key.is_in_file() {

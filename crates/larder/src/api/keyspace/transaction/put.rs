@@ -41,8 +41,8 @@ pub(super) trait PendingPut {
     /// file, because a crash would lose it.
     fn prepare(&mut self, key: SlotKey<'_>) -> Result<(), Error>;
 
-    /// Returns the size of the prepared value, or `None` if it will not be saved.
-    fn size(&self) -> Option<PutSize>;
+    /// Returns the size of the prepared value for a key of this length, or `None` if it will not be saved.
+    fn size(&self, key_len: usize) -> Option<PutSize>;
 
     fn weight(&self) -> u64;
 
@@ -103,10 +103,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> PendingPut
         Ok(())
     }
 
-    fn size(&self) -> Option<PutSize> {
+    fn size(&self, key_len: usize) -> Option<PutSize> {
         let PreparedValue { weight, payload, .. } = self.prepared.as_ref()?;
         let bytes = &payload.as_ref()?.bytes;
-        Some(PutSize { payload: bytes.len() as u64, room: room_for(bytes, *weight) })
+        Some(PutSize { payload: bytes.len() as u64, room: room_for(key_len, bytes, *weight) })
     }
 
     fn weight(&self) -> u64 {

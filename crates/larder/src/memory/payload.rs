@@ -10,7 +10,8 @@ use crate::sys::sync::Arc;
 /// Maximum length of an encoding that is stored in place, in bytes. Such an encoding takes no block of its
 /// own.
 const IN_PLACE: usize = 15;
-/// Maximum number of bytes that the allocator adds to a block.
+/// Maximum number of bytes that the allocator adds to a small block. The end of a block of 128 KiB or more
+/// may be rounded up to a page. That is up to about 3 % of such a block, and is not charged.
 const BLOCK_OVERHEAD: u64 = 24;
 
 /// The encoding of an uncommitted value. Dereferences to its bytes.
@@ -40,7 +41,7 @@ impl Deref for UnsavedPayload {
     fn deref(&self) -> &[u8] {
         match self {
             Self::Encoded(bytes) => bytes,
-            Self::Value(value) => codec::own_encoding(&**value).unwrap_or_default(),
+            Self::Value(value) => bytes_of(value),
         }
     }
 }
@@ -94,9 +95,16 @@ impl Deref for Payload {
         match &self.0 {
             PayloadBytes::InPlace { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
             PayloadBytes::Heap(bytes) => bytes,
-            PayloadBytes::Value(value) => codec::own_encoding(&**value).unwrap_or_default(),
+            PayloadBytes::Value(value) => bytes_of(value),
         }
     }
+}
+
+/// Returns the bytes of a value that is its own encoding.
+fn bytes_of(value: &Arc<dyn Any + Send + Sync>) -> &[u8] {
+    let bytes = codec::own_encoding(&**value);
+    debug_assert!(bytes.is_some(), "only a value with an own encoding becomes such a payload");
+    bytes.unwrap_or_default()
 }
 
 impl fmt::Debug for Payload {

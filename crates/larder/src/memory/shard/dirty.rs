@@ -198,8 +198,9 @@ impl Shard {
         id.is_some_and(|id| self.mark_slot_clean(id, key, sequence, keep, deferred))
     }
 
-    /// Like [`mark_clean`](Self::mark_clean), for a key that was drained from this slot. A dirty key stays in
-    /// its slot, so a slot with another key or another sequence has a newer content.
+    /// Like [`mark_clean`](Self::mark_clean), for a key that was drained from this slot. A dirty key may
+    /// have left the slot since, for example while there was no file, and another key may have taken it. So
+    /// the slot must still have this key, with this sequence.
     pub(crate) fn mark_slot_clean(
         &mut self,
         id: SlotId,

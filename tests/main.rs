@@ -99,6 +99,7 @@ mod faults {
     #[cfg(unix)]
     mod file_acts;
     mod file_overwritten_steps;
+    mod file_overwritten_while_closed;
     #[cfg(unix)]
     mod file_replaced;
     #[cfg(unix)]

@@ -123,8 +123,11 @@ fn an_entry_that_another_owner_adds_while_the_file_is_closed_is_found() {
             before(flush, &place, &cache);
         };
         let opened = operations.iter().position(is_open).unwrap();
-        let changes = |operation: &DiskOperation| DiskOperation::CHANGES.contains(operation);
-        let closed = operations[..opened].iter().rposition(changes).expect("the file is closed before") + 1;
+        // Before the file is closed, it is read or written a last time.
+        let uses = |operation: &DiskOperation| {
+            DiskOperation::CHANGES.contains(operation) || *operation == DiskOperation::Read
+        };
+        let closed = operations[..opened].iter().rposition(uses).expect("the file is closed before") + 1;
         for offset in closed..=opened {
             let (place, cache) = flushed(before, flush);
             let names = cache.keyspace(NAMES).unwrap();

@@ -86,6 +86,7 @@ pub(crate) fn create(
     let temporary = unfinished(path);
     remove_unfinished(options)?;
     let file = volume.open(&temporary, true)?;
+    let written = file.follow_writes()?;
     let file = NewFile::new(file, options.capacity);
     let finished = guarded(|| Ok(builder(options.page_cache).create_with_backend(file)?))
         .map(Guarded::new)
@@ -99,8 +100,11 @@ pub(crate) fn create(
         drop(volume.remove(&temporary));
         return Err(error);
     }
-    let opened =
-        sync_directory_of(volume, path).map_err(StoreError::from).and_then(|()| Store::open(options, 0));
+    let left = written.expected();
+    drop(written);
+    let opened = sync_directory_of(volume, path)
+        .map_err(StoreError::from)
+        .and_then(|()| Store::open_as_left(options, 0, left.as_ref()));
     if opened.is_err() {
         // The file has no entries yet, so the next attempt can create a new file.
         drop(created.remove(options));

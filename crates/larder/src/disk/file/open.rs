@@ -21,7 +21,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ballast::Ballast;
-use super::compact::enlarge_regions;
+use super::compact::regions::enlarge_regions;
 use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished, unfinished};
 use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;

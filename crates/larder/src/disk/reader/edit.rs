@@ -277,8 +277,8 @@ impl OfflineEdit {
                     if error.kind == StoreErrorKind::Full
                         && Ballast::delete_left_over(&OsVolume, &options.path) =>
                 {
-                    drop(store.close());
-                    store = Store::open(options, u64::MAX)?;
+                    let left = store.close_to_reopen()?;
+                    store = Store::open_as_left(options, u64::MAX, left.as_ref())?;
                     store.commit(&batch)
                 }
                 committed => committed,

@@ -13,8 +13,8 @@ use super::sparse::{Reserve, SparseFile};
 use super::system_tree;
 use crate::sys::sync::Arc;
 use crate::sys::volume::Volume;
-use crate::sys::volume::seal::Seal;
-use crate::sys::volume::written::OwnWrites;
+use crate::sys::volume::seal::{Seal, SealedLen};
+use crate::sys::volume::written::{FileStart, WrittenFile};
 use crate::units::Timestamp;
 
 /// Size of the page cache, in bytes, for a database from which few pages are read.
@@ -42,34 +42,60 @@ pub(crate) struct OpenOptions {
 /// A database that is open for writing, and the controls of its writes.
 pub(super) struct OpenDatabase {
     pub(crate) db: Database,
-    /// Once this seal is set, all further writes to the file fail.
-    pub(crate) seal: Seal,
-    /// The first bytes and the length that the writes to the file have left.
-    pub(crate) own: OwnWrites,
+    /// The handle that writes to the file.
+    pub(crate) written: WrittenFile,
     pub(crate) reserve: Reserve,
     /// The largest page that the file can have ([`super::new_file`]).
     pub(super) largest_page: u64,
 }
 
 /// Opens the database of a file for writing. If `verifies` is set, checks every page of the file. Otherwise
-/// checks only redb's own tables.
-pub(super) fn open_database(options: &OpenOptions, verifies: bool) -> Result<OpenDatabase, StoreError> {
+/// checks only redb's own tables. `left` is what the last handle of the same owner has left in the file, if
+/// this is known.
+///
+/// # Errors
+/// Also returns an error if the file is not as `left` says.
+pub(super) fn open_database(
+    options: &OpenOptions,
+    verifies: bool,
+    left: Option<&FileStart>,
+) -> Result<OpenDatabase, StoreError> {
+    match open_followed(options, verifies, left)? {
+        (Ok(opened), _) => Ok(opened),
+        // Between the first look at the file and redb's lock, another owner may have written the header.
+        (Err(_), seal) if seal.is_set() => open_followed(options, verifies, left)?.0,
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn open_followed(
+    options: &OpenOptions,
+    verifies: bool,
+    left: Option<&FileStart>,
+) -> Result<(Result<OpenDatabase, StoreError>, Seal), StoreError> {
+    let file = options.volume.open(&options.path, false)?;
+    let written = file.follow_writes()?;
+    if let (Some(left), Some(found)) = (left, written.expected())
+        && *left != found
+    {
+        return Err(StoreError::overwritten(&SealedLen { expected: left.len, found: found.len }));
+    }
+    if !verifies {
+        system_tree::check(options.volume.open(&options.path, false)?, builder(SMALL_CACHE))?;
+    }
     let mut builder = builder(options.page_cache);
     builder.set_check_integrity_on_open(verifies);
-    if !verifies {
-        system_tree::check(options.volume.open(&options.path, false)?, self::builder(SMALL_CACHE))?;
-    }
-    let file = options.volume.open(&options.path, false)?;
-    let (seal, own, largest_page) = (file.seal(), file.follow_writes()?, region_len(&file)?);
+    let (seal, largest_page) = (written.seal(), region_len(&file)?);
     // If blocks are not counted, holes have no advantage.
-    if options.counts_blocks {
-        let file = SparseFile::new(file, options.capacity)?;
-        let reserve = file.reserve();
-        let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-        return Ok(OpenDatabase { db, seal, own, reserve, largest_page });
+    if !options.counts_blocks {
+        let db = guarded(|| Ok(builder.create_with_backend(file)?));
+        let reserve = Reserve::default();
+        return Ok((db.map(|db| OpenDatabase { db, written, reserve, largest_page }), seal));
     }
-    let db = guarded(|| Ok(builder.create_with_backend(file)?))?;
-    Ok(OpenDatabase { db, seal, own, reserve: Reserve::default(), largest_page })
+    let file = SparseFile::new(file, options.capacity)?;
+    let reserve = file.reserve();
+    let db = guarded(|| Ok(builder.create_with_backend(file)?));
+    Ok((db.map(|db| OpenDatabase { db, written, reserve, largest_page }), seal))
 }
 
 pub(crate) fn builder(page_cache: usize) -> Builder {

@@ -27,6 +27,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 use crate::error::cause::ErrorCause;
 use crate::sys::process::Process;
 use crate::sys::user_code::{drop_caught, drop_panic};
+use crate::sys::volume::seal::SealedLen;
 
 #[derive(Debug, Clone)]
 pub(crate) struct StoreError {
@@ -65,9 +66,13 @@ impl StoreError {
         Self { kind: StoreErrorKind::Damage, cause: cause.into() }
     }
 
-    /// The error of a file that another program has changed in its place.
-    pub(crate) fn overwritten() -> Self {
-        Self::damage("another program has overwritten it")
+    /// The error of a file that another program has overwritten or cut in its place.
+    pub(crate) fn overwritten(SealedLen { expected, found }: &SealedLen) -> Self {
+        if expected == found {
+            Self::damage("another program has overwritten it")
+        } else {
+            Self::damage(format!("another program has changed its length from {expected} to {found} bytes"))
+        }
     }
 
     pub(crate) fn displaced(cause: &'static str) -> Self {
@@ -76,6 +81,11 @@ impl StoreError {
 
     pub(crate) fn removed() -> Self {
         Self { kind: StoreErrorKind::Removed, cause: "the cache file was removed".into() }
+    }
+
+    /// Returns whether a restart may not find what was committed before this error.
+    pub(crate) fn may_lack_commits(&self) -> bool {
+        self.kind == StoreErrorKind::Damage || self.is_displacement()
     }
 
     /// Returns whether a restart would not find the open file.
@@ -189,6 +199,11 @@ impl<T> Guarded<T> {
     /// process may have held a lock of the value at the fork.
     pub(crate) fn is_inherited(this: &Self) -> bool {
         !this.1.is_current()
+    }
+
+    /// Returns whether the value was taken out.
+    pub(crate) fn is_taken(this: &Self) -> bool {
+        this.0.is_none()
     }
 
     /// Takes the value out. After this call, the empty guard may only be dropped or replaced.

@@ -83,8 +83,8 @@ impl Writer {
         }
         let is_free = self.tiers.disk.snapshots.withdraw();
         let (generation, lock_losses) = (self.file.generation(), self.file.lock_losses());
-        let Some(store) = self.file.store_mut() else { return };
-        let compacted = if is_free { store.compact() } else { Ok(false) };
+        let compacted = if is_free { self.file.compact() } else { Ok(false) };
+        let Some(store) = self.file.store() else { return };
         // The compaction opened the store again by its path, where another file may be by now. So the
         // snapshot is installed only after the check that the file belongs to this cache.
         let snapshot = compacted.and_then(|_| store.snapshot(generation));

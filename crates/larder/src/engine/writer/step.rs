@@ -136,9 +136,10 @@ impl Writer {
             let position = BatchPosition { is_first: progress.first.is_none(), is_last };
             let outcome = self.commit_part((batch, stamped), waiting, position, evicted_values).inspect_err(
                 |fault| {
-                    // If another file is in the place of the cache's file, a restart does not find the
-                    // removals of earlier parts.
-                    progress.removals_are_durable &= !fault.is_displacement();
+                    // If another file is in the place of the cache's file, or other content in the file, a
+                    // restart does not find the removals of earlier parts.
+                    let lacks = fault.may_lack_commits() || self.file.may_lack_commits();
+                    progress.removals_are_durable &= !lacks;
                 },
             )?;
             let needs_room = outcome.needs_room;
@@ -358,7 +359,9 @@ impl Writer {
             replies.acknowledge(outcome, progress.writes_are_lost, was_unsaved);
         } else {
             waiting.commits.extend(self.held.take_all());
-            self.refuse(&mut waiting, progress.removals_are_durable);
+            // The file may have been overwritten after the commit, while it was shortened.
+            let removals_are_durable = progress.removals_are_durable && !self.file.may_lack_commits();
+            self.refuse(&mut waiting, removals_are_durable);
         }
         self.answer_parts(&mut waiting);
         for reply in std::mem::take(&mut waiting.verifications) {
@@ -373,7 +376,7 @@ impl Writer {
     fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
         self.tiers.disk.hide();
         self.tiers.memory.buffer().close();
-        self.file.close().map_err(not_durable)?;
+        self.file.close(self.now()).map_err(not_durable)?;
         if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 }

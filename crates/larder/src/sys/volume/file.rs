@@ -9,56 +9,44 @@ use super::content::FileContent;
 use super::forward_backend::forward_backend;
 use super::forward_locks::forward_locks;
 use super::seal::Seal;
-use super::written::{FileStart, OwnWrites};
+use super::written::{FileStart, OwnWrites, WrittenFile};
 #[cfg(feature = "async")]
 use crate::sys::inline_calls;
+use crate::sys::sync::Arc;
 
 /// An open file of a volume, in the form that redb needs.
 #[derive(Debug)]
 pub(crate) struct VolumeFile {
-    pub(super) content: Box<dyn FileContent>,
+    pub(super) content: Arc<dyn FileContent>,
     /// The descriptor for the locks. `None` if the locks are on the content's descriptor.
-    pub(super) locks: Option<Box<dyn FileContent>>,
+    pub(super) locks: Option<Arc<dyn FileContent>>,
     pub(super) seal: Seal,
     pub(super) own: OwnWrites,
 }
 
 impl VolumeFile {
     pub(crate) fn new(content: impl FileContent) -> Self {
-        Self { content: Box::new(content), locks: None, seal: Seal::default(), own: OwnWrites::default() }
-    }
-
-    pub(crate) fn seal(&self) -> Seal {
-        self.seal.clone()
+        Self { content: Arc::new(content), locks: None, seal: Seal::default(), own: OwnWrites::default() }
     }
 
     /// Wraps a file that is open twice. The locks are on a descriptor that is neither read nor written. So a
     /// forked child can close that descriptor while a thread of its parent uses the other one
     /// ([`super::tracked`]).
     pub(super) fn with_locks(content: impl FileContent, locks: impl FileContent) -> Self {
-        Self { locks: Some(Box::new(locks)), ..Self::new(content) }
+        Self { locks: Some(Arc::new(locks)), ..Self::new(content) }
     }
 
     /// Begins to follow the writes through this handle. From now on, a write to the first bytes of the file,
     /// and a change of its length, first check that the file begins as the writes have left it, and is as
     /// long. If it is not, they fail, and the file is sealed. Otherwise they would repair the header or the
     /// length of a file that another program has overwritten, and hide the damage.
-    pub(crate) fn follow_writes(&self) -> io::Result<OwnWrites> {
+    pub(crate) fn follow_writes(&self) -> io::Result<WrittenFile> {
         self.own.begin(FileStart::of(&*self.content)?);
-        Ok(self.own.clone())
+        Ok(self.written())
     }
 
-    fn check_start(&self) -> io::Result<()> {
-        let Some(expected) = self.own.expected() else { return Ok(()) };
-        match FileStart::of(&*self.content) {
-            Ok(found) if found == expected => Ok(()),
-            // A file that is cut meanwhile cannot be read up to its length.
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-            _ => {
-                self.seal.set();
-                self.seal.check()
-            }
-        }
+    fn written(&self) -> WrittenFile {
+        WrittenFile { content: self.content.clone(), seal: self.seal.clone(), own: self.own.clone() }
     }
 
     fn locks(&self) -> &dyn FileContent {
@@ -98,7 +86,7 @@ impl StorageBackend for VolumeFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.seal.check()?;
-        self.check_start()?;
+        self.written().check()?;
         let done = self.content.set_len(len);
         self.own.note_len(&done, len);
         done
@@ -112,7 +100,7 @@ impl StorageBackend for VolumeFile {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.seal.check()?;
         if self.own.follows(offset) {
-            self.check_start()?;
+            self.written().check()?;
         }
         let done = self.content.write(offset, data);
         self.own.note_write(&done, offset, data);

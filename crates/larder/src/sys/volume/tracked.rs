@@ -112,8 +112,8 @@ impl TrackedVolume {
         slot
     }
 
-    fn file(&self, content: Box<dyn FileContent>, is_locking: bool) -> Box<dyn FileContent> {
-        Box::new(TrackedFile { slot: self.track(content, is_locking), process: self.process.clone() })
+    fn file(&self, content: Arc<dyn FileContent>, is_locking: bool) -> Arc<dyn FileContent> {
+        Arc::new(TrackedFile { slot: self.track(content, is_locking), process: self.process.clone() })
     }
 }
 
@@ -154,7 +154,7 @@ impl Volume for TrackedVolume {
 
 #[derive(Debug)]
 struct TrackedFile {
-    slot: Arc<TrackedSlot<Box<dyn FileContent>>>,
+    slot: Arc<TrackedSlot<Arc<dyn FileContent>>>,
     process: FileProcess,
 }
 

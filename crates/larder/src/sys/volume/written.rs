@@ -6,6 +6,7 @@
 use std::io;
 
 use super::content::FileContent;
+use super::seal::{Seal, SealedLen};
 use crate::sys::sync::{Arc, UncontendedRwLock};
 
 /// Number of bytes that are compared: the header of redb's files, with its two commit slots.
@@ -40,9 +41,45 @@ impl FileStart {
     }
 }
 
+/// A handle whose writes are followed. All clones are the same handle.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenFile {
+    pub(super) content: Arc<dyn FileContent>,
+    pub(super) seal: Seal,
+    pub(super) own: OwnWrites,
+}
+
+impl WrittenFile {
+    /// Returns what the file must begin with, and its length. Returns `None` if this is unknown, because a
+    /// write of the first bytes or a change of the length has failed.
+    pub(crate) fn expected(&self) -> Option<FileStart> {
+        self.own.expected()
+    }
+
+    pub(crate) fn seal(&self) -> Seal {
+        self.seal.clone()
+    }
+
+    /// Checks that the file begins as the writes have left it, and is as long. If it is not, seals the file.
+    /// Reads through the handle that writes. On some network file systems, another descriptor of the file may
+    /// still show older bytes, and a healthy file would be sealed.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let Some(expected) = self.own.expected() else { return Ok(()) };
+        let found = match FileStart::of(&*self.content) {
+            Ok(found) if found == expected => return Ok(()),
+            Ok(found) => found.len,
+            // A file that is cut meanwhile cannot be read up to its length.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.content.len().unwrap_or(0),
+            Err(error) => return Err(error),
+        };
+        self.seal.set(SealedLen { expected: expected.len, found });
+        self.seal.check()
+    }
+}
+
 /// Follows the writes of a handle. All clones follow the same handle.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OwnWrites(Arc<UncontendedRwLock<Option<FileStart>>>);
+pub(super) struct OwnWrites(Arc<UncontendedRwLock<Option<FileStart>>>);
 
 impl OwnWrites {
     /// Begins to follow the writes to a file that now begins like this.
@@ -50,9 +87,9 @@ impl OwnWrites {
         *self.0.write() = Some(start);
     }
 
-    /// Returns what the file must begin with, and its length. Returns `None` if this is unknown, because a
-    /// write has failed.
-    pub(crate) fn expected(&self) -> Option<FileStart> {
+    /// Returns what the file must begin with, and its length. Returns `None` if the handle is not followed,
+    /// or if a write of these bytes or a change of the length has failed.
+    fn expected(&self) -> Option<FileStart> {
         self.0.read().clone()
     }
 
@@ -61,8 +98,14 @@ impl OwnWrites {
         offset < WATCHED_LEN as u64 && self.0.read().is_some()
     }
 
-    /// Records the result of a write. After a failed write, the file may have any part of the data.
+    /// Records the result of a write. After a failed write, the file may have any part of the data. But a
+    /// write behind the first bytes and within the length changes neither.
     pub(super) fn note_write(&self, done: &io::Result<()>, offset: u64, data: &[u8]) {
+        let end = offset.saturating_add(data.len() as u64);
+        let is_behind = offset >= WATCHED_LEN as u64;
+        if is_behind && self.0.read().as_ref().is_some_and(|start| end <= start.len) {
+            return;
+        }
         self.note(done, |start| start.write(offset, data));
     }
 
@@ -97,7 +140,14 @@ mod tests {
         let FileStart { bytes, len } = own.expected().unwrap();
         assert_eq!((bytes.len(), &bytes[..6], len), (WATCHED_LEN, &b"\0\0abc\0"[..], 4100));
         assert!(own.follows(319) && !own.follows(320));
-        own.note_write(&Err(io::ErrorKind::StorageFull.into()), 0, b"x");
+        let full = || -> io::Result<()> { Err(io::ErrorKind::StorageFull.into()) };
+        own.note_write(&full(), 4_000, &[7; 100]);
+        assert_eq!(own.expected().unwrap(), FileStart { bytes, len }, "it can change neither");
+        let longer = OwnWrites::default();
+        longer.begin(own.expected().unwrap());
+        longer.note_write(&full(), 4_000, &[7; 101]);
+        assert_eq!(longer.expected(), None, "the file may be longer now");
+        own.note_write(&full(), 0, b"x");
         assert_eq!(own.expected(), None);
         assert!(!own.follows(0));
     }

@@ -40,6 +40,8 @@ pub(super) struct Disk {
     pub(super) last_owner: u64,
     pub(super) last_handle: u64,
     pub(super) operations: Vec<DiskOperation>,
+    /// The numbers of the writes at the start of a file.
+    pub(super) starts: Vec<u64>,
     pub(super) planned: Option<PlannedFailure>,
     pub(super) failed: u64,
     pub(super) capacity: Option<u64>,

@@ -127,7 +127,11 @@ impl StorageBackend for Handle {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut disk = self.disk.lock();
+        let number = disk.operations.len() as u64;
         let failed = disk.begin(DiskOperation::Write).err();
+        if offset == 0 {
+            disk.starts.push(number);
+        }
         let written = match failed {
             None => data,
             Some(Failure::ShortWrite) => data.get(..data.len() / 2).unwrap_or_default(),

@@ -65,6 +65,12 @@ impl SimulatedVolume {
         self.disk.lock().operations.clone()
     }
 
+    /// Returns the numbers of the writes at the start of a file, such as those of its header.
+    #[must_use]
+    pub fn writes_at_start(&self) -> Vec<u64> {
+        self.disk.lock().starts.clone()
+    }
+
     /// Returns the number of operations that have failed as planned.
     #[must_use]
     pub fn failed(&self) -> u64 {

@@ -87,10 +87,10 @@ fn a_handle_repairs_neither_the_first_bytes_nor_the_length_of_a_file_that_was_ov
         let volume = SimulatedVolume::new();
         let file = opened(&volume);
         file.write(0, &[1; 4_096]).unwrap();
-        file.follow_writes().unwrap();
+        let written = file.follow_writes().unwrap();
         change(&file).unwrap();
         volume.write(PATH, b"a note");
-        assert!(change(&file).is_err() && file.seal().is_set());
+        assert!(change(&file).is_err() && written.seal().is_set());
         assert_eq!(volume.read(PATH).unwrap(), b"a note");
     }
 }
@@ -100,9 +100,9 @@ fn a_failed_look_at_a_file_is_no_proof_that_it_was_overwritten() {
     let volume = SimulatedVolume::new();
     let file = opened(&volume);
     file.write(0, &[1; 4_096]).unwrap();
-    file.follow_writes().unwrap();
+    let written = file.follow_writes().unwrap();
     volume.fail_every(&[DiskOperation::Read], Failure::Io);
-    assert!(file.write(0, b"header").is_err() && !file.seal().is_set());
+    assert!(file.write(0, b"header").is_err() && !written.seal().is_set());
     volume.heal();
     file.write(0, b"header").unwrap();
 }

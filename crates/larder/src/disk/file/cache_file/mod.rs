@@ -47,7 +47,7 @@ use crate::sys::volume::Anchor;
 use crate::units::Timestamp;
 use backoff::{Backoff, MAX_RETRY_DELAY, Outage};
 use discard::DiscardProgress;
-use place::PathPlace;
+use place::{PathPlace, anchor_of};
 use watch_state::WatchState;
 
 pub(crate) const FIRST_GENERATION: u64 = 1;
@@ -109,7 +109,7 @@ impl CacheFile {
     /// Puts an open file into service.
     ///
     /// # Errors
-    /// Returns an error if the file at the path cannot be anchored.
+    /// Returns an error if the file at the path cannot be anchored, or is not the file of the store.
     pub(crate) fn new(
         store: Store,
         options: OpenOptions,
@@ -117,7 +117,7 @@ impl CacheFile {
         lock: OwnerLock,
     ) -> std::io::Result<Self> {
         let mut file = Self {
-            anchor: Some(options.volume.anchor(&options.path)?),
+            anchor: Some(anchor_of(&store, &options)?),
             unused: CreatedFile::default(),
             backoff: Backoff::default(),
             options,
@@ -191,15 +191,14 @@ impl CacheFile {
     /// is suspended. The error may be that of a write that has found the file overwritten, and has sealed it.
     /// The last write, on closing, may find it, too.
     pub(crate) fn fail(&mut self, error: StoreError, now: Timestamp) {
-        let seal = self.store().map(|store| store.seal.clone());
         if matches!(error.kind, StoreErrorKind::Damage | StoreErrorKind::Removed) {
             self.discard(error, now);
-        } else if self.close_store() {
+        } else if let Some(closed) = self.close_store() {
             let wait = self.backoff.fails(now);
             self.state = FilePhase::Suspended(Outage::new(error, wait, now));
             // If it were opened again, an older copy of the file would pass for the file.
-            if seal.is_some_and(|seal| seal.is_set()) {
-                self.discard(StoreError::overwritten(), now);
+            if let Err(overwritten) = closed {
+                self.discard(overwritten, now);
             }
         }
     }
@@ -207,7 +206,10 @@ impl CacheFile {
     /// Takes the file out of service for good, and begins to move it aside. [`CacheFile::continue_discard`]
     /// retries the steps that fail.
     pub(crate) fn discard(&mut self, error: StoreError, now: Timestamp) {
-        let was_open = self.close_store();
+        let closed = self.close_store();
+        let was_open = closed.is_some();
+        // A file that another program has overwritten is kept, whatever else has failed.
+        let error = closed.and_then(Result::err).unwrap_or(error);
         if !matches!(self.state, FilePhase::Discarded(..)) {
             let retry_at = self.retry_at().filter(|_| !was_open);
             let retry_at = retry_at.unwrap_or_else(|| now.after(self.backoff.fails(now)));
@@ -217,22 +219,22 @@ impl CacheFile {
         self.continue_discard(now);
     }
 
-    /// Closes the store and keeps its catalog. Returns whether the file was in service.
-    fn close_store(&mut self) -> bool {
+    /// Closes the store and keeps its catalog. Returns `None` if the file was not in service, and an error if
+    /// the file was overwritten.
+    fn close_store(&mut self) -> Option<Result<(), StoreError>> {
         let why = StoreError::io("the file is being closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
             FilePhase::InService(mut store) => {
                 self.catalog = std::mem::take(&mut store.catalog);
                 self.catalog.merge_pending(&self.pending);
-                // An error of closing is ignored. The caller records the error that took the file out of
-                // service.
-                drop(store.close());
-                true
+                // An error of closing is ignored, unless the file was overwritten. The caller records the
+                // error that took the file out of service.
+                Some(store.close_to_reopen().map(|left| self.watch.note_left(left)))
             }
             other => {
                 self.state = other;
-                false
+                None
             }
         }
     }
@@ -364,14 +366,25 @@ impl CacheFile {
         &self.options
     }
 
-    /// Closes the file for good. Returns an error if the file is out of service, cannot be closed, or is no
-    /// longer at its path.
-    pub(crate) fn close(&mut self) -> Result<(), StoreError> {
+    /// Closes the file for good. Moves the file aside if the last write finds that it was overwritten.
+    /// Otherwise an older copy of the file would pass for the file when it is opened again.
+    ///
+    /// # Errors
+    /// Returns an error if the file is out of service, cannot be closed, was overwritten, or is no longer at
+    /// its path.
+    pub(crate) fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let why = StoreError::io("the cache is closed");
         let closed = FilePhase::Suspended(Outage { why, retry_at: Timestamp::ZERO });
         match std::mem::replace(&mut self.state, closed) {
             FilePhase::InService(store) => {
-                store.close()?;
+                let seal = store.seal();
+                let closed = store.close();
+                if let Err(error) = &closed
+                    && seal.is_set()
+                {
+                    self.discard(error.clone(), now);
+                }
+                closed?;
                 let Some(anchor) = &self.anchor else { return Ok(()) };
                 let place = PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?;
                 place.error().map_or(Ok(()), Err)

@@ -10,7 +10,7 @@
 //! after the latest commit contains the number.
 //!
 //! Only the steps of the writer change the file. So each step must find the first bytes and the length that
-//! the writes of the previous steps have left ([`OwnWrites`](crate::sys::volume::written::OwnWrites)).
+//! the writes of the previous steps have left ([`WrittenFile`](crate::sys::volume::written::WrittenFile)).
 //! Otherwise another program has truncated or overwritten the file in place.
 
 use std::io;
@@ -19,7 +19,9 @@ use std::path::Path;
 use redb::StorageBackend;
 
 use crate::disk::file::evidence::{PROBE_AT, PROBE_LEN};
+use crate::disk::store::database::OpenOptions;
 use crate::disk::store::guard::StoreError;
+use crate::disk::store::redb_store::Store;
 use crate::sys::volume::written::{FileStart, WATCHED_LEN};
 use crate::sys::volume::{Anchor, FileKind, Volume};
 
@@ -85,21 +87,16 @@ fn probe(volume: &dyn Volume, path: &Path, anchor: &dyn Anchor) -> bool {
     read.is_ok_and(|read| read == written)
 }
 
-/// Returns the error to report for a file that begins like `found`, or `None` if it begins as expected.
-pub(super) fn changed_to(expected: &FileStart, found: &FileStart) -> Option<StoreError> {
-    if expected == found {
-        None
-    } else if expected.len == found.len {
-        Some(StoreError::overwritten())
-    } else {
-        let (expected, found) = (expected.len, found.len);
-        Some(StoreError::damage(format!(
-            "another program has changed its length from {expected} to {found} bytes"
-        )))
+/// Opens an anchor on the file at the path.
+///
+/// # Errors
+/// Also returns an error if this is not the file that the store has open. Otherwise a file that was renamed
+/// over the path after the store was opened would pass for the cache file, and would be renamed as such.
+pub(super) fn anchor_of(store: &Store, options: &OpenOptions) -> io::Result<Box<dyn Anchor>> {
+    let anchor = options.volume.anchor(&options.path)?;
+    let found = FileStart { bytes: anchor.start(WATCHED_LEN)?, len: anchor.metadata()?.len };
+    if store.expected().is_some_and(|expected| expected != found) {
+        return Err(io::Error::other("another program has replaced or changed it while it was opened"));
     }
-}
-
-/// Returns the first bytes and the length of an anchored file.
-pub(super) fn start_of(anchor: &dyn Anchor) -> io::Result<FileStart> {
-    Ok(FileStart { bytes: anchor.start(WATCHED_LEN)?, len: anchor.metadata()?.len })
+    Ok(anchor)
 }

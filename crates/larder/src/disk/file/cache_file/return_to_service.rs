@@ -5,9 +5,9 @@
 //! path may belong to another owner.
 
 use super::backoff::MAX_RETRY_DELAY;
-use super::place::PathPlace;
+use super::place::{PathPlace, anchor_of};
 use super::{CacheFile, FilePhase, ServiceState};
-use crate::disk::file::compact::shrink_regions;
+use crate::disk::file::compact::regions::shrink_regions;
 use crate::disk::file::create::create;
 use crate::disk::file::directories::create_parents;
 use crate::disk::store::catalog::Catalog;
@@ -33,7 +33,7 @@ impl CacheFile {
         // Pages move to the front of the file, and the free space behind them is released.
         let compacted = store.move_pages();
         if compacted.is_err() {
-            drop(store.close());
+            self.watch.note_left(store.close_to_reopen()?);
             store = self.open_again()?.ok_or_else(|| StoreError::io("the file was deleted"))?;
             store = self.remake_with_small_regions(store, now)?;
         }
@@ -45,20 +45,28 @@ impl CacheFile {
 
     /// Rewrites a file that cannot grow within its capacity ([`shrink_regions`]).
     fn remake_with_small_regions(&mut self, store: Store, now: Timestamp) -> Result<Store, StoreError> {
-        let before = store.largest_page();
-        let narrowed = shrink_regions(store, &self.options, now);
-        if !narrowed.as_ref().is_ok_and(|store| store.largest_page() == before) {
+        let mut may_be_replaced = false;
+        let mut narrowed = shrink_regions(store, &self.options, now, &mut may_be_replaced);
+        if may_be_replaced {
             // The path may now lead to the new file, so the file at the path is anchored again.
-            self.anchor = self.options.volume.anchor(&self.options.path).ok().or(self.anchor.take());
+            let anchored = match &narrowed {
+                Ok(store) => anchor_of(store, &self.options),
+                Err(_) => self.options.volume.anchor(&self.options.path),
+            };
+            match anchored {
+                Ok(anchor) => self.anchor = Some(anchor),
+                Err(error) => narrowed = narrowed.and(Err(error.into())),
+            }
         }
         if let Err(error) = &narrowed {
-            // It is unknown which of the two files a restart would find, so neither is used.
+            // The file was overwritten, or it is unknown which of the two files a restart would find.
             self.discard(error.clone(), now);
         }
         narrowed
     }
 
-    /// Opens a suspended file again. Discards a file that is damaged or that another program has deleted.
+    /// Opens a suspended file again. Discards a file that is damaged, or that another program has overwritten
+    /// or deleted.
     pub(crate) fn resume(&mut self, now: Timestamp) {
         let FilePhase::Suspended(outage) = &self.state else { return };
         let why = outage.why.clone();
@@ -88,6 +96,10 @@ impl CacheFile {
     }
 
     /// Opens the file again. Returns `None` if the file was removed.
+    ///
+    /// # Errors
+    /// Also returns an error if the file is not as the last handle has left it, unless another owner may have
+    /// changed it since. A file that is known to be ours was then overwritten, perhaps with an older copy.
     fn open_again(&mut self) -> Result<Option<Store>, StoreError> {
         let Some(anchor) = &self.anchor else { return Ok(None) };
         match PathPlace::of(&*self.options.volume, &self.options.path, &**anchor)?.error() {
@@ -97,7 +109,28 @@ impl CacheFile {
         }
         self.hold_lock()?;
         let len = self.extent().len;
-        Store::open(&self.options, len).map(Some)
+        let left = self.watch.left();
+        let opened = Store::open_as_left(&self.options, len, left.as_ref());
+        // Another owner may have changed the file just before it was opened.
+        if left.is_some() && matches!(&opened, Err(error) if error.kind == StoreErrorKind::Damage) {
+            self.hold_lock()?;
+            if self.watch.left().is_none() {
+                return Store::open(&self.options, len).map(Some);
+            }
+        }
+        opened.map(Some)
+    }
+
+    /// Releases unused pages to the file system ([`Store::compact`]).
+    pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
+        let Self { state: FilePhase::InService(store), watch, lock, options, .. } = self else {
+            return Ok(false);
+        };
+        let mut lock_losses = watch.lock_losses;
+        store.compact(&mut || {
+            watch.hold_lock(lock, &*options.volume)?;
+            Ok(std::mem::replace(&mut lock_losses, watch.lock_losses) != watch.lock_losses)
+        })
     }
 
     /// Creates a new file at the path, if the discarded file is gone.

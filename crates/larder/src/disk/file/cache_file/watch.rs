@@ -9,6 +9,13 @@
 //! 2. After each commit, before its entries are marked clean and callers are answered: the file must be at
 //!    its path ([`CacheFile::check_place`]). An earlier check would miss a file that is replaced during the
 //!    commit. A later check would come after an answer.
+//! 3. When the file is closed and opened again: the last write may have found the file overwritten, and the
+//!    new handle must find what the last handle has left (`Store::open_as_left`). An opening alone would find
+//!    nothing wrong with an older copy.
+//!
+//! What the file must begin with is unknown after a failed write of its header or a failed change of its
+//! length. Then steps 1 and 3 accept what they find, until the file is open again. Step 3 also accepts what
+//! it finds after the lock was lost, because another owner may have changed the file.
 //!
 //! **The lock file** may also be removed or replaced. Then the next check of the place takes the lock again.
 //! If another process already holds the lock, the cache file stays in service nevertheless. redb's own lock
@@ -16,25 +23,28 @@
 //! this process renames, opens or creates no file until it holds the owner's lock again. Until then, a file
 //! that is out of service may belong to the other process.
 
-use super::place::{PathPlace, changed_to, start_of};
+use super::place::PathPlace;
 use super::{CacheFile, FilePhase, ServiceState};
 use crate::disk::file::evidence::{Accepted, FilePlace, MARK_AT, MARK_END, mark, marked};
 use crate::disk::store::guard::StoreError;
+use crate::disk::store::redb_store::Store;
 use crate::event::Event;
 
 impl CacheFile {
     /// Runs step 1. If the file is not as our writes have left it, seals the store: no more bytes are
-    /// written, not even on closing.
+    /// written through its handle, not even on closing.
     ///
     /// # Errors
     /// Returns an error if the file is not as our writes have left it, or cannot be examined.
     pub(crate) fn check_content(&self) -> Result<(), StoreError> {
-        let (FilePhase::InService(store), Some(anchor)) = (&self.state, &self.anchor) else { return Ok(()) };
-        let Some(expected) = store.own.expected() else { return Ok(()) };
-        changed_to(&expected, &start_of(&**anchor)?).map_or(Ok(()), |error| {
-            store.seal.set();
-            Err(error)
-        })
+        self.store().map_or(Ok(()), Store::check)
+    }
+
+    /// Returns whether a restart may not find what was committed before, because another program has
+    /// overwritten, moved or removed the file, or because the file is damaged.
+    pub(crate) fn may_lack_commits(&self) -> bool {
+        let overwritten = self.store().and_then(Store::overwritten);
+        overwritten.as_ref().or(self.why()).is_some_and(StoreError::may_lack_commits)
     }
 
     /// Runs step 2. Also takes a lost lock again.
@@ -82,18 +92,7 @@ impl CacheFile {
     /// # Errors
     /// Returns an error if another process holds the lock, or if the lock cannot be taken again.
     pub(super) fn hold_lock(&mut self) -> Result<(), StoreError> {
-        let held = self.lock.ensure_held(&*self.options.volume);
-        let event = match &held {
-            Ok(Some(cause)) => Some(Event::LockLost { cause: cause.clone(), is_held: true }),
-            Err(cause) if !self.watch.has_lost_lock => {
-                Some(Event::LockLost { cause: cause.clone(), is_held: false })
-            }
-            Ok(None) | Err(_) => None,
-        };
-        self.watch.lock_losses += u64::from(!matches!(held, Ok(None)));
-        self.watch.events.extend(event);
-        self.watch.has_lost_lock = held.is_err();
-        held.map(drop).map_err(StoreError::io)
+        self.watch.hold_lock(&mut self.lock, &*self.options.volume)
     }
 
     /// Returns how often the owner's lock was found lost. If the number is the same before and after the

@@ -23,6 +23,7 @@
 //! Readers do not hinder a compaction: the old file stays complete while a reader has it open. A follower
 //! compares identities before each lookup. If they differ, it opens the new file.
 
+pub(super) mod regions;
 mod unknown;
 
 use std::path::{Path, PathBuf};
@@ -43,12 +44,13 @@ use crate::disk::store::guard::{Guarded, StoreError, begin_read, begin_write, co
 use crate::disk::store::keyspace_row::KeyspaceRow;
 use crate::disk::store::keyspace_rows::{Retired, UsageDeltas};
 use crate::disk::store::metadata::write_catalog;
-use crate::disk::store::new_file::{NewFile, max_page, region_for};
+use crate::disk::store::new_file::{NewFile, region_for};
 use crate::disk::store::redb_store::Store;
 use crate::disk::store::sparse::SparseFile;
 use crate::disk::store::tables::{ENTRIES, EXPIRY, KEYSPACES, META, RANGES, RETIRED};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
+use crate::sys::volume::written::{FileStart, WrittenFile};
 use crate::units::Timestamp;
 
 /// Number of rows to read between two calls of `go_on`.
@@ -62,6 +64,8 @@ pub(crate) struct CopyReport {
     /// Number of entries that were omitted because their grace had ended.
     pub(crate) expired: u64,
     pub(crate) catalog: Catalog,
+    /// What the writes to the copy have left in it.
+    left: Option<FileStart>,
 }
 
 /// Writes a complete copy (steps 1 to 3). Returns `None` if `go_on` returned false. In this case, and after
@@ -87,7 +91,7 @@ fn write_with(
     let path = unfinished(&options.path);
     // 2 and 3.
     let copied = create_copy(&path, store, options, region)
-        .and_then(|db| fill_copy(db, &path, store, options, now, go_on));
+        .and_then(|copy| fill_copy(copy, &path, store, options, now, go_on));
     if !matches!(copied, Ok(Some(_))) {
         drop(options.volume.remove(&path));
     }
@@ -121,49 +125,6 @@ fn replace_by(options: &OpenOptions, copied: &CopyReport) -> Result<(), StoreErr
     Ok(sync_directory_of(volume, &options.path)?)
 }
 
-/// Rewrites a file that was created for a smaller capacity, if its largest page is too small for the largest
-/// value of the current capacity. If the copy cannot be written, the file stays as it is.
-///
-/// # Errors
-/// Returns an error if the file cannot be closed or replaced, or if the new file cannot be opened.
-pub(super) fn enlarge_regions(store: Store, options: &OpenOptions) -> Result<Store, StoreError> {
-    if store.largest_page() >= max_page(options.capacity) {
-        return Ok(store);
-    }
-    let now = store.clock_watermark().max(options.now);
-    let Ok(Some(copied)) = write_copy(&store, options, now, &mut || true) else { return Ok(store) };
-    store.close()?;
-    replace_by(options, &copied)?;
-    Store::open(options, 0)
-}
-
-/// Rewrites a file whose regions are too large for its capacity, such as a file of an earlier version of
-/// larder. A file with a single region doubles when it must grow, and would then exceed its capacity. So not
-/// even a deletion could be committed. If the copy cannot be written, the file stays as it is.
-///
-/// # Errors
-/// Returns an error if the file cannot be replaced, or if the new file cannot be opened.
-pub(super) fn shrink_regions(
-    store: Store,
-    options: &OpenOptions,
-    now: Timestamp,
-) -> Result<Store, StoreError> {
-    // A large record may share its page with a small record, so its page may need twice the size.
-    let Ok(region) = store.largest_record_page().map(|page| (2 * page).max(region_for(options.capacity)))
-    else {
-        return Ok(store);
-    };
-    if store.largest_page() <= region {
-        return Ok(store);
-    }
-    let Ok(Some(copied)) = write_with(region, &store, options, now, &mut || true) else { return Ok(store) };
-    // Closing the file may fail for lack of room. The error is ignored, because the copy contains everything
-    // that was committed.
-    drop(store.close());
-    replace_by(options, &copied)?;
-    Store::open(options, 0)
-}
-
 /// The outcome of copying a table or all tables.
 enum End {
     Whole,
@@ -173,7 +134,7 @@ enum End {
 }
 
 fn fill_copy(
-    db: Database,
+    (db, written): (Database, WrittenFile),
     path: &Path,
     store: &Store,
     options: &OpenOptions,
@@ -213,7 +174,8 @@ fn fill_copy(
     compact(&mut db)?;
     db.into_inner().map_or(Ok(()), close)?;
     let len = options.volume.metadata(path)?.map_or(0, |metadata| metadata.len);
-    Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog }))
+    let left = written.expected();
+    Ok(Some(CopyReport { path: path.to_owned(), len, expired, catalog, left }))
 }
 
 /// Returns the region size for a copy. The size is at least that of the file, because the file's values must
@@ -230,20 +192,21 @@ fn create_copy(
     store: &Store,
     options: &OpenOptions,
     region: u64,
-) -> Result<Database, StoreError> {
+) -> Result<(Database, WrittenFile), StoreError> {
     let builder = builder(options.page_cache);
     let file = NewFile::with_regions(options.volume.open(path, true)?, region);
     close(guarded(|| Ok(builder.create_with_backend(file)?))?)?;
     let file = options.volume.open(path, false)?;
+    let written = file.follow_writes()?;
     // The first commit also makes the mark durable. The mark identifies a truncated copy as ours.
     if let Some(identity) = store.catalog.identity {
         file.write(MARK_AT, &mark(identity))?;
     }
     if options.counts_blocks {
         let file = SparseFile::new(file, options.capacity)?;
-        return guarded(|| Ok(builder.create_with_backend(file)?));
+        return guarded(|| Ok((builder.create_with_backend(file)?, written)));
     }
-    guarded(|| Ok(builder.create_with_backend(file)?))
+    guarded(|| Ok((builder.create_with_backend(file)?, written)))
 }
 
 /// Moves the pages of the copy to its front. The copy grew by whole regions or by doubling, so its pages are

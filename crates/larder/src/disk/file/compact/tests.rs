@@ -1,3 +1,4 @@
+use crate::disk::file::compact::regions::{enlarge_regions, shrink_regions};
 use crate::disk::file::open::open;
 use std::time::Duration;
 
@@ -284,10 +285,10 @@ fn power_lost_while_a_file_is_made_anew_for_its_capacity_loses_nothing() {
     let wide_options = OpenOptions { capacity: 64 << 20, ..narrow_options.clone() };
     let store = Store::open(&narrow_options, u64::MAX).unwrap();
     let first = store.largest_page();
-    let store = shrink_regions(store, &narrow_options, Timestamp::ZERO).unwrap();
+    let store = shrink_regions(store, &narrow_options, Timestamp::ZERO, &mut false).unwrap();
     let small = store.largest_page();
     assert!(small < first && small == crate::disk::store::new_file::region_for(1 << 20));
-    let store = shrink_regions(store, &narrow_options, Timestamp::ZERO).unwrap();
+    let store = shrink_regions(store, &narrow_options, Timestamp::ZERO, &mut false).unwrap();
     assert_eq!(store.largest_page(), small, "once is enough");
     let store = enlarge_regions(store, &wide_options).unwrap();
     assert_eq!(store.largest_page(), crate::disk::store::new_file::region_for(64 << 20));

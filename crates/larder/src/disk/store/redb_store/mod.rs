@@ -36,7 +36,7 @@ use crate::format::keyspace_id::KeyspaceId;
 use crate::format::range_tombstone::RangeTombstone;
 use crate::stats::cumulative::CumulativeStats;
 use crate::sys::volume::seal::Seal;
-use crate::sys::volume::written::OwnWrites;
+use crate::sys::volume::written::{FileStart, WrittenFile};
 use crate::units::Timestamp;
 
 pub(crate) struct Store {
@@ -55,10 +55,8 @@ pub(crate) struct Store {
     /// The keyspaces whose rows have changed since the last call of [`Store::show`]. `None` before the first
     /// call.
     pub(crate) unshown: Option<BTreeSet<String>>,
-    /// Once this seal is set, all further writes to the file fail.
-    pub(crate) seal: Seal,
-    /// The first bytes and the length that the writes to the file have left.
-    pub(crate) own: OwnWrites,
+    /// The handle that writes to the file. `None` for a store in memory.
+    written: Option<WrittenFile>,
     pub(super) cursor: RangeCursor,
     /// The options with which the file was opened. `None` for a store in memory.
     options: Option<OpenOptions>,
@@ -103,8 +101,7 @@ impl Store {
             cumulative,
             identities,
             unshown: None,
-            seal: Seal::default(),
-            own: OwnWrites::default(),
+            written: None,
             cursor: RangeCursor::default(),
             options: None,
         })
@@ -141,10 +138,28 @@ impl Store {
     /// Opens a larder file for writing. `len` is the length of the file. Every page is verified if `len` is
     /// at most `options.verify_up_to`.
     pub(crate) fn open(options: &OpenOptions, len: u64) -> Result<Self, StoreError> {
-        let opened = open_database(options, len <= options.verify_up_to)?;
-        let OpenDatabase { db, seal, own, reserve, largest_page } = opened;
-        let store = Self::new(db, options.limits, options.identities)?;
-        let mut store = Self { options: Some(options.clone()), seal, own, reserve, largest_page, ..store };
+        Self::open_as_left(options, len, None)
+    }
+
+    /// Opens a file that the same owner had open before. `left` is what the writes of the last handle have
+    /// left, if this is known.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::overwritten`] if the file is not as `left` says.
+    pub(crate) fn open_as_left(
+        options: &OpenOptions,
+        len: u64,
+        left: Option<&FileStart>,
+    ) -> Result<Self, StoreError> {
+        let opened = open_database(options, len <= options.verify_up_to, left)?;
+        let OpenDatabase { db, written, reserve, largest_page } = opened;
+        let mut store = Self {
+            options: Some(options.clone()),
+            written: Some(written),
+            reserve,
+            largest_page,
+            ..Self::new(db, options.limits, options.identities)?
+        };
         if let Some(charging) = options.charging {
             store.recharge(charging)?;
         }
@@ -235,12 +250,58 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn close(self) -> Result<(), StoreError> {
+    /// Returns what the file must begin with, and its length. Returns `None` if this is unknown.
+    pub(crate) fn expected(&self) -> Option<FileStart> {
+        self.written.as_ref()?.expected()
+    }
+
+    /// Once this seal is set, all further writes through the handle of the file fail.
+    pub(crate) fn seal(&self) -> Seal {
+        self.written.as_ref().map(WrittenFile::seal).unwrap_or_default()
+    }
+
+    /// Returns the error of a file that a check or a write has found overwritten, and has sealed.
+    pub(crate) fn overwritten(&self) -> Option<StoreError> {
+        self.seal().sealed_len().map(StoreError::overwritten)
+    }
+
+    /// Checks that the file is as its writes have left it. If it is not, seals the file.
+    ///
+    /// # Errors
+    /// Returns an error if the file is not as its writes have left it, or cannot be read.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let checked = self.written.as_ref().map_or(Ok(()), WrittenFile::check);
+        self.overwritten().map_or_else(|| Ok(checked?), Err)
+    }
+
+    /// Closes the store. The last write of the header may find that the file was overwritten.
+    pub(crate) fn close(mut self) -> Result<(), StoreError> {
         // All changes are committed, and closing writes a few more blocks. If the bound of the sparse file
         // refused these blocks, the file would need a repair, and followers would refuse it. Also, a file
         // that exceeds its capacity shrinks only when it is closed.
         self.reserve.lift(true);
-        guarded(|| Ok(self.db.into_inner().map_or(Ok(()), Database::close)?))
+        let db = self.db.take();
+        let closed = guarded(|| Ok(db.map_or(Ok(()), Database::close)?));
+        self.overwritten().map_or(closed, Err)
+    }
+
+    /// Closes a store whose file is opened again or replaced. Returns what its writes have left, if this is
+    /// known. Ignores an error of redb, because the opening reports an error that persists.
+    ///
+    /// # Errors
+    /// Returns an error only if a check or a write, even the last one, has found that the file was
+    /// overwritten.
+    pub(crate) fn close_to_reopen(self) -> Result<Option<FileStart>, StoreError> {
+        // After a failure redb closes the file without writing the header, so the header's check is not made.
+        // A file that is already closed may belong to another owner.
+        if !Guarded::is_taken(&self.db) {
+            drop(self.check());
+        }
+        let written = self.written.clone();
+        drop(self.close());
+        let Some(written) = written else { return Ok(None) };
+        let overwritten = written.seal().sealed_len().map(StoreError::overwritten);
+        overwritten.map_or_else(|| Ok(written.expected()), Err)
     }
 }
 

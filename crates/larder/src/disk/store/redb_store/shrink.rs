@@ -35,21 +35,29 @@ impl Store {
                 break;
             }
         }
-        self.compact().map(drop)
+        // The file was opened a moment ago, with the owner's lock. So it is not asked again.
+        self.compact(&mut || Ok(false)).map(drop)
     }
 
     /// Releases unused pages to the file system. Returns false if pages had to be moved but could not be,
     /// for example because another process or a lookup reads the file. After an error the store can only be
     /// closed.
-    pub(crate) fn compact(&mut self) -> Result<bool, StoreError> {
-        self.open_again()?;
+    ///
+    /// Each opening checks that the file is as the last handle has left it. If it is not, `had_other_owner`
+    /// is called. If this function returns true, another owner may have changed the file while it was
+    /// closed, and the file is opened as it is.
+    pub(crate) fn compact(
+        &mut self,
+        had_other_owner: &mut dyn FnMut() -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        self.open_again(had_other_owner)?;
         if !self.is_too_large()? {
             return Ok(true);
         }
         // The compaction of a file that exceeds its capacity needs further blocks while it runs.
         self.reserve.lift(true);
         let moved = self.move_pages();
-        self.open_again()?;
+        self.open_again(had_other_owner)?;
         match moved {
             // The file is open again, but may still exceed its capacity.
             Err(error) if error.kind != StoreErrorKind::Damage => Ok(false),
@@ -71,19 +79,31 @@ impl Store {
     }
 
     /// Runs step 1 or 3: closes the store and opens it again.
-    fn open_again(&mut self) -> Result<(), StoreError> {
+    fn open_again(
+        &mut self,
+        had_other_owner: &mut dyn FnMut() -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let Some(options) = &self.options else { return Ok(()) };
         self.reserve.lift(true);
         if let Some(db) = self.db.take() {
             // An error of closing is ignored. If it persists, opening the file fails and reports it.
             drop(guarded(|| Ok(Database::close(db)?)));
         }
-        // The close may have found that the file is another program's.
-        if self.seal.is_set() {
-            return Err(StoreError::overwritten());
+        // The close may have found that another program has overwritten the file.
+        if let Some(overwritten) = self.overwritten() {
+            return Err(overwritten);
         }
-        let OpenDatabase { db, seal, own, reserve, largest_page } = open_database(options, false)?;
-        (self.db, self.seal, self.own) = (Guarded::new(db), seal, own);
+        let left = self.expected();
+        let opened = match open_database(options, false, left.as_ref()) {
+            Err(error) if error.kind == StoreErrorKind::Damage && left.is_some() && had_other_owner()? => {
+                self.written = None;
+                open_database(options, false, None)
+            }
+            opened => opened,
+        };
+        let OpenDatabase { db, written, reserve, largest_page } = opened?;
+        // If the opening fails, the old handle still tells what it has left in the file.
+        (self.db, self.written) = (Guarded::new(db), Some(written));
         (self.reserve, self.largest_page) = (reserve, largest_page);
         Ok(())
     }
@@ -172,7 +192,7 @@ mod tests {
                 let disk = worn(sizes, count, removed);
                 let mut store = Store::open(&options(&disk, capacity), u64::MAX).unwrap();
                 let before = len(&disk);
-                assert!(store.compact().unwrap());
+                assert!(store.compact(&mut || Ok(false)).unwrap());
                 let after = len(&disk);
                 assert!(after <= before, "{sizes:?} {count} {removed}: {before} became {after}");
                 let entries = store.catalog.entries();
@@ -199,7 +219,7 @@ mod tests {
         let disk = worn(&[1_000], 3_000, 5);
         let options = options(&disk, 1 << 16);
         let mut store = Store::open(&options, u64::MAX).unwrap();
-        assert!(store.compact().unwrap());
+        assert!(store.compact(&mut || Ok(false)).unwrap());
         assert!(!is_repaired(&disk.copy()));
         // Without step 3, opening the file after redb's compaction and a crash must read every page.
         assert!(store.db.compact().is_ok() && is_repaired(&disk.copy()));

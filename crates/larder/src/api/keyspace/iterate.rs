@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
-use super::remote::scan::{ReadAhead, WalkedEntry};
+use super::remote::scan::{ReadAhead, WalkCaller, WalkedEntry};
 use crate::engine::tiers::Tiers;
 use crate::error::Error;
 use crate::format::key;
@@ -69,7 +69,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// memory has.
     #[must_use]
     pub fn iter(&self) -> Iter<K, V> {
-        at_once(self.begin_iter())
+        at_once(self.begin_iter(WalkCaller::Thread))
     }
 
     /// Returns an iterator over the keys of the live entries, in order.
@@ -90,7 +90,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// are decoded too.
     #[must_use]
     pub fn keys(&self) -> Keys<K, V> {
-        at_once(self.begin_keys())
+        at_once(self.begin_keys(WalkCaller::Thread))
     }
 
     /// Returns an iterator over the keys of the live entries that come after `key`, in order. `key` itself
@@ -116,27 +116,27 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// the keys on disk are read only from `key` on.
     pub fn keys_after(&self, key: impl EncodeKey<K>) -> Result<Keys<K, V>, Error> {
         let after = self.encode(&key)?;
-        let full = at_once(self.full_keys(Some(after.as_slice())));
+        let full = at_once(self.full_keys(Some(after.as_slice()), WalkCaller::Thread));
         Ok(Keys { full, ahead: ReadAhead::default(), keyspace: self.clone() })
     }
 
     /// Returns an iterator over the live entries. Waits for the keys at a server.
-    pub(super) async fn begin_iter(&self) -> Iter<K, V> {
-        Iter { keys: self.full_keys(None).await, ahead: ReadAhead::default(), keyspace: self.clone() }
+    pub(super) async fn begin_iter(&self, caller: WalkCaller) -> Iter<K, V> {
+        Iter { keys: self.full_keys(None, caller).await, ahead: ReadAhead::default(), keyspace: self.clone() }
     }
 
     /// Returns an iterator over the keys of the live entries. Waits like [`begin_iter`](Self::begin_iter).
-    pub(super) async fn begin_keys(&self) -> Keys<K, V> {
-        Keys { full: self.full_keys(None).await, ahead: ReadAhead::default(), keyspace: self.clone() }
+    pub(super) async fn begin_keys(&self, caller: WalkCaller) -> Keys<K, V> {
+        Keys { full: self.full_keys(None, caller).await, ahead: ReadAhead::default(), keyspace: self.clone() }
     }
 
-    async fn full_keys(&self, after: Option<&[u8]>) -> FullKeys {
+    async fn full_keys(&self, after: Option<&[u8]>, caller: WalkCaller) -> FullKeys {
         let prefix = self.opened.id.to_bytes();
         // A forked child must not collect the keys, because that takes the lock of every shard.
         let is_forked = self.shared.is_forked();
         let (mut in_memory, is_complete) = match is_forked {
             true => (Vec::new(), false),
-            false if self.is_remote() => self.remote_keys().await,
+            false if self.is_remote() => self.remote_keys(&caller).await,
             false => (self.shared.tiers.memory.keys(&prefix), true),
         };
         if let Some(after) = after {
@@ -150,6 +150,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             disk_is_done: is_forked || !self.is_in_file(),
             is_complete,
             process: self.shared.tiers.process.clone(),
+            caller,
         }
     }
 }
@@ -176,6 +177,7 @@ struct FullKeys {
     is_complete: bool,
     /// The process of the cache.
     process: Process,
+    caller: WalkCaller,
 }
 
 impl FullKeys {
@@ -237,7 +239,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iter<K, V>
         loop {
             let Self { keyspace, keys, ahead } = self;
             // A key that was read ahead belongs to the parent, too.
-            if !keys.process.is_current() {
+            if !keys.process.is_current() || keys.caller.is_gone() {
                 return None;
             }
             let next = || keys.next(&keyspace.shared.tiers);
@@ -245,6 +247,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Iter<K, V>
             let (value, may_be_on_disk) = match entry {
                 WalkedEntry::Live(value) => (Some(value), false),
                 WalkedEntry::Missing => (None, false),
+                WalkedEntry::Unread if keys.caller.is_gone() => return None,
                 WalkedEntry::Unread => {
                     let (value, may_be_on_disk) = keyspace.peek_in_both(&full).await;
                     (value.map(HeldValue::new), may_be_on_disk)
@@ -292,7 +295,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keys<K, V>
     pub(super) async fn advance(&mut self) -> Option<K> {
         loop {
             let Self { keyspace, full: keys, ahead } = self;
-            if !keys.process.is_current() {
+            if !keys.process.is_current() || keys.caller.is_gone() {
                 return None;
             }
             let next = || keys.next(&keyspace.shared.tiers);
@@ -300,6 +303,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keys<K, V>
             let (is_live, may_be_on_disk) = match entry {
                 WalkedEntry::Live(_) => (true, false),
                 WalkedEntry::Missing => (false, false),
+                WalkedEntry::Unread if keys.caller.is_gone() => return None,
                 WalkedEntry::Unread => {
                     let (expiry, may_be_on_disk) = keyspace.expiry_in_both(&full).await;
                     (expiry.is_some(), may_be_on_disk)

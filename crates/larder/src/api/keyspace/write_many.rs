@@ -89,7 +89,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Each value costs the same as an [`insert`](Keyspace::insert). The group waits only once for room in
     /// the write buffer, and is committed in one transaction. In a remote tier, each value costs a request,
     /// and up to 128 requests take one round trip. Values of more than 1 MiB together, and several values of
-    /// the same key, take further round trips.
+    /// the same key, take further round trips. A value is encoded once, when it is the next to be sent, so at
+    /// most one encoded value waits for the answers to the values before it.
     pub fn insert_many<Q, T>(&self, entries: impl IntoIterator<Item = (Q, T)>) -> Result<(), Error>
     where
         Q: EncodeKey<K>,

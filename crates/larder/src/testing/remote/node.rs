@@ -10,7 +10,7 @@ use super::server::{PushTarget, RemoteServer, ServerState};
 use super::stored::SlotName;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::remote::near::NearTier;
-use crate::remote::reply::RemoteReply;
+use crate::remote::reply::{RemoteReply, RemoteResult};
 use crate::remote::validity::Validity;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, AtomicU64, Mutex, Ordering};
@@ -61,11 +61,13 @@ pub(super) struct NodeState {
 }
 
 /// The faults of the server towards this node.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each fault is independent of the others")]
 pub(super) struct ServerFaults {
     pub(super) walks_in_a_circle: bool,
     pub(super) refuses_changes: bool,
     pub(super) refuses_fills: bool,
+    pub(super) is_full: bool,
 }
 
 /// The PING from whose send time the validity of values in memory is counted, when a PING is answered.
@@ -156,6 +158,12 @@ impl RemoteNode {
     /// waited for their answers.
     pub fn refuse_fills(&self) {
         self.state.lock().faults.refuses_fills = true;
+    }
+
+    /// If `is_full` is true, the server refuses each record that this node sets from now on, as if the server
+    /// were full.
+    pub fn fill_server(&self, is_full: bool) {
+        self.state.lock().faults.is_full = is_full;
     }
 
     /// Runs a function before the next fill is sent.
@@ -325,8 +333,17 @@ impl RemoteNode {
         reply: RemoteReply<T>,
         apply: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> T + Send + 'static,
     ) {
+        self.ask_fallible(reply, |server, now, changed| Ok(apply(server, now, changed)));
+    }
+
+    /// Sends a request that the server may refuse.
+    pub(super) fn ask_fallible<T: Send + 'static>(
+        &self,
+        reply: RemoteReply<T>,
+        apply: impl FnOnce(&mut ServerState, Duration, &mut Vec<SlotName>) -> RemoteResult<T> + Send + 'static,
+    ) {
         self.send(Box::new(move |node| {
-            let answer = |answer| node.queue(StreamItem::Answer(Box::new(move || reply.send(Ok(answer)))));
+            let answer = |answer| node.queue(StreamItem::Answer(Box::new(move || reply.send(answer))));
             node.server.apply(node, apply, answer);
         }));
     }

@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::node::RemoteNode;
+use super::node::{RemoteNode, ServerFaults};
 use super::ranges::range_shape;
 use super::stored::SlotName;
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
@@ -159,9 +159,13 @@ impl RemoteTier for RemoteNode {
         if let Some(run) = run {
             run();
         }
-        let (name, is_refused) = (self.name_of(&key), self.state.lock().faults.refuses_changes);
-        self.ask(reply, move |server, now, changed| {
-            !is_refused && server.set(&name, (record, life, condition), now, changed)
+        let name = self.name_of(&key);
+        let ServerFaults { refuses_changes, is_full, .. } = self.state.lock().faults;
+        self.ask_fallible(reply, move |server, now, changed| {
+            if is_full {
+                return Err(RemoteError::new(RemoteErrorKind::Refused, "the server is full"));
+            }
+            Ok(!refuses_changes && server.set(&name, (record, life, condition), now, changed))
         });
     }
 

@@ -3,8 +3,12 @@
 //! A worker thread creates the iterator of [`crate::api::keyspace::iterate`], and takes [`CHUNK`] items
 //! from it at a time. Between two chunks, a stream occupies no worker thread and holds no snapshot. In a
 //! remote tier, a worker task reads the chunk ([`crate::sys::offload::worker_task`]), so a stream occupies
-//! no thread while it waits for the server. A chunk that has begun is read to its end, even if the stream
-//! is dropped.
+//! no thread while it waits for the server.
+//!
+//! If a stream is dropped, the chunk that is being read ends before its next item, and before its next
+//! request to a server ([`WalkCaller`]). A walk takes no lease, so the server keeps nothing of it. Otherwise
+//! a task that drops one stream after another could have any number of walks in progress, each with all keys
+//! of the keyspace.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use crate::api::keyspace::iterate::{Iter, Keys};
+use crate::api::keyspace::remote::scan::WalkCaller;
 use crate::format::key::Key;
 use crate::sys::at_once::at_once;
 use crate::sys::offload::worker_task::submit_task;
@@ -80,6 +85,8 @@ struct Chunks<I, T> {
     /// Returns the iterator for the next chunk. For the first chunk, it creates the iterator.
     start: Option<Start<I>>,
     is_remote: bool,
+    /// Dropped with the stream, so that the iterator ends.
+    _caller: Arc<()>,
 }
 
 type Start<I> = Pin<Box<dyn Future<Output = I> + Send>>;
@@ -97,9 +104,14 @@ async fn read_chunk<I: ChunkSource>(start: Start<I>) -> Chunk<I, I::Item> {
 }
 
 impl<I: ChunkSource<Item = T>, T: Send + 'static> Chunks<I, T> {
-    fn new(is_remote: bool, start: impl Future<Output = I> + Send + 'static) -> Self {
-        let items = ChunkItems(VecDeque::new());
-        Self { items, reading: None, start: Some(Box::pin(start)), is_remote }
+    /// `begin` creates the iterator.
+    fn new<S>(is_remote: bool, begin: impl FnOnce(WalkCaller) -> S) -> Self
+    where
+        S: Future<Output = I> + Send + 'static,
+    {
+        let (items, caller) = (ChunkItems(VecDeque::new()), Arc::new(()));
+        let start = begin(WalkCaller::Stream(Arc::downgrade(&caller)));
+        Self { items, reading: None, start: Some(Box::pin(start)), is_remote, _caller: caller }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
@@ -131,7 +143,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// The async form of [`iter`](Keyspace::iter). Returns a stream.
     ///
     /// Worker threads read the entries in chunks of 64. A chunk is read only after the previous chunk was
-    /// consumed.
+    /// consumed. If the stream is dropped, the reading ends with the current entry, or with the answer of the
+    /// server to the request that is on its way.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -155,7 +168,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs the same as [`iter`](Keyspace::iter), plus one round trip to a worker thread per 64 entries.
     pub fn iter_async(&self) -> EntryStream<K, V> {
         let keyspace = self.clone();
-        EntryStream(Chunks::new(self.is_remote(), async move { keyspace.begin_iter().await }))
+        let begin = |caller| async move { keyspace.begin_iter(caller).await };
+        EntryStream(Chunks::new(self.is_remote(), begin))
     }
 
     /// The async form of [`keys`](Keyspace::keys). Returns a stream. [`iter_async`](Keyspace::iter_async) has
@@ -165,7 +179,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Costs the same as [`keys`](Keyspace::keys), plus one round trip to a worker thread per 64 keys.
     pub fn keys_async(&self) -> KeyStream<K, V> {
         let keyspace = self.clone();
-        KeyStream(Chunks::new(self.is_remote(), async move { keyspace.begin_keys().await }))
+        let begin = |caller| async move { keyspace.begin_keys(caller).await };
+        KeyStream(Chunks::new(self.is_remote(), begin))
     }
 }
 

@@ -44,7 +44,8 @@ use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores a value at the server, whatever the slot has. The value of a batch waits for room before it is
-    /// sent, and has the room until the server has answered.
+    /// sent, and has the room until the server has answered. If the batch ends before that, the value is not
+    /// sent, which is no error.
     pub(in crate::api::keyspace) async fn insert_at_server(
         &self,
         key: SlotKey<'_>,
@@ -52,20 +53,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         ttl: Ttl,
         batch: Option<&Arc<BatchRoom>>,
     ) -> Result<(), Error> {
-        let encode = || {
-            let now = self.now();
-            let (_, ends_at) = self.expiry_after_write(key, ttl, None);
-            if ends_at <= now {
-                return Ok(None);
-            }
-            self.outgoing(key, Some(value), self.outgoing_life(Some(value), (now, ends_at), None))
+        let life = || {
+            let (now, (_, ends_at)) = (self.now(), self.expiry_after_write(key, ttl, None));
+            (ends_at > now).then(|| self.outgoing_life(Some(value), (now, ends_at), None))
         };
-        let encoded = match batch {
-            Some(batch) => batch.encode(encode, |outgoing| outgoing.bytes.len()).await?.unzip(),
-            None => (encode()?, None),
-        };
-        let (outgoing, _room) = encoded;
-        match outgoing {
+        let stored = life().map(|_| value);
+        let Some((encoded, _room)) = self.encode_in_batch(stored, batch).await? else { return Ok(()) };
+        // Determined again, because the value may have waited for room.
+        let life = encoded.as_ref().and_then(|_| life());
+        match life.and_then(|life| self.outgoing_encoded(key, encoded, life)) {
             Some(outgoing) => self.set_remote(key, outgoing, SetCondition::Always).await?,
             None => self.end_remote(key, WriteCondition::Always).await?,
         };

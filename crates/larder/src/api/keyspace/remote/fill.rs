@@ -124,17 +124,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         value: Option<&Arc<V>>,
         ttl: Ttl,
     ) -> Result<Option<(OutgoingRecord, Option<TakenRoom>)>, Error> {
-        let encode = || {
-            let now = keyspace.now();
-            let (_, expires_at) = keyspace.expiry_after_write(key, ttl, None);
-            if expires_at <= now || self.deadline.is_over() {
-                return Ok(None);
-            }
-            keyspace.outgoing(key, value, keyspace.outgoing_life(value, (now, expires_at), self.took))
+        let life = || {
+            let (now, (_, ends_at)) = (keyspace.now(), keyspace.expiry_after_write(key, ttl, None));
+            let is_stored = ends_at > now && !self.deadline.is_over();
+            is_stored.then(|| keyspace.outgoing_life(value, (now, ends_at), self.took))
         };
-        let Some(batch) = &self.batch else { return Ok(encode()?.map(|outgoing| (outgoing, None))) };
-        let encoded = batch.encode(encode, |outgoing| outgoing.bytes.len()).await?;
-        Ok(encoded.map(|(outgoing, room)| (outgoing, Some(room))))
+        if life().is_none() {
+            return Ok(None);
+        }
+        let batch = self.batch.as_ref();
+        let Some((encoded, room)) = keyspace.encode_in_batch(value, batch).await? else { return Ok(None) };
+        // Determined again, because the value may have waited for room.
+        let outgoing = life().and_then(|life| keyspace.outgoing_encoded(key, encoded, life));
+        Ok(outgoing.map(|outgoing| (outgoing, room)))
     }
 
     /// Takes the token of the server's lease. The lease is no longer renewed.

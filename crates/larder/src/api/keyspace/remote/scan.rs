@@ -13,6 +13,8 @@
 //! an hour ([`WalkLimit`]). So a broken server does not keep the caller forever.
 
 use std::collections::VecDeque;
+#[cfg(feature = "async")]
+use std::sync::Weak;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -69,6 +71,27 @@ impl WalkLimit {
     }
 }
 
+/// The caller that waits for the next item of an iteration.
+#[derive(Debug)]
+pub(in crate::api::keyspace) enum WalkCaller {
+    /// A thread. It waits until it has the item.
+    Thread,
+    /// A stream, which may be dropped meanwhile. The stream owns the value of the pointer.
+    #[cfg(feature = "async")]
+    Stream(Weak<()>),
+}
+
+impl WalkCaller {
+    /// Returns whether the stream was dropped. Then the iteration ends before its next request.
+    pub(in crate::api::keyspace) fn is_gone(&self) -> bool {
+        match self {
+            Self::Thread => false,
+            #[cfg(feature = "async")]
+            Self::Stream(stream) => stream.strong_count() == 0,
+        }
+    }
+}
+
 /// The next keys of a walk, with the entries that were read ahead.
 #[derive(Debug)]
 pub(in crate::api::keyspace) struct ReadAhead<V> {
@@ -106,12 +129,16 @@ pub(in crate::api::keyspace) enum WalkedEntry<V> {
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Returns the keys at the server, sorted and without duplicates, and whether the list is complete. All
-    /// keys are collected first, because the server may return a key several times and in any order.
-    pub(in crate::api::keyspace) async fn remote_keys(&self) -> (Vec<Arc<[u8]>>, bool) {
+    /// keys are collected first, because the server may return a key several times and in any order. Ends
+    /// before its next request if `caller` is gone.
+    pub(in crate::api::keyspace) async fn remote_keys(&self, caller: &WalkCaller) -> (Vec<Arc<[u8]>>, bool) {
         let Some(link) = self.link() else { return (Vec::new(), true) };
         let (mut keys, mut cursor, mut limit) = (Vec::new(), ScanCursor::default(), WalkLimit::new());
         let prefix = self.opened.id.to_bytes();
         let is_complete = loop {
+            if caller.is_gone() {
+                return (Vec::new(), false);
+            }
             let page = link.answer_to(|tier, reply| tier.scan(prefix.as_slice().into(), cursor, reply)).await;
             let Some(page) = link.count(page) else { break false };
             keys.extend(page.keys.into_iter().map(Arc::<[u8]>::from));

@@ -12,6 +12,7 @@ use crate::api::keyspace::read::ReadValue;
 use crate::api::keyspace::ttl::Ttl;
 use crate::api::keyspace::write::{InsertOutcome, ReadCondition, WriteCondition};
 use crate::engine::promotion::Lease;
+use crate::engine::remote::batch_room::{BatchRoom, TakenRoom};
 use crate::engine::remote::link::RemoteLink;
 use crate::engine::remote::lookup::{RemoteRead, checked_key, is_plain};
 use crate::error::Error;
@@ -113,7 +114,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Like [`outgoing`](Self::outgoing), for a value that is already encoded.
-    fn outgoing_encoded(
+    pub(super) fn outgoing_encoded(
         &self,
         key: SlotKey<'_>,
         encoded: Option<EncodedValue>,
@@ -165,6 +166,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.check_len(encoded.payload.len())?;
         self.opened.checks.check(format, &**value, &encoded).map_err(encode_error)?;
         Ok(if is_plain(format) { EncodedValue::plain(encoded.payload) } else { self.compress(encoded) })
+    }
+
+    /// Encodes a value like [`encode_to_send`](Self::encode_to_send). The value of a batch waits for its turn
+    /// and for room. `None` is an absence, or a value that is not stored. Returns `None` if the batch has
+    /// ended. The caller must determine the life of the value afterwards, so that it is counted from then.
+    pub(super) async fn encode_in_batch(
+        &self,
+        value: Option<&Arc<V>>,
+        batch: Option<&Arc<BatchRoom>>,
+    ) -> Result<Option<(Option<EncodedValue>, Option<TakenRoom>)>, Error> {
+        let encode = || value.map(|value| self.encode_to_send(value)).transpose();
+        let Some(batch) = batch else { return Ok(Some((encode()?, None))) };
+        let len_of = |encoded: &Option<EncodedValue>| encoded.as_ref().map_or(0, |value| value.bytes.len());
+        let encoded = batch.encode(encode, len_of).await?;
+        Ok(encoded.map(|(encoded, room)| (encoded, Some(room))))
     }
 
     fn record_bytes(

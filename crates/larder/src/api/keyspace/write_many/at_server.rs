@@ -5,8 +5,10 @@
 //! 2. Send the values together ([`together`]), within the room of a batch ([`BatchRoom`]). Each key has the
 //!    steps of a change: its near copy is dropped before its value is sent, and again after its answer.
 //! 3. After all answers are there, continue with (1).
-//! 4. If the server has not confirmed a value, end the call. The values after this part are not sent: they
-//!    would probably fail too, each after its own time limit.
+//! 4. If the server has not confirmed a value, end the call. The values that were not sent yet are not sent:
+//!    they would probably fail too, each after its own time limit. These are the values after this part, and
+//!    those of this part that wait for room. The batch ends in the poll that has released the room of the
+//!    unconfirmed value, so no other value takes this room.
 //!
 //! (1) keeps the order of the values of one key. If they were sent together, a tier that sends a request
 //! again could store them in another order. An error of one value, such as one that cannot be encoded, ends
@@ -47,22 +49,30 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             // 1.
             let (part, later) = rest.split_at(part_len(rest));
             // 2.
-            let inserts = part
-                .iter()
-                .map(|entry| self.insert_at_server(entry.slot_key(), &entry.value, ttl, Some(&room)));
-            let mut is_confirmed = true;
-            for inserted in together(inserts).await {
-                let Err(error) = inserted else { continue };
-                is_confirmed &= !matches!(error, Error::Remote { .. } | Error::Closed);
-                first_error = first_error.or(Some(error));
+            for inserted in together(part.iter().map(|entry| self.insert_in_batch(entry, ttl, &room))).await {
+                first_error = first_error.or(inserted.err());
             }
             // 4.
-            if !is_confirmed {
+            if room.is_ended() {
                 break;
             }
             rest = later;
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// Runs step 2 for a value. If the server does not confirm the value, ends the batch (4).
+    async fn insert_in_batch(
+        &self,
+        entry: &GroupEntry<V>,
+        ttl: Ttl,
+        room: &Arc<BatchRoom>,
+    ) -> Result<(), Error> {
+        let inserted = self.insert_at_server(entry.slot_key(), &entry.value, ttl, Some(room)).await;
+        if matches!(inserted, Err(Error::Remote { .. } | Error::Closed)) {
+            room.end();
+        }
+        inserted
     }
 
     /// Stores the values in a worker task. If their expiry has already passed, removes the entries.

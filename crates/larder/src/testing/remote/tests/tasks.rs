@@ -8,6 +8,7 @@ use pollster::block_on;
 use smol::stream::StreamExt;
 
 use super::*;
+use crate::api::keyspace::asynchronous::stream::{EntryStream, KeyStream};
 use crate::api::keyspace::transaction::watch::Watch;
 
 /// More calls than worker threads.
@@ -149,6 +150,62 @@ fn a_stream_whose_entries_have_changed_meanwhile_asks_for_them_without_a_thread(
     until(|| two.server.requests() - asked == 4 * CALLS);
     two.nodes[0].hold_stream(false);
     assert!(streams.into_iter().all(|stream| block_on(stream) == [80, 100]));
+}
+
+type StreamsOfBothKinds = (Vec<EntryStream<String, u64>>, Vec<KeyStream<String, u64>>);
+
+/// Begins streams of both kinds on the first machine, whose stream is held back. Returns when each of them
+/// has sent its first request.
+fn begin_streams(two: &TwoNodes) -> StreamsOfBothKinds {
+    let [one, _] = two.prices();
+    two.nodes[0].hold_stream(true);
+    let asked = two.server.requests();
+    let (mut entries, mut keys): (Vec<_>, Vec<_>) =
+        (0..CALLS).map(|_| (one.iter_async(), one.keys_async())).unzip();
+    let mut context = Context::from_waker(Waker::noop());
+    for (entries, keys) in entries.iter_mut().zip(&mut keys) {
+        assert!(entries.poll_next(&mut context).is_pending() && keys.poll_next(&mut context).is_pending());
+    }
+    until(|| two.server.requests() - asked == 2 * CALLS);
+    (entries, keys)
+}
+
+/// Returns the number of handles of the first cache. The task of a stream has some of them.
+fn handles(two: &TwoNodes) -> usize {
+    Arc::strong_count(two.caches[0].shared())
+}
+
+#[test]
+fn a_dropped_stream_asks_for_no_further_page() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    one.insert_many((0..20).map(|number| (name(number), number))).unwrap();
+    let (asked, idle) = (two.server.requests(), handles(&two));
+    drop(begin_streams(&two));
+    two.nodes[0].hold_stream(false);
+    until(|| handles(&two) <= idle);
+    assert_eq!(two.server.requests() - asked, 2 * CALLS);
+}
+
+#[test]
+fn a_dropped_stream_does_not_look_up_its_keys() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    one.insert_many([("GLO", 80), ("MTNVTU", 100)]).unwrap();
+    let (asked, idle) = (two.server.requests(), handles(&two));
+    let streams = begin_streams(&two);
+    two.answer_and_hold();
+    until(|| two.server.requests() - asked == 4 * CALLS);
+    drop(streams);
+    // Like the push of a change. The entries that were read ahead may no longer be yielded.
+    let memory = &two.caches[0].shared().tiers.memory;
+    for key in ["GLO", "MTNVTU"] {
+        let full = one.encode(key).unwrap();
+        memory.forget(memory.key(full.as_slice()), two.caches[0].now(), &mut EvictedValues::default());
+    }
+    two.nodes[0].hold_stream(false);
+    until(|| handles(&two) <= idle);
+    assert_eq!(two.server.requests() - asked, 4 * CALLS);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tests of groups at a server: which values are sent together, and which are stored after an error.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::*;
 use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::api::keyspace::insert_options::InsertOptions;
+use crate::error::remote_error::RemoteErrorKind;
 use crate::sys::at_once::suspending;
 use crate::testing::remote::tests::{TwoNodes, two_nodes, until};
 
@@ -163,6 +165,96 @@ fn after_an_error_of_the_server_no_further_part_is_sent() {
     assert!(matches!(result, Err(Error::Remote { cause, .. }) if cause.may_be_applied()));
     assert_eq!((sent.len(), two.server.records(), one.stats().inserts), (0, 128, 0));
     assert!(other.get(&127).is_some() && other.get(&128).is_none());
+}
+
+impl TwoNodes {
+    /// Begins to insert three values, whose first answer is held back, and runs `fail`. Returns the error of
+    /// the call, and how many requests it has sent after `fail`.
+    fn fail_first_of_three(&self, fail: impl FnOnce()) -> (Error, u64) {
+        let pages = self.caches[0].keyspace(PAGES).unwrap();
+        let entries = entries(&pages, (0..3).map(|number| (number, "x".repeat(600 << 10))));
+        let mut insert = pin!(pages.insert_all_at_server(&entries, Ttl::Default));
+        self.nodes[0].hold_stream(true);
+        assert!(suspending(|| insert.as_mut().poll(&mut Context::from_waker(Waker::noop()))).is_pending());
+        assert_eq!(self.server.requests(), 1, "the others wait for room");
+        fail();
+        let (result, sent) = self.run(insert);
+        assert_eq!(pages.stats().inserts, 0);
+        (result.unwrap_err(), sent.iter().sum())
+    }
+}
+
+#[test]
+fn after_a_lost_connection_no_value_that_waited_for_room_is_sent() {
+    let two = two_nodes();
+    let (error, sent) = two.fail_first_of_three(|| {
+        two.nodes[0].lose();
+        two.nodes[0].connect();
+    });
+    assert!(matches!(error, Error::Remote { cause, .. } if cause.may_be_applied()));
+    assert_eq!((sent, two.server.records()), (0, 1));
+}
+
+#[test]
+fn after_a_refusal_no_value_that_waited_for_room_is_sent() {
+    let two = two_nodes();
+    two.nodes[0].fill_server(true);
+    let (error, sent) = two.fail_first_of_three(|| two.nodes[0].fill_server(false));
+    assert!(matches!(error, Error::Remote { cause, .. } if cause.kind() == RemoteErrorKind::Refused));
+    assert_eq!((sent, two.server.records()), (0, 0));
+}
+
+#[test]
+fn a_thread_sends_no_value_that_waited_for_room_after_a_refusal() {
+    let two = two_nodes();
+    let pages = two.caches[0].keyspace(PAGES).unwrap();
+    two.nodes[0].fill_server(true);
+    two.nodes[0].hold_stream(true);
+    let values = (0..3).map(|number| (number, "x".repeat(600 << 10)));
+    let inserting = std::thread::spawn(move || pages.insert_many(values));
+    until(|| two.server.requests() == 1);
+    two.nodes[0].fill_server(false);
+    two.nodes[0].hold_stream(false);
+    assert!(matches!(inserting.join().unwrap(), Err(Error::Remote { .. })));
+    assert_eq!((two.server.requests(), two.server.records()), (1, 0));
+}
+
+thread_local! {
+    /// How often this thread has serialized a [`CountedPage`].
+    static ENCODINGS: Cell<u32> = const { Cell::new(0) };
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct CountedPage(String);
+
+impl Serialize for CountedPage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ENCODINGS.set(ENCODINGS.get() + 1);
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// If all values of a part were encoded before the first answer, a part of large values would keep its caller
+/// busy for long.
+#[test]
+fn each_value_is_encoded_once_and_only_one_waits_for_room_with_its_encoding() {
+    const COUNTED: KeyspaceDefinition<u64, CountedPage> = KeyspaceDefinition::new("counted");
+    for (len, before_answer) in [(600 << 10, 2), (2 << 20, 1)] {
+        let two = two_nodes();
+        let pages = two.caches[0].keyspace(COUNTED).unwrap();
+        let page = || CountedPage("x".repeat(len));
+        ENCODINGS.set(0);
+        pages.insert(&9, page()).unwrap();
+        let of_one = ENCODINGS.replace(0);
+        let entries = entries(&pages, (0..4).map(|number| (number, page())));
+        let mut insert = pin!(pages.insert_all_at_server(&entries, Ttl::Default));
+        two.nodes[0].hold_stream(true);
+        assert!(suspending(|| insert.as_mut().poll(&mut Context::from_waker(Waker::noop()))).is_pending());
+        assert_eq!((two.server.records(), ENCODINGS.get()), (2, before_answer * of_one), "{len}");
+        two.run(insert).0.unwrap();
+        assert_eq!((two.server.records(), ENCODINGS.get()), (5, 4 * of_one), "{len}");
+    }
 }
 
 /// A lookup in the meantime fills memory with a value that the server had before the change.

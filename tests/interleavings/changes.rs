@@ -75,7 +75,7 @@ pub(crate) fn a_change_never_outlives_a_clear() {
         versions.insert(&key, 100).unwrap();
     }
     contest([&|| versions.clear().map(drop).unwrap(), &|| _ = versions.increment(&1, 1).unwrap(), &|| {
-        _ = add(versions, 2, 1)
+        _ = add(versions, 2, 1);
     }]);
     for key in [1, 2] {
         let left = versions.get(&key).map_or(0, |value| *value);

@@ -152,3 +152,22 @@ pub(crate) fn a_second_use_on_disk_takes_nothing_from_the_first() {
     cache.close().unwrap();
     assert_eq!(*seen.lock().unwrap(), [Some(10), Some(10)], "it was used before its first expiry");
 }
+
+/// An entry in both tiers is used while another entry evicts it from memory.
+pub(crate) fn a_use_beside_an_eviction_counts() {
+    let place = Place::new();
+    let cache = place.open_tight();
+    let entries = cache.keyspace(IDLING).unwrap();
+    entries.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    place.time.advance(EVE);
+    let used = std::sync::Mutex::new(None);
+    contest([&|| *used.lock().unwrap() = entries.get(&1).map(|value| *value), &|| {
+        entries.insert(&2, 20).unwrap();
+        cache.flush().unwrap();
+    }]);
+    place.time.advance(Duration::from_millis(2));
+    let left = entries.peek(&1).map(|value| *value);
+    cache.close().unwrap();
+    assert_eq!((*used.lock().unwrap(), left), (Some(10), Some(10)), "it was used before its first expiry");
+}

@@ -131,6 +131,7 @@ scenarios! {
     idle::a_second_use_on_disk_takes_nothing_from_the_first,
     idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired,
     idle::a_use_beside_a_removal_brings_nothing_back,
+    idle::a_use_beside_an_eviction_counts,
     durability::what_was_acknowledged_is_committed,
     durability::an_insert_reaches_the_disk_by_itself,
     durability::writers_wait_for_room_and_go_on,

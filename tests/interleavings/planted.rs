@@ -89,6 +89,8 @@ planted_faults! {
         [PublishEvicted: expiry::a_touch_brings_back_nothing_that_was_seen_evicted, CAME_BACK];
     a_use_of_what_has_expired_is_caught =>
         [ExtendExpired: idle::a_use_brings_back_nothing_that_was_seen_expired, CAME_BACK];
+    a_use_of_what_was_evicted_since_is_caught =>
+        [ForgetEvictedUse: idle::a_use_beside_an_eviction_counts, "it was used before its first expiry"];
     a_stamp_that_goes_before_the_disk_shows_it_is_caught =>
         [SettleEarly: idle::a_commit_of_uses_brings_back_nothing_that_was_seen_expired, CAME_BACK];
     a_flight_that_outlives_an_invalidation_is_caught =>

@@ -8,12 +8,14 @@ use super::lookup::StoredRecord;
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::disk::store::snapshot::StoreSnapshot;
+use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::format::record::Header;
-use crate::memory::idle::{RecordIsOld, UsedRecord};
+use crate::memory::idle::{NeedsRecord, UsedEntry, UsedRecord};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::use_stamps::Stamped;
 use crate::sys::sync::Arc;
+use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
 impl Tiers {
@@ -40,24 +42,40 @@ impl Tiers {
         is_old && record.extension.ends_at.is_some()
     }
 
-    /// Extends the life of an entry so that it ends `life` from now, or at the entry's hard limit. `record`
-    /// is the record of the entry, if the entry was found on disk.
-    pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, record: Option<UsedRecord<'_>>) {
+    /// Extends the life of an entry so that it ends `life` from now, or at the entry's hard limit.
+    pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, used: UsedEntry<'_>) {
+        let record = if let UsedEntry::OnDisk(record) = used { Some(record) } else { None };
         let extended = self.memory.extend_life(key, life, || self.time.now(), record);
-        let stamped = match (extended, record) {
+        let stamped = match (extended, used) {
             (Ok(stamped), _) => stamped,
-            (Err(RecordIsOld), Some(record)) => self.extend_read_again(key, life, record.sequence),
-            (Err(RecordIsOld), None) => None,
+            (Err(NeedsRecord), UsedEntry::InMemory) => self.extend_evicted(key, life),
+            (Err(NeedsRecord), UsedEntry::OnDisk(record)) => {
+                self.extend_read_again(key, life, Some(record.sequence))
+            }
+            (Err(NeedsRecord), UsedEntry::Elsewhere) => None,
         };
         if matches!(stamped, Some(Stamped::HalfFull | Stamped::Full)) {
             self.commit_stamps();
         }
     }
 
-    /// Extends the life of an entry whose record was read before the last commit. Reads the record again
-    /// until no commit comes in between. Otherwise a use at the time of a commit would have no effect.
+    /// Extends the life of an entry that left memory after a lookup had found it there. Otherwise a use beside
+    /// an eviction would have no effect.
+    ///
+    /// The entry may have been replaced since. Then the use extends the new entry, which was written after
+    /// the lookup began, so this changes its expiry by no more than the time of the lookup.
     #[cold]
-    fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: u64) -> Option<Stamped> {
+    fn extend_evicted(&self, key: SlotKey<'_>, life: Duration) -> Option<Stamped> {
+        let has_record = KeyspaceId::of(key.bytes).is_in_file() && self.disk.is_on();
+        let is_forgotten = failpoint_is_set(Failpoint::ForgetEvictedUse);
+        if has_record && !is_forgotten { self.extend_read_again(key, life, None) } else { None }
+    }
+
+    /// Extends the life of an entry that memory lacks and whose record was not read since the last commit.
+    /// Reads the record until no commit comes in between. Otherwise a use at the time of a commit would have
+    /// no effect. If there is a `sequence`, extends no entry with another one.
+    #[cold]
+    fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: Option<u64>) -> Option<Stamped> {
         loop {
             let Some((bytes, token)) = self.read_bytes(key) else {
                 // The record was deleted or can't be read, or there is no snapshot.
@@ -65,9 +83,10 @@ impl Tiers {
                 return None;
             };
             let (header, extension, _) = record::read(key.bytes, &bytes).ok()?;
-            let ends_at = extension.ends_at.filter(|_| header.sequence == sequence)?;
+            let is_it = sequence.is_none_or(|sequence| sequence == header.sequence);
+            let ends_at = extension.ends_at.filter(|_| is_it)?;
             let is_current = || token.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
-            let expires_at = header.expires_at;
+            let Header { sequence, expires_at, .. } = header;
             let record = UsedRecord { sequence, expires_at, ends_at, is_current: &is_current };
             if let Ok(stamped) = self.memory.extend_life(key, life, || self.time.now(), Some(record)) {
                 return stamped;

@@ -7,6 +7,17 @@ use super::use_stamps::Stamped;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
 
+/// Where a lookup found the entry that is used.
+#[derive(Clone, Copy)]
+pub(crate) enum UsedEntry<'a> {
+    /// In its slot. The entry may have left memory since.
+    InMemory,
+    OnDisk(UsedRecord<'a>),
+    /// Only a slot or a snapshot that may no longer exist had the expiry with which the entry is live (step
+    /// (5) of [`super::use_stamps`]).
+    Elsewhere,
+}
+
 /// A live record that a lookup found on disk.
 #[derive(Clone, Copy)]
 pub(crate) struct UsedRecord<'a> {
@@ -18,9 +29,10 @@ pub(crate) struct UsedRecord<'a> {
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
-/// The record is not from the current snapshot. A later commit may have changed or deleted it.
+/// Memory lacks the key, and there is no record of its entry, or the record is not from the current snapshot.
+/// A later commit may have changed or deleted the record.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct RecordIsOld;
+pub(crate) struct NeedsRecord;
 
 impl Memory {
     /// Extends the life of an entry that is used now. `now` is called under the shard's lock. `record` is the
@@ -30,23 +42,24 @@ impl Memory {
     /// has reached the hard limit of the entry, a use takes only the shared lock.
     ///
     /// # Errors
-    /// Returns [`RecordIsOld`] if the record must be read again. The entry's life was not extended.
+    /// Returns [`NeedsRecord`] if the record must be read first, or read again. The entry's life was not
+    /// extended.
     pub(crate) fn extend_life(
         &self,
         key: SlotKey<'_>,
         life: Duration,
         now: impl FnOnce() -> Timestamp,
         record: Option<UsedRecord<'_>>,
-    ) -> Result<Option<Stamped>, RecordIsOld> {
+    ) -> Result<Option<Stamped>, NeedsRecord> {
         let Some(can_extend) = self.read(key.hash).map(|shard| shard.can_extend(key)) else {
             return Ok(None);
         };
-        if !can_extend.unwrap_or(record.is_some()) {
+        // A forked child must not wait for the lock of a shard.
+        if can_extend == Some(false) || !self.process.is_current() {
             return Ok(None);
         }
-        // A forked child must not wait for the lock of a shard.
-        if !self.process.is_current() {
-            return Ok(None);
+        if can_extend.is_none() && record.is_none() {
+            return Err(NeedsRecord);
         }
         let mut shard = self.shard(key).write();
         let now = now();
@@ -59,7 +72,7 @@ impl Memory {
             (None, Some(record)) if !shard.is_closed() => {
                 let UsedRecord { sequence, expires_at: in_record, .. } = record;
                 let Some(before) = self.latest_expiry(key, sequence, in_record, record.is_current) else {
-                    return Err(RecordIsOld);
+                    return Err(NeedsRecord);
                 };
                 let new = expires_at.min(record.ends_at);
                 if before <= now || new <= before {
@@ -67,7 +80,8 @@ impl Memory {
                 }
                 (record.sequence, new)
             }
-            (None, _) => return Ok(None),
+            (None, None) => return Err(NeedsRecord),
+            (None, Some(_)) => return Ok(None),
         };
         let is_on_disk = shard.must_save(key);
         let stamped = is_on_disk.then(|| self.use_stamps.add(key.bytes, sequence, expires_at));

@@ -8,7 +8,8 @@
 //! 1. Under the exclusive lock of its shard, an entry that is *still* live gets its new expiry. The time is
 //!    read under the lock. The stamp is added under the same lock (`Memory::extend_life`). An entry that is
 //!    not in memory is extended only if its record is from the current snapshot. If a commit has come since
-//!    the lookup, the record is read again. Otherwise a use at the time of a commit would have no effect.
+//!    the lookup, the record is read again. Otherwise a use at the time of a commit would have no effect. If
+//!    the lookup found the entry in memory, and the entry has left it since, its record is read, too.
 //! 2. The writer copies stamps, and commits them. A stamp applies only to the record with its sequence, and
 //!    never makes an expiry earlier. Stamps are applied before the sweep of the same transaction, and the
 //!    sweep skips the keys that still have a stamp.

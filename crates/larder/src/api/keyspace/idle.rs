@@ -13,7 +13,7 @@ use super::fixed_life::PRECISE_BELOW;
 use crate::engine::promotion::DecodedEntry;
 use crate::format::key::Key;
 use crate::memory::extras::EntryExtras;
-use crate::memory::idle::UsedRecord;
+use crate::memory::idle::{UsedEntry, UsedRecord};
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 use crate::units::Timestamp;
@@ -68,7 +68,7 @@ impl<K: Key, V> Keyspace<K, V> {
     #[inline]
     pub(super) fn note_use(&self, key: SlotKey<'_>, expires_at: Timestamp) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
-            self.extend_if_due(key, expires_at, time_to_idle, None);
+            self.extend_if_due(key, expires_at, time_to_idle, UsedEntry::InMemory);
         }
     }
 
@@ -86,8 +86,8 @@ impl<K: Key, V> Keyspace<K, V> {
                 ends_at: decoded.extras.ends_at,
                 is_current: &is_current,
             };
-            let record = decoded.has_snapshot().then_some(record);
-            self.extend_if_due(key, decoded.expires_at, time_to_idle, record);
+            let used = if decoded.has_snapshot() { UsedEntry::OnDisk(record) } else { UsedEntry::Elsewhere };
+            self.extend_if_due(key, decoded.expires_at, time_to_idle, used);
         }
     }
 
@@ -105,7 +105,7 @@ impl<K: Key, V> Keyspace<K, V> {
         key: SlotKey<'_>,
         expires_at: Timestamp,
         time_to_idle: Duration,
-        record: Option<UsedRecord<'_>>,
+        used: UsedEntry<'_>,
     ) {
         let tiers = &self.shared.tiers;
         if self.is_remote() {
@@ -113,7 +113,7 @@ impl<K: Key, V> Keyspace<K, V> {
             return self.send_use_if_due(key, expires_at, time_to_idle, near_extras);
         }
         if self.is_within(expires_at, time_to_idle) {
-            tiers.extend_life(key, life(time_to_idle), record);
+            tiers.extend_life(key, life(time_to_idle), used);
         }
     }
 

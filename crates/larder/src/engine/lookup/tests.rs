@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
-use crate::memory::idle::UsedRecord;
+use crate::memory::idle::{UsedEntry, UsedRecord};
 use crate::sys::clock::ManualClock;
 use crate::testing::volume::SimulatedVolume;
 
@@ -172,10 +172,20 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     let read = tiers.read_record(key, 0, Duration::ZERO).unwrap();
     let (sequence, expires_at) = (read.header.sequence, read.header.expires_at);
     let ends_at = read.extension.ends_at.unwrap();
-    let record = |sequence| UsedRecord { sequence, expires_at, ends_at, is_current: &|| false };
-    tiers.extend_life(key, Duration::from_mins(9), Some(record(sequence + 1)));
+    let used = |sequence| {
+        let record = UsedRecord { sequence, expires_at, ends_at, is_current: &|| false };
+        tiers.extend_life(key, Duration::from_mins(9), UsedEntry::OnDisk(record));
+    };
+    used(sequence + 1);
     assert!(tiers.memory.use_stamps.is_empty(), "that entry is not there any more");
-    tiers.extend_life(key, Duration::from_mins(9), Some(record(sequence)));
-    let until = tiers.time.now().after(Duration::from_mins(9));
-    assert_eq!(tiers.memory.use_stamps.expiry_of(key.bytes, sequence), Some(until));
+    used(sequence);
+    let until = || Some(tiers.time.now().after(Duration::from_mins(9)));
+    assert_eq!(tiers.memory.use_stamps.expiry_of(key.bytes, sequence), until());
+    clock.advance(Duration::from_mins(5));
+    tiers.extend_life(key, Duration::from_mins(9), UsedEntry::InMemory);
+    assert_eq!(
+        tiers.memory.use_stamps.expiry_of(key.bytes, sequence),
+        until(),
+        "it left memory after its hit"
+    );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::memory::extras::EntryExtras;
-use crate::memory::idle::UsedRecord;
+use crate::memory::idle::{NeedsRecord, UsedRecord};
 use crate::memory::use_stamps::Stamped;
 
 const LIFE: Duration = Duration::from_secs(9);
@@ -57,7 +57,7 @@ fn a_use_brings_back_nothing() {
     let key = memory.key(&bytes);
     memory.store(key, idling(dirty(&memory, 10)), at(0)).unwrap();
     assert_eq!(memory.extend_life(key, LIFE, || at(9), None).unwrap(), None, "it expires now");
-    assert_eq!(memory.extend_life(memory.key(&none), LIFE, || at(1), None).unwrap(), None);
+    assert_eq!(memory.extend_life(memory.key(&none), LIFE, || at(1), None), Err(NeedsRecord));
     memory.insert_tombstone(key, at(1), &mut EvictedValues::default(), || ()).unwrap();
     assert_eq!(memory.extend_life(key, LIFE, || at(1), None).unwrap(), None, "it is removed");
     let plain = IncomingEntry { expires_at: at(9), ..dirty(&memory, 10) };

@@ -23,6 +23,8 @@ pub enum Failpoint {
     IncrementBehindBarrier,
     /// A use extends the life of an expired entry.
     ExtendExpired,
+    /// A use of an entry that has left memory since its lookup has no effect.
+    ForgetEvictedUse,
     /// A use at a remote tier also extends the life of the near copy.
     ExtendNearCopy,
     /// A server extends the life of a record although another record was used.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::peer::{PeerState, PeerStream};
+use super::wakes::Wakes;
 use crate::session::client::Client;
 
 /// Time between two checks whether the peer has disconnected while its request waits.
@@ -25,6 +26,7 @@ const PEER_CHECK: Duration = Duration::from_secs(1);
 ///   that has closed a TCP connection looks the same.
 pub(super) async fn attend(
     mut command: Pin<&mut impl Future<Output = ()>>,
+    wakes: &mut Wakes,
     client: &Client,
     stream: &impl PeerStream,
     half_closed: Duration,
@@ -36,6 +38,7 @@ pub(super) async fn attend(
             return Poll::Ready(true);
         }
         client.wake_by_kill(context.waker());
+        wakes.forget();
         if client.is_killed() {
             return Poll::Ready(false);
         }

@@ -27,6 +27,7 @@ use super::attend::attend;
 use super::bursts::let_others_execute;
 use super::input::Input;
 use super::peer::PeerStream;
+use super::wakes::Wakes;
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
@@ -69,6 +70,13 @@ struct Turn {
 impl Turn {
     fn new() -> Self {
         Self { since: Instant::now(), requests: 0 }
+    }
+
+    /// Begins a turn, unless the turn has already begun.
+    fn begin(&mut self, now: Instant) {
+        if self.requests == 0 {
+            self.since = now;
+        }
     }
 
     /// Counts one more request. Returns whether the turn was already over.
@@ -121,6 +129,7 @@ pub(super) struct Connection<S, P> {
     turn: Turn,
     /// Since when the socket has had no room for the next reply. `None` if it has room.
     blocked_since: Option<Instant>,
+    wakes: Wakes,
 }
 
 impl<S: PeerStream, P> Connection<S, P> {
@@ -146,6 +155,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             guest_since: None,
             turn: Turn::new(),
             blocked_since: None,
+            wakes: Wakes::default(),
         }
     }
 
@@ -174,11 +184,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                 }
                 event
             });
-            let event = event.await;
-            if self.turn.requests == 0 {
-                self.turn = Turn::new();
-            }
-            match event {
+            match event.await {
                 Event::Resume => {}
                 Event::End => return,
                 Event::Timer => {
@@ -190,6 +196,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                         return;
                     }
                     timer.as_mut().reset(deadline);
+                    self.wakes.timer_is_reset();
                 }
             }
         }
@@ -220,7 +227,8 @@ impl<S: PeerStream, P> Connection<S, P> {
                     }
                     let args = self.parser.arguments(self.input.unread());
                     let command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
-                    if !attend(command, &self.client, &self.stream, self.timeouts.write).await {
+                    let (wakes, half_closed) = (&mut self.wakes, self.timeouts.write);
+                    if !attend(command, wakes, &self.client, &self.stream, half_closed).await {
                         return None;
                     }
                     has_run = true;
@@ -240,7 +248,8 @@ impl<S: PeerStream, P> Connection<S, P> {
             self.parser.reset();
             self.input.consume(len);
         }
-        if has_run {
+        // Without a timeout, the time is not needed.
+        if has_run && self.timeouts.idle.is_some() {
             self.last_used = Instant::now();
         }
         if self.session.is_authenticated {
@@ -269,10 +278,13 @@ impl<S: PeerStream, P> Connection<S, P> {
         stop: Pin<&mut impl Future<Output = ()>>,
         mut timer: Pin<&mut Sleep>,
     ) -> Poll<Event> {
-        if !self.is_stopping && stop.poll(context).is_ready() {
-            self.is_stopping = true;
+        let is_new = self.wakes.is_new(context.waker());
+        if is_new {
+            self.session.client.wake_by_kill(context.waker());
         }
-        self.session.client.wake_by_kill(context.waker());
+        if !self.is_stopping && (is_new || self.session.served.clients.is_stopping()) {
+            self.is_stopping = stop.poll(context).is_ready();
+        }
         if self.session.client.is_killed() {
             return Poll::Ready(Event::End);
         }
@@ -286,10 +298,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
             return Poll::Ready(Event::End);
         }
-        if self.poll_send(context).is_err() {
-            return Poll::Ready(Event::End);
-        }
-        if !self.count_buffers() {
+        if self.poll_send(context).is_err() || !self.count_buffers() {
             return Poll::Ready(Event::End);
         }
         let has_replied = self.output.len() == 0 && self.output.pending() == 0;
@@ -299,6 +308,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             }
         } else if self.is_paused {
             if self.output.has_room(&self.session.output_limits()) {
+                self.turn.begin(Instant::now());
                 return Poll::Ready(Event::Resume);
             }
         } else if self.is_ended {
@@ -311,6 +321,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                     self.is_ended = is_end;
                     self.last_used = Instant::now();
                     self.session.client.note_use(self.last_used);
+                    self.turn.begin(self.last_used);
                     return Poll::Ready(Event::Resume);
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
@@ -324,6 +335,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                         return Poll::Ready(Event::Resume);
                     }
                     timer.as_mut().reset(last_look);
+                    self.wakes.timer_is_reset();
                     return timer.poll(context).map(|()| Event::Timer);
                 }
                 Poll::Pending => {}
@@ -333,9 +345,11 @@ impl<S: PeerStream, P> Connection<S, P> {
             let deadline = self.deadline();
             if timer.deadline() > deadline {
                 timer.as_mut().reset(deadline);
+                self.wakes.timer_is_reset();
             }
         }
-        timer.poll(context).map(|()| Event::Timer)
+        let asks = self.wakes.timer_must_be_asked(timer.is_elapsed());
+        if asks { timer.poll(context).map(|()| Event::Timer) } else { Poll::Pending }
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {

@@ -4,6 +4,8 @@
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
 //!   [`attend`]: the wait for a request. [`bursts`]: requests of all connections before their replies.
 //!   [`input`]: the received bytes. [`peer`]: the state of the peer.
+//!   [`unix_stream`]: the Unix socket of a connection. [`wakes`]: the events that know the waker of a
+//!   connection.
 
 pub(crate) mod address;
 mod attend;
@@ -14,6 +16,8 @@ mod http;
 mod input;
 mod listener;
 mod peer;
+mod unix_stream;
+mod wakes;
 mod worker;
 
 use std::sync::Arc;
@@ -26,6 +30,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::session::buffers::BufferMemory;
+use crate::session::client::Clients;
 use crate::session::cursors::Cursors;
 use crate::session::databases::Databases;
 use crate::session::latency::Latencies;
@@ -49,6 +54,7 @@ pub struct Server {
     addresses: Vec<Address>,
     http_address: Option<Address>,
     max_connections: usize,
+    clients: Arc<Clients>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -91,6 +97,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.clients.note_stop();
         self.stop.send_replace(true);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -156,9 +163,10 @@ impl ServerBuilder {
             since: Instant::now(),
             is_cut_off: Arc::default(),
         });
+        let clients = served.clients.clone();
         let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
         let threads = pool.start(listeners, threads).map_err(Error::System)?;
-        Ok(Server { addresses, http_address, max_connections, stop, threads })
+        Ok(Server { addresses, http_address, max_connections, clients, stop, threads })
     }
 }
 

@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, Ready};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
+
+use super::unix_stream::QuietUnixStream;
 
 /// What the server knows about the peer without reading from the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +28,11 @@ impl PeerStream for TcpStream {
     }
 }
 
-impl PeerStream for UnixStream {
+impl PeerStream for QuietUnixStream {
     fn peer_state(&self, context: &mut Context<'_>) -> PeerState {
-        state(&pin!(self.ready(Interest::READABLE | Interest::WRITABLE)).poll(context))
+        let Ok(registered) = self.registered() else { return PeerState::Gone };
+        let ready = pin!(registered.ready(Interest::READABLE | Interest::WRITABLE)).poll(context);
+        state(&ready.map(|guard| guard.map(|guard| guard.ready())))
     }
 }
 

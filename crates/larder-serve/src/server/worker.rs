@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -26,6 +26,7 @@ use super::connection::{Connection, Timeouts};
 use super::http;
 use super::listener::{self, Listener, SocketFile};
 use super::peer::PeerStream;
+use super::unix_stream::QuietUnixStream;
 use crate::commands::table::COMMANDS;
 use crate::session::Session;
 use crate::session::client::Peer;
@@ -166,7 +167,7 @@ impl Pool {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let Ok(stream) = stream.into_std() else { continue };
-                    self.place(workers, peer.clone(), move || UnixStream::from_std(stream));
+                    self.place(workers, peer.clone(), move || QuietUnixStream::register(stream));
                 }
                 Err(error) => listener::pause(&error).await,
             }

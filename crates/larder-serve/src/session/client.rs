@@ -128,6 +128,8 @@ impl Client {
 pub(crate) struct Clients {
     by_id: Mutex<BTreeMap<u64, Arc<Client>>>,
     last_id: AtomicU64,
+    /// Whether the server shuts down.
+    is_stopping: AtomicBool,
 }
 
 /// A listed connection. Dropping this value removes the connection from the list.
@@ -165,6 +167,17 @@ impl Clients {
             ended += 1;
         }
         ended
+    }
+
+    /// Must be called before the connections are woken for a shutdown.
+    pub(crate) fn note_stop(&self) {
+        // Release: pairs with the Acquire in `is_stopping`.
+        self.is_stopping.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the server shuts down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -214,6 +214,8 @@ pub(crate) struct Session {
     /// Number of executed requests that are not yet added to the counters of the server.
     pub(crate) uncounted: u64,
     pub(crate) last_command: &'static str,
+    /// The command that `CLIENT LIST` shows.
+    published_command: &'static str,
 }
 
 impl Session {
@@ -237,6 +239,7 @@ impl Session {
             is_closing: false,
             uncounted: 0,
             last_command: "",
+            published_command: "",
         }
     }
 
@@ -312,10 +315,15 @@ impl Session {
         if self.uncounted == 0 {
             return;
         }
-        self.client.requests.fetch_add(self.uncounted, Ordering::Relaxed);
+        // Only this connection changes its own counter.
+        let own = self.client.requests.load(Ordering::Relaxed) + self.uncounted;
+        self.client.requests.store(own, Ordering::Relaxed);
         self.served.counters.requests.fetch_add(self.uncounted, Ordering::Relaxed);
         self.uncounted = 0;
-        let mut labels = self.client.labels();
-        labels.command = self.last_command;
+        // Most connections repeat their command, and need not take the lock.
+        if self.published_command != self.last_command {
+            self.published_command = self.last_command;
+            self.client.labels().command = self.last_command;
+        }
     }
 }

@@ -30,17 +30,20 @@ impl FlushLag {
     }
 
     /// Must be called when the writer thread begins to drain, before it clears the flag that an entry is
-    /// dirty. The next insert after that sets the flag, and calls [`arm`](Self::arm) again.
-    pub(super) fn begin(&self) {
+    /// dirty. The next insert after that sets the flag, and calls [`arm`](Self::arm) again. Returns the time
+    /// of the first insert since the last drain.
+    pub(super) fn begin(&self) -> Option<Timestamp> {
         let since = self.waiting_since.swap(0, Ordering::Relaxed);
         if self.drained_since.load(Ordering::Relaxed) == 0 {
             self.drained_since.store(since, Ordering::Relaxed);
         }
+        (since > 0).then(|| Timestamp::from_millis(since))
     }
 
-    /// Must be called when every drained entry has been committed.
-    pub(super) fn end(&self) {
-        self.drained_since.store(0, Ordering::Relaxed);
+    /// Must be called when drained entries have been committed. `since` is the time of the first insert that
+    /// the writer thread has drained but not committed yet.
+    pub(super) fn end(&self, since: Option<Timestamp>) {
+        self.drained_since.store(since.map_or(0, Timestamp::as_millis), Ordering::Relaxed);
     }
 
     /// Returns how long the oldest uncommitted insert has waited.
@@ -61,12 +64,14 @@ mod tests {
         let lag = FlushLag::default();
         assert_eq!(lag.age(at(1_000)), Duration::ZERO);
         lag.arm(at(1_000));
-        lag.begin();
+        assert_eq!(lag.begin(), Some(at(1_000)));
         lag.arm(at(1_500));
         assert_eq!(lag.age(at(2_000)), Duration::from_secs(1), "drained, and not committed");
-        lag.begin();
+        assert_eq!(lag.begin(), Some(at(1_500)));
         assert_eq!(lag.age(at(2_000)), Duration::from_secs(1), "the disk failed in between");
-        lag.end();
+        lag.end(Some(at(1_500)));
+        assert_eq!(lag.age(at(2_000)), Duration::from_millis(500), "of the first drain, all are committed");
+        lag.end(None);
         assert_eq!(lag.age(at(2_000)), Duration::ZERO);
     }
 }

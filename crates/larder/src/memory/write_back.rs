@@ -130,4 +130,15 @@ impl Memory {
             self.budget.release(if keep { weight } else { passed });
         }
     }
+
+    /// Notes that the removals that these values hide were committed without the values. The snapshot of the
+    /// commit is already installed.
+    pub(crate) fn note_hidden_removals(&self, mutations: &[Mutation]) {
+        for mutation in mutations.iter().filter(|mutation| mutation.hides_removal) {
+            if let SlotChange::Put { slot, .. } = &mutation.change {
+                let key = self.key(&mutation.key);
+                self.shard(key).write().note_hidden_removal(*slot, key, mutation.sequence);
+            }
+        }
+    }
 }

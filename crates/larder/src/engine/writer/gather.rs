@@ -36,6 +36,7 @@ impl Writer {
     /// two groups that take turns. After many callers have shared a commit, a single caller is delayed only a
     /// few times.
     pub(super) fn gather(&mut self, commands: &Receiver<Command>, waiting: &mut Waiting) {
+        self.tiers.writer.forget_asked();
         let until = Deadline::after(MAX_GATHERING);
         loop {
             while let Ok(command) = commands.try_recv() {

@@ -22,11 +22,15 @@ pub(crate) struct WriterHandle {
     /// Whether the writer thread has been told that there are stamps of uses. The flag is separate, because
     /// the first dirty entry must still begin the flush lag.
     is_armed_for_stamps: AtomicBool,
+    /// Whether a caller that needs no held value has sent a command since the writer thread last began to
+    /// take commands.
+    is_asked: AtomicBool,
 }
 
 impl WriterHandle {
     pub(crate) fn new(commands: Option<Sender<Command>>) -> Self {
-        Self { commands, is_armed: AtomicBool::new(false), is_armed_for_stamps: AtomicBool::new(false) }
+        let [is_armed, is_armed_for_stamps, is_asked] = [(); 3].map(|()| AtomicBool::new(false));
+        Self { commands, is_armed, is_armed_for_stamps, is_asked }
     }
 
     /// Returns whether there is a writer thread. A cache has one if it has a file.
@@ -66,8 +70,31 @@ impl WriterHandle {
 
     fn send_question(&self, command: Command) -> Result<(), Error> {
         debug_assert!(self.exists(), "a cache without a file has no writer to ask");
+        let needs_values = matches!(&command, Command::Commit(kind, _) if *kind != Acknowledge::Invalidation);
         // The writer thread survives panics, and ends only when the cache is closed.
-        if self.send(command) { Ok(()) } else { Err(Error::Closed) }
+        let is_sent = self.send(command);
+        if !needs_values {
+            self.note_asked();
+        }
+        if is_sent { Ok(()) } else { Err(Error::Closed) }
+    }
+
+    /// Notes that a command was sent whose caller waits for no value. Must come after the command was sent:
+    /// see [`forget_asked`](Self::forget_asked).
+    pub(super) fn note_asked(&self) {
+        self.is_asked.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether the command of a caller that waits for no value may be in the channel. If a command is
+    /// not noted yet, its caller waits longer, and nothing else depends on the flag.
+    pub(super) fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::SeqCst)
+    }
+
+    /// Must come before the writer thread takes the commands of a step. So a command that it does not take is
+    /// noted after this.
+    pub(super) fn forget_asked(&self) {
+        self.is_asked.store(false, Ordering::SeqCst);
     }
 
     /// Sets the flag that an entry is dirty. Returns whether the flag was clear. If so, the caller must wake

@@ -7,18 +7,28 @@
 //!
 //! 1. Removals come first in each step. Only the removals of a group can be held (6). A value may replace a
 //!    removal that a caller waits for. If this value is held, the transaction makes the deletion, but not the
-//!    write.
+//!    write. After that, neither the held value nor a later one of the key hides a removal. Otherwise a later
+//!    value of a group would drop the held value (2), and the caller who waits for that value would be
+//!    answered before a value is written.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
 //!    newer value takes the place of the held value, because a caller may wait for that place. The deletion
 //!    still comes first. A held value that a range removal covers becomes a deletion: its slot is a tombstone
 //!    with the same sequence. All this happens before the step commits anything. Otherwise a value could be
 //!    written after the change that removed it.
 //! 3. Values are written in the order of the steps that drained them, so that a newer value of a key is
-//!    written after an older one.
+//!    written after an older one. When the first value of a step is due, the later steps whose values are
+//!    held are joined with it: of each key, the newest value stays, and the values are in the order of the
+//!    keys again. Otherwise each of many short steps would replace the same pages. Steps with groups are not
+//!    joined. Nothing is joined with a step of which some values are committed, so no stream of later values
+//!    delays its last keys.
 //! 4. A transaction that holds its values ends the step, unless removals are left. The callers of the step's
 //!    removals are answered, and the next step begins immediately, with the commands that have arrived. So an
 //!    invalidation waits for at most one of these transactions. The last step, which closes the file,
 //!    continues until all values are written.
+//!    A transaction that writes its values ends the step, too, if a caller waits who needs none of the held
+//!    values: the caller of an invalidation of this step, or of a command that was not taken yet. So an
+//!    invalidation waits for about one transaction, however many values are held. Each such step has written
+//!    a transaction of values, so no stream of invalidations keeps the values from the file.
 //! 5. A caller that waits for values, such as a durable insert or a flush, is answered when all values of its
 //!    step and of earlier steps are committed. Callers are answered in order, so no caller waits forever.
 //! 6. The removals of a group belong to its writes, and are held with them. The caller of the group waits as
@@ -56,6 +66,8 @@ pub(super) struct HeldWrites {
 #[derive(Debug, Default)]
 struct StepWrites {
     writes: VecDeque<Mutation>,
+    /// The time of the first insert among these writes, if an insert waits.
+    since: Option<Timestamp>,
     /// The callers to answer when all of these writes are committed.
     commits: Commits,
     /// Whether some writes of the step are already committed.
@@ -107,12 +119,22 @@ impl HeldWrites {
         }
     }
 
-    /// Begins a step, and takes over the callers that wait for its writes.
-    pub(super) fn begin(&mut self, waiting: &mut Waiting) {
+    /// Returns the time of the first insert that is not committed yet.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        let held = self.groups.iter().filter(|group| !group.writes.is_empty());
+        held.filter_map(|group| group.since).min()
+    }
+
+    /// Begins a step, and takes over the callers that wait for its writes. `since` is the time of its first
+    /// insert.
+    pub(super) fn begin(&mut self, waiting: &mut Waiting, since: Option<Timestamp>) {
         let is_of_write = |(kind, _): &mut (Acknowledge, _)| *kind != Acknowledge::Invalidation;
         let commits = waiting.commits.extract_if(.., is_of_write).collect();
         let writes = std::mem::take(&mut self.spare);
-        self.groups.push_back(StepWrites { writes, commits, is_begun: false });
+        // The drain also returns the writes that were forgotten.
+        let forgotten = self.groups.iter().filter(|group| group.writes.is_empty());
+        let since = forgotten.filter_map(|group| group.since).chain(since).min();
+        self.groups.push_back(StepWrites { writes, since, commits, is_begun: false });
     }
 
     /// Takes the callers whose writes are all committed.
@@ -135,8 +157,9 @@ impl HeldWrites {
     /// because they are queued in their shards.
     pub(super) fn forget_writes(&mut self) {
         let is_begun = self.groups.iter().any(|group| group.is_begun);
+        let since = self.since();
         let commits = self.take_all();
-        self.groups.push_back(StepWrites { commits, is_begun, ..StepWrites::default() });
+        self.groups.push_back(StepWrites { since, commits, is_begun, ..StepWrites::default() });
         self.is_over_limit = false;
     }
 
@@ -187,11 +210,12 @@ impl HeldWrites {
             if !removal.is_put() {
                 return false;
             }
-            // This deletion does not mark a slot clean, because its sequence belongs to an overwritten value.
-            let unit = write.unit;
-            let deletion = Mutation { change: SlotChange::Delete, unit: 0, ..write.clone() };
+            // This deletion does not mark a slot clean, because no slot has its sequence. When it is committed,
+            // the slot of the newer value no longer hides a removal.
+            let (unit, sequence) = (write.unit, sequence.saturating_sub(1));
+            let deletion = Mutation { change: SlotChange::Delete, sequence, unit: 0, ..write.clone() };
             *write = std::mem::replace(removal, deletion);
-            write.unit = unit;
+            (write.unit, write.hides_removal) = (unit, false);
             true
         };
         self.groups.iter_mut().for_each(|group| group.writes.retain_mut(&mut stays));
@@ -208,8 +232,40 @@ impl HeldWrites {
     /// Moves the next writes into a batch. Returns the index of their step.
     pub(super) fn fill(&mut self, batch: &mut Vec<Mutation>, limits: WriterLimits) -> Option<usize> {
         let at = self.groups.iter().position(|group| !group.writes.is_empty())?;
+        self.join_later(at);
         limits.fill(batch, &mut self.groups.get_mut(at)?.writes);
         Some(at)
+    }
+
+    /// Joins the step at index `at` with the later ones, according to rule 3.
+    fn join_later(&mut self, at: usize) {
+        let has_unit = |group: &StepWrites| group.writes.iter().any(|write| write.unit > 0);
+        let mut from_first = self.groups.iter().skip(at);
+        if from_first.len() < 2 || from_first.next().is_none_or(|first| first.is_begun || has_unit(first)) {
+            return;
+        }
+        let count = from_first.take_while(|later| !has_unit(later)).count();
+        let later: Vec<StepWrites> = self.groups.drain(at + 1..=at + count).collect();
+        let Some(first) = self.groups.get_mut(at) else { return };
+        let mut writes = Vec::from(std::mem::take(&mut first.writes));
+        writes.reserve_exact(later.iter().map(|later| later.writes.len()).sum());
+        for later in later {
+            writes.extend(later.writes);
+            first.commits.extend(later.commits);
+            first.since = first.since.into_iter().chain(later.since).min();
+        }
+        // Of a key, a later step has the higher sequence.
+        writes.sort_unstable_by(|one, next| {
+            (*one.key).cmp(&*next.key).then_with(|| one.sequence.cmp(&next.sequence))
+        });
+        writes.dedup_by(|newer, older| {
+            let is_replaced = newer.key == older.key;
+            if is_replaced {
+                std::mem::swap(newer, older);
+            }
+            is_replaced
+        });
+        first.writes = writes.into();
     }
 
     /// Takes back the values of a batch that was committed without them. The writes from the step at index
@@ -222,7 +278,8 @@ impl HeldWrites {
             }
         }
         batch.truncate(removing);
-        self.last().writes.extend(batch.drain(..).filter(Mutation::is_put));
+        let puts = batch.drain(..).filter(Mutation::is_put);
+        self.last().writes.extend(puts.map(|put| Mutation { hides_removal: false, ..put }));
     }
 
     /// Records that writes of the step at index `at` were committed.

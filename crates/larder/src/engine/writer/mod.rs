@@ -12,7 +12,8 @@
 //!    includes the range removals, the registrations and the sweep. In every part, a put that a range
 //!    removal covers becomes a deletion. All writes of a group of values are in one part ([`units`]). If the
 //!    limits of a transaction do not let it evict enough entries for its values, it does not write them. The
-//!    values are then held, the step ends, and the next step begins immediately ([`held`]).
+//!    values are then held, the step ends, and the next step begins immediately ([`held`]). The step also
+//!    ends after a part if a caller waits who needs none of the values that are left.
 //! 4. Check that a restart would find the file that was committed to ([`crate::disk::file::cache_file`]). If
 //!    not, the commit has failed. Otherwise, install the snapshot that shows the commit.
 //! 5. Mark clean: if the sequence of a dirty key is still the committed sequence, the key becomes clean or

@@ -53,8 +53,8 @@ impl Writer {
 
     /// Runs step 2 up to the drain.
     fn begin(&mut self, waiting: &mut Waiting) {
-        self.held.begin(waiting);
-        self.tiers.writer_metrics.lag.begin();
+        let since = self.tiers.writer_metrics.lag.begin();
+        self.held.begin(waiting, since);
         self.tiers.writer.disarm();
         if let Err(fault) = self.check_file(waiting) {
             self.fail(fault);
@@ -143,6 +143,7 @@ impl Writer {
                 },
             )?;
             let needs_room = outcome.needs_room;
+            let has_written = !needs_room && batch.len() > removing;
             self.stamps_due = self.stamps_due.saturating_sub(outcome.extended);
             if may_write {
                 stamps.drain(..if needs_all { outcome.extended } else { stamps.len() });
@@ -167,10 +168,21 @@ impl Writer {
             // If no value is held, the callers of a flush are answered after this step, so all stamps must be
             // committed first.
             let is_held = self.held.has_writes() || stamps.is_empty();
-            if removals.is_empty() && needs_room && is_held && waiting.shut_down.is_none() {
+            let ends_early = has_written && self.ends_early(waiting);
+            if removals.is_empty() && (needs_room || ends_early) && is_held && waiting.shut_down.is_none() {
+                if ends_early {
+                    self.file.committed(self.now());
+                }
                 return Ok(());
             }
         }
+    }
+
+    /// Returns whether the step ends although it could write more of the held values: a caller waits who
+    /// needs none of them.
+    fn ends_early(&self, waiting: &Waiting) -> bool {
+        let is_asked = waiting.has_invalidation() || self.tiers.writer.is_asked();
+        is_asked && self.held.has_writes() && !self.file.is_short_of_room()
     }
 
     /// Returns whether the step must commit all stamps, because a caller waits for a flush or a close.
@@ -251,6 +263,7 @@ impl Writer {
             let is_made = |mutation: &&Mutation| !mutation.is_put() && mutation.unit == 0;
             let deletions: Vec<_> = mutations.iter().filter(is_made).cloned().collect();
             self.tiers.mark_clean(&deletions, evicted_values);
+            self.tiers.memory.note_hidden_removals(mutations);
         } else {
             self.tiers.mark_clean(mutations, evicted_values);
             self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
@@ -341,9 +354,9 @@ impl Writer {
 
     /// Runs step 6.
     fn answer(&mut self, mut waiting: Waiting, progress: StepProgress, mut evicted_values: EvictedValues) {
-        if self.file.state() != ServiceState::Suspended && !self.held.has_work() {
-            // Every drained entry is committed, or is now in memory only.
-            self.tiers.writer_metrics.lag.end();
+        if self.file.state() != ServiceState::Suspended {
+            // Every other drained entry is committed, or is now in memory only.
+            self.tiers.writer_metrics.lag.end(self.held.since());
         }
         let mut was_unsaved = false;
         if self.file.store().is_some()

@@ -5,8 +5,9 @@
 //! their keys, and each transaction gets a range of keys. With a full write buffer of small values and a
 //! million random keys, a transaction then replaces a fifth fewer pages.
 //!
-//! The order of the keys does not decide how long a change waits. The writes of a drain are committed before
-//! those of the next drain ([`super::held`]). So no stream of later writes delays the last keys.
+//! The order of the keys decides little about how long a change waits. The writes of a drain are committed
+//! before those of later drains, unless these were all held when the first of them was due
+//! ([`super::held`]). So no stream of later writes delays the last keys.
 //!
 //! A *unit* consists of changes that the writer must commit in one transaction, because they belong to a
 //! group of values (`memory::store_group`). A drain returns the newest change of every key of a group. For
@@ -49,7 +50,8 @@ impl Units {
         let mut writes = Vec::new();
         for mut mutation in drained.drain(..) {
             if mutation.hides_removal && mutation.group().is_some() {
-                // 1. This deletion does not mark a slot clean, because no slot has its sequence.
+                // 1. This deletion does not mark a slot clean, because no slot has its sequence. When it is
+                // committed, the slot no longer hides a removal.
                 let sequence = mutation.sequence.saturating_sub(1);
                 removals.push_back(Mutation { change: SlotChange::Delete, sequence, ..mutation.clone() });
                 mutation.hides_removal = false;

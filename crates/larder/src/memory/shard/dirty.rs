@@ -194,8 +194,13 @@ impl Shard {
         keep: bool,
         deferred: &mut DeferredDrops,
     ) -> bool {
-        let id = self.find(key).map(|(id, _)| id);
-        id.is_some_and(|id| self.mark_slot_clean(id, key, sequence, keep, deferred))
+        let Some((id, slot)) = self.find(key) else { return false };
+        // The committed removal of a key that has a newer value. If no change came between the two, the value
+        // hides no other removal.
+        if slot.sequence.checked_sub(1) == Some(sequence) {
+            self.note_hidden_removal(id, key, sequence + 1);
+        }
+        self.mark_slot_clean(id, key, sequence, keep, deferred)
     }
 
     /// Like [`mark_clean`](Self::mark_clean), for a key that was drained from this slot. A dirty key may
@@ -223,6 +228,17 @@ impl Shard {
                 self.remove(id, deferred);
                 false
             }
+        }
+    }
+
+    /// Notes that the removal that a drained value hides was committed without the value. Does nothing if the
+    /// key has changed since the drain.
+    pub(crate) fn note_hidden_removal(&mut self, id: SlotId, key: SlotKey<'_>, sequence: u64) {
+        if let Some(slot) = self.slots.get_mut(id)
+            && slot.sequence == sequence
+            && *slot.key == *key.bytes
+        {
+            slot.hides_removal = false;
         }
     }
 

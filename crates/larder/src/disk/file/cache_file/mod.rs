@@ -319,7 +319,7 @@ impl CacheFile {
     }
 
     /// Records that the disk has room, and writes the ballast again if it is due. Called after a commit of
-    /// all changes.
+    /// all changes, or of a part of them while the disk is not short of room.
     pub(crate) fn committed(&mut self, now: Timestamp) {
         self.is_short_of_room = false;
         if !self.ballast.is_held() && now >= self.ballast_again_at {

@@ -1,4 +1,5 @@
 mod due_flush;
+mod early_end;
 mod group_removals;
 mod groups;
 mod history;
@@ -312,7 +313,7 @@ fn closing_commits_what_is_held() {
 
 #[test]
 fn held_values_keep_what_was_answered() {
-    let rounds = std::env::var("LARDER_HELD").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12_u64);
+    let rounds = std::env::var("LARDER_HELD").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(24_u64);
     for seed in 1..=rounds {
         println!("LARDER_HELD={rounds}, seed {seed}");
         let mut machine = Machine::new();

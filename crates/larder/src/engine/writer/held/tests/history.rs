@@ -94,7 +94,11 @@ impl History {
             }
         }
         self.writes.clear();
+        if self.random.is_one_in(2) {
+            self.machine.tiers.writer.note_asked();
+        }
         self.machine.step(commands);
+        self.machine.tiers.writer.forget_asked();
         if let Some(answer) = cleared {
             assert!(answer.try_recv().unwrap().is_ok());
             let is_newer = |name| self.machine.on_disk(name).is_none_or(|found| found > self.cleared);

@@ -62,7 +62,7 @@ fn the_lists_of_a_burst_give_memory_back() {
     let capacities = [lists.drained.capacity(), lists.batch.capacity(), lists.removals.capacity()];
     assert!(capacities.iter().all(|kept| (1..=MAX_KEPT_CHANGES).contains(kept)), "{capacities:?}");
     let mut held = HeldWrites::default();
-    held.begin(&mut Waiting::default());
+    held.begin(&mut Waiting::default(), None);
     held.add(&mut burst().collect(), &mut [], &[]);
     let limits = WriterLimits { max_changes: usize::MAX, ..limits() };
     held.fill(&mut Vec::new(), limits);

@@ -13,9 +13,10 @@ const NAMES: KeyspaceDefinition<(u64, u64), u64> =
     KeyspaceDefinition::new("name").ttl(Duration::from_hours(1));
 const ENTRIES: u64 = 600;
 
+/// Opens a cache without a first sweep. The step of that sweep could install a snapshot just after a test has
+/// withdrawn it.
 fn opened(disk: &SimulatedVolume) -> (Cache, Keyspace<(u64, u64), u64>) {
-    let builder = Cache::builder().path("/cache/shop.larder").volume(disk);
-    let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
+    let cache = Cache::builder().path("/cache/shop.larder").volume(disk).stepped(1).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();
     (cache, names)
 }
@@ -135,9 +136,10 @@ fn idling() -> (SimulatedVolume, Arc<ManualClock>, Cache, Keyspace<u64, u64>, Ve
     (disk, clock, cache, users, key)
 }
 
+/// Opens a cache whose sweeper commits no stamps when the test advances the clock.
 fn timed(disk: &SimulatedVolume, clock: &Arc<ManualClock>) -> Cache {
     let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
-    builder.flush_interval(Duration::from_hours(1)).open().unwrap()
+    builder.stepped(1).open().unwrap()
 }
 
 #[test]

@@ -16,9 +16,9 @@ use crate::testing::volume::operation::{DiskOperation, Failure};
 const NAME: crate::api::keyspace::definition::KeyspaceDefinition<u64, u64> =
     crate::api::keyspace::definition::KeyspaceDefinition::new("name");
 
+/// Opens a cache without a first sweep, whose operations a test would take for those of its own calls.
 fn cache(disk: &SimulatedVolume) -> Cache {
-    let builder = Cache::builder().path("/cache/shop.larder").volume(disk);
-    builder.flush_interval(Duration::from_hours(1)).open().unwrap()
+    Cache::builder().path("/cache/shop.larder").volume(disk).stepped(1).open().unwrap()
 }
 
 #[test]
@@ -93,7 +93,8 @@ fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
 fn stamps_of_uses_are_never_committed_with_the_deletions_of_a_full_disk() {
     let (disk, clock) = (SimulatedVolume::new(), std::sync::Arc::new(ManualClock::new()));
     let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
-    let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
+    // Without `stepped`, an event wakes the sweeper after the clock was advanced, and it commits the stamps.
+    let cache = builder.stepped(1).open().unwrap();
     let names = NAME.ttl(Duration::from_hours(1)).time_to_idle(Duration::from_mins(8));
     let names = cache.keyspace(names).unwrap();
     for key in 0..50 {

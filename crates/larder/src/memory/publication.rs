@@ -75,19 +75,23 @@ impl Memory {
                 return Ok(Some((value, read)));
             }
             drop(shard);
-            if !may_wait {
-                return Err(BehindBarrier);
-            }
-            self.wait_for_barrier(key);
+            self.wait_for_barrier(key, may_wait)?;
         }
     }
 
-    /// Waits until no range removal of the key is in progress. The calling thread must hold no lock, and must
-    /// not be the one that removes the range.
-    fn wait_for_barrier(&self, key: SlotKey<'_>) {
+    /// Waits until no range removal of the key is in progress, or returns an error if the call may not wait.
+    /// The calling thread must hold no lock, and must not be the one that removes the range.
+    pub(crate) fn wait_for_barrier(&self, key: SlotKey<'_>, may_wait: bool) -> Result<(), BehindBarrier> {
         let is_behind_barrier =
             || self.read(key.hash).is_some_and(|shard| shard.leases.is_behind_barrier(key));
+        if !is_behind_barrier() {
+            return Ok(());
+        }
+        if !may_wait {
+            return Err(BehindBarrier);
+        }
         self.barrier_waits.wait_while(is_behind_barrier);
+        Ok(())
     }
 
     /// Publishes a value. If the value will not be committed and memory has no room for it, removes the

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::api::keyspace::transaction::watch::Watch;
 use crate::format::key::scope::Scope;
 use crate::sys::clock::Deadline;
 
@@ -21,22 +22,36 @@ fn a_change_during_a_range_removal_waits_for_it_and_calls_no_closure_meanwhile()
         calls.fetch_add(1, Ordering::SeqCst);
         Change::insert(old.copied().unwrap_or(0) + 1)
     };
+    // One transaction reads its key, and the other one first requires a watch of it.
+    let watch = stock.watch("watched").unwrap();
+    let transact = |key: &str, watch: Option<&Watch>| {
+        let add = cache.transaction(|tx| {
+            watch.map_or(Ok(()), |watch| tx.require(watch))?;
+            let old = tx.get(&stock, key)?;
+            calls.fetch_add(1, Ordering::SeqCst);
+            tx.insert(&stock, key, old.map_or(0, |old| *old) + 1)
+        });
+        add.unwrap();
+    };
     memory.raise_barriers(&all);
     let calls_before = thread::scope(|scope| {
         scope.spawn(|| stock.modify("MTN100", add).unwrap());
         scope.spawn(|| stock.modify("missing", add).unwrap());
         scope.spawn(|| stock.increment("MTN100", 1).unwrap());
-        let limit = Deadline::after(Duration::from_secs(10));
-        while memory.changes_behind_barriers() < 3 && !limit.is_over() {
+        scope.spawn(|| transact("read", None));
+        scope.spawn(|| transact("watched", Some(&watch)));
+        let limit = Deadline::after(Duration::from_mins(1));
+        while memory.changes_behind_barriers() < 5 && !limit.is_over() {
             thread::yield_now();
         }
         let seen = (memory.changes_behind_barriers(), calls.load(Ordering::SeqCst));
         memory.lower_barriers(&all);
         seen
     });
-    assert_eq!(calls_before, (3, 0), "waiting changes, and calls of their closures");
-    assert!(calls.load(Ordering::SeqCst) >= 2);
+    assert_eq!(calls_before, (5, 0), "waiting changes, and calls of their closures");
+    assert!(calls.load(Ordering::SeqCst) >= 4);
     assert_eq!((stock.get("MTN100").as_deref(), stock.get("missing").as_deref()), (Some(&9), Some(&1)));
+    assert_eq!((stock.get("read").as_deref(), stock.get("watched").as_deref()), (Some(&1), Some(&1)));
 }
 
 #[cfg(feature = "async")]

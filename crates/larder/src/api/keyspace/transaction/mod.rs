@@ -2,8 +2,9 @@
 //!
 //! A transaction is optimistic, and runs in rounds of these steps:
 //!
-//! 1. Call the closure. Take a lease on each key before reading the key in memory and then on disk. Collect
-//!    the changes in the [`Transaction`], and encode each new value. No lock is held.
+//! 1. Call the closure. Take a lease on each key before reading the key in memory and then on disk. During a
+//!    range removal of the key, wait for its end first (`memory::barrier_waits`). Collect the changes in the
+//!    [`Transaction`], and encode each new value. No lock is held.
 //! 2. Check that the changes are not too large for one transaction of the file, for the write buffer, or for
 //!    memory.
 //! 3. Reserve room for all changes in the write buffer. The reservation may wait.

@@ -71,6 +71,12 @@ impl Transaction<'_> {
             return key.read.as_ref();
         }
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
+        // A lease that is taken during a range removal of the key is never valid.
+        let may_wait = self.waits == RoundWaits::Allowed;
+        if !keyspace.is_remote() && tiers.memory.wait_for_barrier(slot_key, may_wait).is_err() {
+            self.waits = RoundWaits::Needed;
+            return None;
+        }
         let leased = match self.waits {
             RoundWaits::Allowed => keyspace.lease_and_read(slot_key).ok(),
             RoundWaits::Refused => keyspace.lease_and_read_at_once(slot_key),

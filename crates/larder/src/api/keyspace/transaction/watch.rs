@@ -252,6 +252,10 @@ impl Transaction<'_> {
         let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
         // 2.
         let tiers = &self.shared.tiers;
+        if key.read.is_none() {
+            // This round may wait, so the call returns no error.
+            _ = tiers.memory.wait_for_barrier(slot_key, true);
+        }
         let read = key.read.get_or_insert_with(|| {
             let LeasedEntry { lease, entry, value, is_unread } = tiers.lease_entry(slot_key);
             let (value, is_in_memory) = match (value, entry) {

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{
@@ -264,15 +265,38 @@ fn a_stream_that_is_dropped_drops_each_entry_that_it_has_read() {
     assert_eq!((first.0, armed.panics.load(Ordering::SeqCst)), (0, 29));
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a call of the test returns")]
+#[expect(clippy::needless_pass_by_value, reason = "an answer is judged once")]
+fn is_closed(answer: Result<(), Error>) -> Result<bool, Error> {
+    Ok(matches!(answer, Err(Error::Closed)))
+}
+
 /// Checks values that a call does not store. The call then has the last handle of its own argument.
 #[test]
 fn a_value_that_is_not_stored_may_panic() {
     type Call = fn(&Keyspace<u64, PanicsOnDrop>, PanicsOnDrop) -> Result<bool, Error>;
-    let calls: [(&str, Call); 3] = [
+    let calls: [(&str, Call); 9] = [
         ("insert_if_absent", |panicking, value| Ok(panicking.insert_if_absent(&1, value)?.is_some())),
         ("replace", |panicking, value| Ok(panicking.replace(&99, value)?.is_none())),
         ("insert_if_absent in a closed cache", |panicking, value| {
             Ok(matches!(panicking.insert_if_absent(&1, value), Err(Error::Closed)))
+        }),
+        ("insert in a closed cache", |panicking, value| is_closed(panicking.insert(&1, value))),
+        ("insert_with in a closed cache", |panicking, value| {
+            is_closed(panicking.insert_with(&1, value, InsertOptions::new().ttl(HOUR)))
+        }),
+        ("insert_with of a wrong TTL", |panicking, value| {
+            let inserted = panicking.insert_with(&1, value, InsertOptions::new().ttl(Duration::ZERO));
+            Ok(matches!(inserted, Err(Error::InvalidSetting { .. })))
+        }),
+        ("insert_async in a closed cache", |panicking, value| {
+            is_closed(block_on(panicking.insert_async(&1, value)))
+        }),
+        ("insert_many in a closed cache", |panicking, value| is_closed(panicking.insert_many([(&1, value)]))),
+        ("insert_many_with of a wrong TTL", |panicking, value| {
+            let keep = InsertOptions::new().ttl(Ttl::Keep);
+            let inserted = panicking.insert_many_with([(&1, value)], keep);
+            Ok(matches!(inserted, Err(Error::InvalidSetting { .. })))
         }),
     ];
     for (what, call) in calls {
@@ -283,6 +307,45 @@ fn a_value_that_is_not_stored_may_panic() {
         }
         armed.is_set.store(true, Ordering::SeqCst);
         let answer = call(&panicking, PanicsOnDrop::new(&armed));
+        armed.is_set.store(false, Ordering::SeqCst);
+        assert_eq!((answer.unwrap(), armed.panics.load(Ordering::SeqCst)), (true, 1), "{what}");
+    }
+}
+
+/// Checks values of a memory-only keyspace, and of a transaction. They are refused or replaced.
+#[test]
+fn a_value_in_memory_or_in_a_transaction_that_is_not_stored_may_panic() {
+    const IN_MEMORY: KeyspaceDefinition<u64, PanicsOnDrop> =
+        KeyspaceDefinition::new("in memory").memory_only();
+    type Call = fn(&Cache, &Keyspace<u64, PanicsOnDrop>, PanicsOnDrop) -> Result<bool, Error>;
+    let calls: [(&str, Call); 3] = [
+        ("insert in a closed cache", |cache, panicking, value| {
+            cache.close().unwrap();
+            is_closed(panicking.insert(&1, value))
+        }),
+        ("a transaction that is refused", |cache, panicking, value| {
+            let mut value = Some(value);
+            let refused = cache.transaction(|tx| {
+                let options = InsertOptions::new().ttl(Duration::ZERO);
+                value.take().map_or(Ok(()), |value| tx.insert_with(panicking, &1, value, options))
+            });
+            Ok(matches!(refused, Err(Error::InvalidSetting { .. })))
+        }),
+        ("a transaction that replaces its own value", |cache, panicking, value| {
+            let mut value = Some(value);
+            cache.transaction(|tx| {
+                value.take().map_or(Ok(()), |value| tx.insert(panicking, &1, value))?;
+                tx.insert(panicking, &1, PanicsOnDrop::SAFE)
+            })?;
+            Ok(panicking.contains_key(&1))
+        }),
+    ];
+    for (what, call) in calls {
+        let cache = Cache::builder().open().unwrap();
+        let panicking = cache.keyspace(IN_MEMORY).unwrap();
+        let armed = Arc::<Armed>::default();
+        armed.is_set.store(true, Ordering::SeqCst);
+        let answer = call(&cache, &panicking, PanicsOnDrop::new(&armed));
         armed.is_set.store(false, Ordering::SeqCst);
         assert_eq!((answer.unwrap(), armed.panics.load(Ordering::SeqCst)), (true, 1), "{what}");
     }

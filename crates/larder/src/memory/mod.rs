@@ -219,7 +219,9 @@ impl Memory {
         let Some(mut locked) = self.lock_with_room_of_all(key, weight, evicted_values) else {
             // The previous value is removed. Otherwise it would stay visible after this write.
             let mut locked = self.lock(key, evicted_values);
-            return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
+            let deferred = &mut locked.released.deferred;
+            deferred.refused(entry);
+            return Err(locked.shard.forget_replaced(key, now, deferred));
         };
         let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
         stored.inspect_err(|_| locked.released.deferred.weight += weight)

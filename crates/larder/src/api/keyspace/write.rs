@@ -31,6 +31,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
+use crate::sys::user_code::HeldValue;
 
 /// The outcome of storing a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,10 +145,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
+        let value = HeldValue::new(value.into());
         self.shared.refuse_if_unusable()?;
         let mut full = KeyBuffer::default();
         self.encode_into(&key, &mut full)?;
-        let (full, value) = (full.as_slice(), value.into());
+        let full = full.as_slice();
         // Most inserts into memory take this shorter path.
         if self.lowest_tier() == LowestTier::Memory && matches!(options.ttl, Ttl::Default) {
             return self.insert_full_in_memory(full, value);
@@ -155,23 +157,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.insert_checked(full, value, options, &mut ChangeCommit::OnThread)
     }
 
-    pub(super) fn insert_full(
-        &self,
-        full: &[u8],
-        value: &Arc<V>,
-        options: InsertOptions,
-        wait: &mut ChangeCommit,
-    ) -> Result<(), Error> {
-        self.shared.refuse_if_unusable()?;
-        self.insert_checked(full, value.clone(), options, wait)
-    }
-
     /// Stores the value of a full key. The caller must already have checked for a fork and for a closed
     /// cache. The check is not repeated here, because it would add to the cost of every insert.
     pub(super) fn insert_checked(
         &self,
         full: &[u8],
-        value: Arc<V>,
+        value: HeldValue<Arc<V>>,
         options: InsertOptions,
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
@@ -180,7 +171,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !matches!(ttl, Ttl::Default) {
             ttl.check(|| self.now())?;
             if ttl == Ttl::Keep {
-                let mut replace = |_: Option<&Arc<V>>, _| Change::Insert(value.clone(), ttl);
+                let mut replace = |_: Option<&Arc<V>>, _| Change::Insert(Arc::clone(&value), ttl);
                 self.change_by(full, durability, wait, &mut replace)?.drop_caught();
                 return Ok(());
             }

@@ -9,26 +9,32 @@ use super::ttl::Ttl;
 use crate::engine::closure_keys;
 use crate::error::Error;
 use crate::format::key::Key;
-use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::grace::Grace;
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Does the same as [`insert_checked`](Self::insert_checked), in a memory-only keyspace and with the
     /// keyspace's TTL.
     #[inline]
-    pub(super) fn insert_full_in_memory(&self, full: &[u8], value: Arc<V>) -> Result<(), Error> {
+    pub(super) fn insert_full_in_memory(&self, full: &[u8], value: HeldValue<Arc<V>>) -> Result<(), Error> {
         closure_keys::refuse_in_closure(&self.shared.tiers.memory, |key| key == full)?;
         self.insert_in_memory(self.slot_key(full), value, Ttl::Default)
     }
 
     /// Stores a value of a memory-only keyspace, and counts the insert.
     #[inline]
-    pub(super) fn insert_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
+    pub(super) fn insert_in_memory(
+        &self,
+        key: SlotKey<'_>,
+        value: HeldValue<Arc<V>>,
+        ttl: Ttl,
+    ) -> Result<(), Error> {
         self.write_in_memory(key, value, ttl)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         Ok(())
@@ -36,7 +42,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Like [`write`](Self::write), for a memory-only keyspace. Takes `value` by value, because it is never
     /// prepared a second time. A clone of the `Arc` would cost two atomic operations.
-    pub(super) fn write_in_memory(&self, key: SlotKey<'_>, value: Arc<V>, ttl: Ttl) -> Result<(), Error> {
+    pub(super) fn write_in_memory(
+        &self,
+        key: SlotKey<'_>,
+        value: HeldValue<Arc<V>>,
+        ttl: Ttl,
+    ) -> Result<(), Error> {
         let tiers = &self.shared.tiers;
         // Dropped last, because a user's `Drop` may call the cache.
         let mut evicted_values = EvictedValues::default();
@@ -44,7 +55,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (now, ends_at) = self.expiry_after_write(key, ttl, None);
         let (expires_at, extras) = self.first_expiry(now, ends_at, None);
         let grace = Grace::at_least(self.definition.stale_for());
-        let entry = IncomingEntry { value: Some(value), expires_at, grace, weight, unsaved: None, extras };
+        // From here on, memory drops a value that it refuses.
+        let value = Some(value.into_inner() as Value);
+        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras };
         match tiers.memory.store_entry(key, entry, now, &mut evicted_values) {
             Ok(_) => tiers.sweeper.plan(grace.after(expires_at)),
             Err(Refused::Closed) => return Err(Error::Closed),

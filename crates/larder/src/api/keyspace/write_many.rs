@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod at_server;
+mod entries;
 
 use super::Keyspace;
 use super::change_commit::ChangeCommit;
@@ -22,34 +23,20 @@ use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
 use crate::disk::file::error_translation::not_durable_while_off;
-use crate::engine::closure_keys;
 use crate::engine::removal::Removal;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
-use crate::format::stored_key::StoredKey;
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::group::{GROUP_KEY_OVERHEAD, Group};
-use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::sync::{Arc, thread};
 use crate::units::{ByteSize, Timestamp};
-
-struct GroupEntry<V> {
-    hash: u64,
-    key: StoredKey,
-    value: Arc<V>,
-}
-
-impl<V> GroupEntry<V> {
-    fn slot_key(&self) -> SlotKey<'_> {
-        SlotKey { hash: self.hash, bytes: &self.key }
-    }
-}
+use entries::GroupEntry;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Stores several values as a group, with the keyspace's TTL. After a crash, the file has all values of
@@ -183,34 +170,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         self.commit_in_task(move |keyspace, wait| keyspace.insert_group(&entries, options, wait)).await
     }
 
-    /// Encodes the keys of a group. Refuses an invalid TTL, and a key of a running closure.
-    fn group_entries<Q, T>(
-        &self,
-        entries: impl IntoIterator<Item = (Q, T)>,
-        options: InsertOptions,
-    ) -> Result<Vec<GroupEntry<V>>, Error>
-    where
-        Q: EncodeKey<K>,
-        T: Into<Arc<V>>,
-    {
-        self.shared.refuse_if_unusable()?;
-        let ttl = options.ttl;
-        ttl.check(|| self.now())?;
-        if ttl == Ttl::Keep {
-            return Err(Error::InvalidSetting {
-                setting: "ttl",
-                value: "Ttl::Keep".to_owned(),
-                allowed: "the values of a group have one TTL: a duration, a time, Never or Default"
-                    .to_owned(),
-            });
-        }
-        let entries = entries.into_iter().map(|(key, value)| self.group_entry(&key, value));
-        let entries: Vec<_> = entries.collect::<Result<_, _>>()?;
-        let covers = |key: &[u8]| entries.iter().any(|entry| *entry.key == *key);
-        closure_keys::refuse_in_closure(&self.shared.tiers.memory, covers)?;
-        Ok(entries)
-    }
-
     fn insert_group(
         &self,
         entries: &[GroupEntry<V>],
@@ -245,16 +204,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
         }
         self.commit_change_by(Acknowledge::Write, wait)
-    }
-
-    fn group_entry<Q: EncodeKey<K>>(
-        &self,
-        key: &Q,
-        value: impl Into<Arc<V>>,
-    ) -> Result<GroupEntry<V>, Error> {
-        let full = self.encode(key)?;
-        let SlotKey { hash, bytes } = self.shared.tiers.memory.key(full.as_slice());
-        Ok(GroupEntry { hash, key: StoredKey::from(bytes), value: value.into() })
     }
 
     /// Runs steps 1 to 4.
@@ -346,7 +295,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let unsaved = unsaved.into_iter().flatten().map(Some).chain(std::iter::repeat(None));
         let entries = entries.iter().zip(lives).zip(weights).zip(unsaved);
         let entries = entries.map(|(((entry, (expires_at, extras)), weight), unsaved)| {
-            let value = Some(entry.value.clone() as Value);
+            let value = Some(Arc::clone(&entry.value) as Value);
             (entry.slot_key(), IncomingEntry { value, expires_at, grace, weight, unsaved, extras })
         });
         let stored = tiers.memory.store_group(entries, now, &mut evicted_values);

@@ -79,14 +79,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
-        let value = value.into();
+        let value = HeldValue::new(value.into());
         if options.ttl.is_past(|| self.now()) {
             return self.remove_async(key).await.map(drop);
         }
         if self.is_remote() {
             let (keyspace, full) = (self.clone(), self.whole_key(&key)?);
             self.refuse_in_closure(&full)?;
-            let value = HeldValue::new(value);
             let insert = async move { keyspace.insert_in_task(&full, &value, options.ttl).await };
             return self.run_change(Box::pin(insert)).await;
         }
@@ -96,7 +95,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let full = self.whole_key(&key)?;
         self.refuse_in_closure(&full)?;
-        self.commit_in_task(move |keyspace, wait| keyspace.insert_full(&full, &value, options, wait)).await
+        let insert = move |keyspace: &Self, wait: &mut ChangeCommit| {
+            keyspace.shared.refuse_if_unusable()?;
+            keyspace.insert_checked(&full, value, options, wait)
+        };
+        self.commit_in_task(insert).await
     }
 
     /// The async form of [`remove`](Keyspace::remove).

@@ -14,7 +14,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
-use crate::sys::user_code::drop_caught;
+use crate::sys::user_code::{HeldValue, drop_caught};
 use crate::units::{Remaining, Timestamp};
 
 impl Transaction<'_> {
@@ -225,10 +225,11 @@ impl Transaction<'_> {
         value: impl Into<Arc<V>>,
         options: InsertOptions,
     ) -> Result<(), Error> {
+        let value = HeldValue::new(value.into());
         let InsertOptions { ttl, durability } = options;
         ttl.check(|| keyspace.now())?;
         let at = self.place_to_change(keyspace, &key)?;
-        self.put(keyspace, at, value.into(), ttl)?;
+        self.put(keyspace, at, &value, ttl)?;
         if durability == Durability::Immediate {
             self.durability = durability;
         }
@@ -279,7 +280,7 @@ impl Transaction<'_> {
             let is_unread = self.keys.get(at).is_some_and(TransactionKey::is_unread);
             return if is_unread { Err(not_durable_while_off(None)) } else { Ok(false) };
         };
-        self.put(keyspace, at, value, ttl)?;
+        self.put(keyspace, at, &HeldValue::new(value), ttl)?;
         Ok(true)
     }
 
@@ -328,7 +329,7 @@ impl Transaction<'_> {
         &mut self,
         keyspace: &Keyspace<K, V>,
         at: usize,
-        value: Arc<V>,
+        value: &Arc<V>,
         ttl: Ttl,
     ) -> Result<(), Error> {
         if ttl.is_past(|| keyspace.now()) {
@@ -346,9 +347,10 @@ impl Transaction<'_> {
             _ => ttl,
         };
         let Some(key) = self.keys.get_mut(at) else { return Ok(()) };
-        let mut put = TypedPut::new(keyspace.clone(), value, ttl);
+        // If the value is refused, the caller still has it, and catches a panic of its `Drop`.
+        let mut put = TypedPut::new(keyspace.clone(), Arc::clone(value), ttl);
         put.prepare(key.slot_key())?;
-        key.change = Some(KeyChange::Put(Box::new(put)));
+        drop_caught(key.change.replace(KeyChange::Put(Box::new(put))));
         Ok(())
     }
 
@@ -364,7 +366,7 @@ impl Transaction<'_> {
             // The removal is kept even if there was no live entry. The key may have an expired value, which
             // must not be served stale. While the disk tier is off, a key that seems to be missing may also
             // have an entry on disk.
-            key.change = Some(KeyChange::Remove);
+            drop_caught(key.change.replace(KeyChange::Remove));
         }
         Ok(is_live)
     }

@@ -4,7 +4,7 @@
 //! An opening finds nothing wrong with an older copy. So the process that had the file open must notice it.
 
 use larder::testing::{Act, DiskOperation, Failure};
-use larder::{ByteSize, Cache, DiskState, Error};
+use larder::{ByteSize, Cache, DiskState, Error, Event};
 
 use crate::support::simulated::{Names, PATH, SimulatedPlace, disk_of, filled, state_of, value};
 use crate::support::{BLOBS, NAMES};
@@ -51,6 +51,11 @@ fn what_is_overwritten_while_the_cache_is_closed_is_moved_aside() {
     for offset in before_last(&headers(&place, began)) {
         let (place, _, closed) = close_and_overwrite_before(Some(offset));
         assert_eq!(place.quarantined_files().len(), 1, "before operation {offset}: {closed:?}");
+        let told = place.events();
+        assert!(
+            told.iter().any(|event| matches!(event, Event::DiskQuarantined { .. })),
+            "before operation {offset}: {told:?}"
+        );
         let reopened = place.open().keyspace(NAMES).unwrap();
         let (kept, late) = (value(&reopened, "kept"), value(&reopened, "late"));
         assert!(kept.is_none(), "before operation {offset}: {kept:?}");

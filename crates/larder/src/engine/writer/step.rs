@@ -389,7 +389,13 @@ impl Writer {
     fn close(&mut self, has_unsaved: bool) -> Result<(), Error> {
         self.tiers.disk.hide();
         self.tiers.memory.buffer().close();
-        self.file.close(self.now()).map_err(not_durable)?;
+        let closed = self.file.close(self.now());
+        // The last write may have found the file overwritten.
+        if self.file.discards() > 0 {
+            self.tiers.memory.stop_saving();
+            self.announce();
+        }
+        closed.map_err(not_durable)?;
         if has_unsaved { Err(unsaved()) } else { Ok(()) }
     }
 }

@@ -96,13 +96,19 @@ fn lookups_of_several_keys_wait_without_a_thread_too() {
     }
 }
 
-#[test]
-fn any_number_of_streams_wait_for_the_server_in_each_of_their_requests() {
+/// Returns two machines with two entries. The stream of the first machine is held back.
+fn two_nodes_with_entries() -> TwoNodes {
     let two = two_nodes();
     let [one, _] = two.prices();
     one.insert_many([("GLO", 80), ("MTNVTU", 100)]).unwrap();
     two.nodes[0].hold_stream(true);
-    let asked = two.server.requests();
+    two
+}
+
+#[test]
+fn any_number_of_streams_wait_for_the_server_in_each_of_their_requests() {
+    let two = two_nodes_with_entries();
+    let ([one, _], asked) = (two.prices(), two.server.requests());
     let streams = begin((0..CALLS).map(|_| {
         let prices = one.clone();
         let read =
@@ -125,11 +131,8 @@ fn any_number_of_streams_wait_for_the_server_in_each_of_their_requests() {
 
 #[test]
 fn a_stream_whose_entries_have_changed_meanwhile_asks_for_them_without_a_thread() {
-    let two = two_nodes();
-    let [one, _] = two.prices();
-    one.insert_many([("GLO", 80), ("MTNVTU", 100)]).unwrap();
-    two.nodes[0].hold_stream(true);
-    let asked = two.server.requests();
+    let two = two_nodes_with_entries();
+    let ([one, _], asked) = (two.prices(), two.server.requests());
     let streams = begin((0..CALLS).map(|_| {
         let prices = one.clone();
         let read = async move { prices.iter_async().map(|(_, price)| *price).collect::<Vec<_>>().await };

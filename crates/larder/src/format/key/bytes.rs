@@ -74,14 +74,13 @@ impl<'a> KeyWriter<'a> {
     /// Writes a byte part.
     #[inline(always)]
     pub fn bytes(&mut self, bytes: &[u8]) {
-        if let PartTarget::Matcher(matcher) = &mut self.0 {
-            matcher.terminated(bytes);
-            return;
-        }
-        self.unterminated(bytes);
         match &mut self.0 {
-            PartTarget::Hasher(hasher) => hasher.write_end_mark(),
-            _ => self.push(&[0, 0]),
+            PartTarget::Hasher(hasher) => hasher.write_terminated(bytes),
+            PartTarget::Matcher(matcher) => matcher.terminated(bytes),
+            PartTarget::Buffer(_) => {
+                self.unterminated(bytes);
+                self.push(&[0, 0]);
+            }
         }
     }
 

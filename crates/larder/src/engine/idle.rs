@@ -59,8 +59,8 @@ impl Tiers {
         }
     }
 
-    /// Extends the life of an entry that left memory after a lookup had found it there. Otherwise a use beside
-    /// an eviction would have no effect.
+    /// Extends the life of an entry that left memory after a lookup had found it there. Otherwise a use
+    /// beside an eviction would have no effect.
     ///
     /// The entry may have been replaced since. Then the use extends the new entry, which was written after
     /// the lookup began, so this changes its expiry by no more than the time of the lookup.

@@ -67,7 +67,9 @@ fn steps_that_wait_are_joined_in_the_order_of_the_keys_and_the_newest_value_of_a
     // Two steps wait while the first one is written. A transaction has room for eight values.
     let mut newest = 0;
     for names in [[57, 55, 53, 51, 59, 40], [58, 50, 54, 52, 56, 40]] {
-        names.iter().for_each(|name| newest = machine.store(*name, SMALL));
+        for name in names {
+            newest = machine.store(name, SMALL);
+        }
         machine.step([]);
     }
     assert!(first_done.try_recv().unwrap().is_ok());

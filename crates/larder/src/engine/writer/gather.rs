@@ -56,6 +56,13 @@ impl Writer {
         self.companions = waiting.callers().max(self.companions / 2);
     }
 
+    /// Returns whether the step ends although it could write more of the held values: a caller waits who
+    /// needs none of them.
+    pub(super) fn ends_early(&self, waiting: &Waiting) -> bool {
+        let is_asked = waiting.has_invalidation() || self.tiers.writer.is_asked();
+        is_asked && self.held.has_writes() && !self.file.is_short_of_room()
+    }
+
     /// Looks for a command for a moment, if the last step has answered callers. A caller that removes one key
     /// after another sends its next command within microseconds. If the writer slept by then, waking it would
     /// take as long as the rest of a removal without a commit. Other threads may run in between.

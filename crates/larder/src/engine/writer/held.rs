@@ -210,8 +210,8 @@ impl HeldWrites {
             if !removal.is_put() {
                 return false;
             }
-            // This deletion does not mark a slot clean, because no slot has its sequence. When it is committed,
-            // the slot of the newer value no longer hides a removal.
+            // This deletion does not mark a slot clean, because no slot has its sequence. When it is
+            // committed, the slot of the newer value no longer hides a removal.
             let (unit, sequence) = (write.unit, sequence.saturating_sub(1));
             let deletion = Mutation { change: SlotChange::Delete, sequence, unit: 0, ..write.clone() };
             *write = std::mem::replace(removal, deletion);

@@ -178,13 +178,6 @@ impl Writer {
         }
     }
 
-    /// Returns whether the step ends although it could write more of the held values: a caller waits who
-    /// needs none of them.
-    fn ends_early(&self, waiting: &Waiting) -> bool {
-        let is_asked = waiting.has_invalidation() || self.tiers.writer.is_asked();
-        is_asked && self.held.has_writes() && !self.file.is_short_of_room()
-    }
-
     /// Returns whether the step must commit all stamps, because a caller waits for a flush or a close.
     fn needs_all_stamps(&self, waiting: &Waiting) -> bool {
         waiting.shut_down.is_some() || self.held.has_flush()

@@ -6,8 +6,8 @@
 use larder::testing::{Act, DiskOperation, Failure};
 use larder::{ByteSize, Cache, DiskState, Error, Event};
 
+use crate::support::NAMES;
 use crate::support::simulated::{Names, PATH, SimulatedPlace, disk_of, filled, state_of, value};
-use crate::support::{BLOBS, NAMES};
 
 /// Fills a cache, and returns it with a copy of the file that is one commit older than the file.
 fn filled_twice(place: &SimulatedPlace) -> (Cache, Names, Vec<u8>) {
@@ -87,35 +87,38 @@ fn what_is_overwritten_while_the_file_is_out_of_service_is_moved_aside() {
 /// What [`remove_and_overwrite_before`] has seen.
 struct Removal {
     headers: Vec<u64>,
-    removed: Result<bool, Error>,
+    removed: Result<u64, Error>,
     /// What the process would leave if it was killed after the answer.
     left: SimulatedPlace,
 }
 
-/// Removes an entry together with the commit of values that take several transactions. Overwrites the file
-/// before operation `offset` of the call. From then on, no file can be renamed.
+/// Removes entries that take several transactions of one step. The first transaction removes the key `kept`.
+/// Overwrites the file before operation `offset` of the call. From then on, no file can be renamed.
 fn remove_and_overwrite_before(offset: Option<u64>) -> Removal {
     let place = SimulatedPlace::new();
     let builder = place.builder().stepped(1).disk_capacity(ByteSize::mib(1));
-    let cache = builder.memory_capacity(ByteSize::mib(4)).open().unwrap();
-    let (names, blobs) = (cache.keyspace(NAMES).unwrap(), cache.keyspace(BLOBS).unwrap());
-    names.insert("kept", "kept 1".to_owned()).unwrap();
+    let cache = builder.open().unwrap();
+    let names = cache.keyspace(NAMES).unwrap();
+    let others: Vec<String> = (0..80).map(|number| format!("other {number}")).collect();
+    let keys = || others.iter().map(String::as_str).chain(["kept"]);
+    for key in keys() {
+        names.insert(key, format!("{key} 1")).unwrap();
+    }
     cache.flush().unwrap();
     let older = place.disk.read(PATH).unwrap();
-    (0..20).for_each(|key| blobs.insert(&key, vec![7; 9_000]).unwrap());
     let began = place.next_operation();
     if let Some(offset) = offset {
         place.disk.act_at(began + offset, Act::Overwrite(PATH.into(), older));
         place.disk.fail_every(&[DiskOperation::Rename], Failure::Io);
     }
-    let removed = names.remove("kept");
+    let removed = names.remove_many(keys());
     Removal { headers: headers(&place, began), removed, left: place.moved_to(place.disk.copy()) }
 }
 
 #[test]
 fn a_removal_is_not_acknowledged_if_a_later_part_of_its_step_finds_an_older_copy() {
     let undisturbed = remove_and_overwrite_before(None);
-    assert!(undisturbed.removed.unwrap());
+    assert_eq!(undisturbed.removed.unwrap(), 81);
     let (mut refused, headers) = (0, undisturbed.headers);
     assert!(headers.len() > 4, "the step takes several transactions: {headers:?}");
     for offset in before_last(&headers).step_by(3) {

@@ -20,7 +20,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::task::yield_now;
+use tokio::task::{unconstrained, yield_now};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::attend::attend;
@@ -283,7 +283,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             self.session.client.wake_by_kill(context.waker());
         }
         if !self.is_stopping && (is_new || self.session.served.clients.is_stopping()) {
-            self.is_stopping = stop.poll(context).is_ready();
+            self.is_stopping = pin!(unconstrained(stop)).poll(context).is_ready();
         }
         if self.session.client.is_killed() {
             return Poll::Ready(Event::End);
@@ -336,7 +336,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                     }
                     timer.as_mut().reset(last_look);
                     self.wakes.timer_is_reset();
-                    return timer.poll(context).map(|()| Event::Timer);
+                    return pin!(unconstrained(timer)).poll(context).map(|()| Event::Timer);
                 }
                 Poll::Pending => {}
             }
@@ -349,7 +349,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             }
         }
         let asks = self.wakes.timer_must_be_asked(timer.is_elapsed());
-        if asks { timer.poll(context).map(|()| Event::Timer) } else { Poll::Pending }
+        if asks { pin!(unconstrained(timer)).poll(context).map(|()| Event::Timer) } else { Poll::Pending }
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {

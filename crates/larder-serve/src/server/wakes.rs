@@ -7,6 +7,9 @@
 //! 1. It is polled with another waker. In its task, the waker is always the same.
 //! 2. A flag says that the event has happened.
 //! 3. The timer has another end.
+//!
+//! The caller must ask outside of tokio's budget of a task. An event that is asked without budget keeps no
+//! waker, and would then never be asked again.
 
 use std::task::Waker;
 

@@ -119,10 +119,19 @@ impl HeldWrites {
         }
     }
 
-    /// Returns the time of the first insert that is not committed yet.
-    pub(super) fn since(&self) -> Option<Timestamp> {
-        let held = self.groups.iter().filter(|group| !group.writes.is_empty());
-        held.filter_map(|group| group.since).min()
+    /// Returns the time of the first insert that is not committed yet. Forgets the times of the steps whose
+    /// writes are all committed.
+    pub(super) fn since(&mut self) -> Option<Timestamp> {
+        for done in self.groups.iter_mut().filter(|group| group.writes.is_empty()) {
+            done.since = None;
+        }
+        self.groups.iter().filter_map(|group| group.since).min()
+    }
+
+    /// Returns whether the caller of a flush is answered if the step ends now.
+    pub(super) fn finishes_flush(&self) -> bool {
+        let mut done = self.groups.iter().take_while(|group| group.writes.is_empty());
+        done.any(|group| group.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush))
     }
 
     /// Begins a step, and takes over the callers that wait for its writes. `since` is the time of its first
@@ -157,7 +166,7 @@ impl HeldWrites {
     /// because they are queued in their shards.
     pub(super) fn forget_writes(&mut self) {
         let is_begun = self.groups.iter().any(|group| group.is_begun);
-        let since = self.since();
+        let since = self.groups.iter().filter_map(|group| group.since).min();
         let commits = self.take_all();
         self.groups.push_back(StepWrites { since, commits, is_begun, ..StepWrites::default() });
         self.is_over_limit = false;
@@ -282,10 +291,14 @@ impl HeldWrites {
         self.last().writes.extend(puts.map(|put| Mutation { hides_removal: false, ..put }));
     }
 
-    /// Records that writes of the step at index `at` were committed.
-    pub(super) fn committed(&mut self, at: Option<usize>) {
+    /// Records that writes of the step at index `at` were committed, and values that replaced removals of the
+    /// current step if `with_removals` is set.
+    pub(super) fn committed(&mut self, at: Option<usize>, with_removals: bool) {
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
             group.is_begun = true;
+        }
+        if with_removals {
+            self.last().is_begun = true;
         }
     }
 }

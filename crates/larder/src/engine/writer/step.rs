@@ -153,7 +153,7 @@ impl Writer {
             if needs_room {
                 self.held.put_back(batch, removing, group);
             } else {
-                self.held.committed(group);
+                self.held.committed(group, batch.iter().take(removing).any(Mutation::is_put));
             }
             // Releases the room of the committed values in the write buffer.
             batch.clear();
@@ -165,9 +165,9 @@ impl Writer {
                 self.file.committed(self.now());
                 return Ok(());
             }
-            // If no value is held, the callers of a flush are answered after this step, so all stamps must be
-            // committed first.
-            let is_held = self.held.has_writes() || stamps.is_empty();
+            // All stamps must be committed before the caller of a flush is answered.
+            let may_wait = self.held.has_writes() && !self.held.finishes_flush();
+            let is_held = may_wait || stamps.is_empty();
             let ends_early = has_written && self.ends_early(waiting);
             if removals.is_empty() && (needs_room || ends_early) && is_held && waiting.shut_down.is_none() {
                 if ends_early {

@@ -101,3 +101,24 @@ fn a_step_with_a_group_is_joined_with_no_other() {
     machine.step([]);
     assert_eq!(on_disk(&machine)[24..], [50, 58, 59], "and before what was stored later");
 }
+
+#[test]
+fn a_step_is_begun_when_a_value_of_it_is_written_with_the_removals() {
+    let mut machine = Machine::new();
+    machine.store(30, SMALL);
+    machine.step([]);
+    for name in 0..12 {
+        machine.store(name, SMALL);
+    }
+    machine.tiers.writer.note_asked();
+    machine.step([]);
+    machine.remove(30);
+    let newer = machine.store(30, SMALL);
+    for name in 40..50 {
+        machine.store(name, SMALL);
+    }
+    let (write, written) = commit(Acknowledge::Write);
+    machine.step([write]);
+    assert_eq!((machine.on_disk(30), written.try_recv().is_err()), (Some(newer), true));
+    assert!(machine.writer.held.lose_begun(), "if the file is discarded now, the caller must learn of it");
+}

@@ -90,3 +90,28 @@ fn stamps_that_a_step_leaves_are_committed_by_the_next_ones_without_a_command() 
     let on_disk: Vec<_> = (0..9).filter_map(|name| machine.expiry_on_disk(name)).collect();
     assert_eq!(on_disk, extended);
 }
+
+#[test]
+fn a_flush_that_is_answered_before_a_later_step_is_written_commits_every_stamp() {
+    let mut machine = Machine::new();
+    for name in 0..60 {
+        machine.store_idling(name, 10);
+    }
+    machine.step([]);
+    for name in 100..112 {
+        machine.store(name, SMALL);
+    }
+    machine.tiers.writer.note_asked();
+    let (flush, flushed) = commit(Acknowledge::Flush);
+    machine.step([flush]);
+    assert!(flushed.try_recv().is_err() && machine.writer.held.has_writes());
+    for name in 0..60 {
+        machine.use_entry(name);
+    }
+    for name in 200..212 {
+        machine.store(name, SMALL);
+    }
+    machine.step([]);
+    assert!(flushed.try_recv().unwrap().is_ok());
+    assert!(machine.tiers.memory.use_stamps.is_empty());
+}

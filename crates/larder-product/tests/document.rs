@@ -183,7 +183,7 @@ fn every_spelled_key_in_the_guide_is_one_and_every_lifetime_is_the_familys() {
 #[test]
 fn every_default_in_the_guide_is_the_caches() {
     let (least, most) = (larder::DEFAULT_WRITE_BUFFER, larder::MAX_DEFAULT_WRITE_BUFFER);
-    let write_buffer = format!("an eighth of `memory`, {least} to {most}");
+    let write_buffer = format!("a quarter of `memory`, {least} to {most}");
     for (option, default) in [
         ("memory=", larder::DEFAULT_MEMORY_CAPACITY.to_string()),
         ("disk=", larder::DEFAULT_DISK_CAPACITY.to_string()),

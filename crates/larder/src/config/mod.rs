@@ -33,13 +33,13 @@ use weigher::{EntryInfo, Weigher};
 pub const DEFAULT_MEMORY_CAPACITY: ByteSize = ByteSize::mib(64);
 /// The default of [`disk_capacity`](CacheBuilder::disk_capacity): 1 GiB.
 pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
-/// The default of [`write_buffer`](CacheBuilder::write_buffer) with a memory capacity of up to 64 MiB: 8 MiB,
-/// which is a second of heavy writing on a slow disk. With a larger memory capacity, the default is an eighth
+/// The default of [`write_buffer`](CacheBuilder::write_buffer) with a memory capacity of up to 32 MiB: 8 MiB,
+/// which is a second of heavy writing on a slow disk. With a larger memory capacity, the default is a quarter
 /// of it, up to [`MAX_DEFAULT_WRITE_BUFFER`].
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
-/// The largest default of [`write_buffer`](CacheBuilder::write_buffer): 32 MiB, for a memory capacity of
-/// 256 MiB or more. With the smallest values, these are 80,000 entries, whose commit takes about a second.
-pub const MAX_DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(32);
+/// The largest default of [`write_buffer`](CacheBuilder::write_buffer): 128 MiB, for a memory capacity of
+/// 512 MiB or more. With the smallest values, these are 300,000 entries, whose commit takes about 2.5 seconds.
+pub const MAX_DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(128);
 /// The default of [`page_cache`](CacheBuilder::page_cache): 64 MiB. A page that is not in the page cache is
 /// read from the operating system, which about doubles the cost of a disk hit (`docs/benchmarks.md`). For a
 /// busy cache, set the page cache to the size of the file if memory allows.
@@ -231,7 +231,7 @@ impl CacheBuilder {
     }
 
     /// Sets the maximum number of bytes that are acknowledged and not yet committed: 64 KiB to 16 TiB.
-    /// Default: an eighth of the memory capacity, but at least 8 MiB and at most 32 MiB. The sum includes
+    /// Default: a quarter of the memory capacity, but at least 8 MiB and at most 128 MiB. The sum includes
     /// the values in memory, their encodings, and 252 bytes of bookkeeping per value. An encoding of up to
     /// 15 bytes is within these 252 bytes, and a longer one counts its bytes in memory plus 24. A
     /// `Box<[u8]>` in [`Format::Raw`](crate::Format::Raw) that is not compressed is its own encoding, and

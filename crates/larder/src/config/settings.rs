@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::units::ByteSize;
 
 /// The memory capacity divided by this number is the default of the write buffer, within its bounds.
-const WRITE_BUFFER_SHARE: u64 = 8;
+const WRITE_BUFFER_SHARE: u64 = 4;
 
 /// The checked settings of a builder. [`CacheBuilder::settings`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,8 +13,8 @@ fn a_small_cache_has_few_shards_unless_told_otherwise() {
 #[test]
 fn a_larger_memory_has_a_larger_write_buffer_unless_told_otherwise() {
     let buffer = |memory| CacheBuilder::default().memory_capacity(memory).settings().unwrap().write_buffer;
-    let mib = [1, 64, 80, 256, 4096].map(|memory| buffer(ByteSize::mib(memory)));
-    assert_eq!(mib, [8, 8, 10, 32, 32].map(ByteSize::mib));
+    let mib = [1, 32, 64, 256, 512, 4096].map(|memory| buffer(ByteSize::mib(memory)));
+    assert_eq!(mib, [8, 8, 16, 64, 128, 128].map(ByteSize::mib));
     let builder = CacheBuilder::default().write_buffer(ByteSize::mib(1)).memory_capacity(ByteSize::gib(1));
     assert_eq!(builder.settings().unwrap().write_buffer, ByteSize::mib(1));
 }

@@ -38,7 +38,8 @@ pub const DEFAULT_DISK_CAPACITY: ByteSize = ByteSize::gib(1);
 /// of it, up to [`MAX_DEFAULT_WRITE_BUFFER`].
 pub const DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(8);
 /// The largest default of [`write_buffer`](CacheBuilder::write_buffer): 128 MiB, for a memory capacity of
-/// 512 MiB or more. With the smallest values, these are 300,000 entries, whose commit takes about 2.5 seconds.
+/// 512 MiB or more. With the smallest values, these are 300,000 entries, whose commit takes about 2.5
+/// seconds.
 pub const MAX_DEFAULT_WRITE_BUFFER: ByteSize = ByteSize::mib(128);
 /// The default of [`page_cache`](CacheBuilder::page_cache): 64 MiB. A page that is not in the page cache is
 /// read from the operating system, which about doubles the cost of a disk hit (`docs/benchmarks.md`). For a

@@ -12,7 +12,9 @@
 //!    answered before a value is written.
 //! 2. A held value whose key was removed later is dropped. If a newer value has replaced the removal, the
 //!    newer value takes the place of the held value, because a caller may wait for that place. The deletion
-//!    still comes first. A held value that a range removal covers becomes a deletion: its slot is a tombstone
+//!    still comes first. If the newer value belongs to a group, it stays with its group, and the callers of
+//!    the dropped value's step wait for the current step: the removal may be one that the dropped value hid
+//!    itself. A held value that a range removal covers becomes a deletion: its slot is a tombstone
 //!    with the same sequence. All this happens before the step commits anything. Otherwise a value could be
 //!    written after the change that removed it.
 //! 3. Values are written in the order of the steps that drained them, so that a newer value of a key is
@@ -39,7 +41,7 @@
 //! the shards, and are queued there again. So they are forgotten here ([`HeldWrites::forget_writes`]), but
 //! the callers that wait for them are kept.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::command::{Acknowledge, Reply};
 use super::limits::{MAX_KEPT_CHANGES, WriterLimits};
@@ -72,6 +74,23 @@ struct StepWrites {
     commits: Commits,
     /// Whether some writes of the step are already committed.
     is_begun: bool,
+    /// Whether some writes of the step were committed to a file that was discarded since then.
+    is_lost: bool,
+}
+
+impl StepWrites {
+    /// Returns what is known of the step, without its writes and its callers.
+    fn marks(&self) -> Self {
+        Self { since: self.since, is_begun: self.is_begun, is_lost: self.is_lost, ..Self::default() }
+    }
+
+    /// Takes over the callers of another step, and what is known of it. Its writes are ignored.
+    fn join(&mut self, other: Self) {
+        self.commits.extend(other.commits);
+        self.since = self.since.into_iter().chain(other.since).min();
+        self.is_begun |= other.is_begun;
+        self.is_lost |= other.is_lost;
+    }
 }
 
 impl HeldWrites {
@@ -143,13 +162,15 @@ impl HeldWrites {
         // The drain also returns the writes that were forgotten.
         let forgotten = self.groups.iter().filter(|group| group.writes.is_empty());
         let since = forgotten.filter_map(|group| group.since).chain(since).min();
-        self.groups.push_back(StepWrites { writes, since, commits, is_begun: false });
+        self.groups.push_back(StepWrites { writes, since, commits, ..StepWrites::default() });
     }
 
-    /// Takes the callers whose writes are all committed.
-    pub(super) fn take_done(&mut self) -> Commits {
+    /// Takes the callers whose writes are all committed. Sets `is_lost` if some of these writes were committed
+    /// to a file that was discarded since then.
+    pub(super) fn take_done(&mut self, is_lost: &mut bool) -> Commits {
         let mut done = Vec::new();
         while let Some(mut group) = self.groups.pop_front_if(|group| group.writes.is_empty()) {
+            *is_lost |= group.is_lost && !group.commits.is_empty();
             done.extend(group.commits);
             group.writes.shrink_to(MAX_KEPT_CHANGES);
             self.spare = group.writes;
@@ -165,10 +186,11 @@ impl HeldWrites {
     /// Forgets the writes after a failure, but keeps the callers. The next drain returns the writes again,
     /// because they are queued in their shards.
     pub(super) fn forget_writes(&mut self) {
-        let is_begun = self.groups.iter().any(|group| group.is_begun);
-        let since = self.groups.iter().filter_map(|group| group.since).min();
-        let commits = self.take_all();
-        self.groups.push_back(StepWrites { since, commits, is_begun, ..StepWrites::default() });
+        let mut all = StepWrites::default();
+        for group in std::mem::take(&mut self.groups) {
+            all.join(group);
+        }
+        self.groups.push_back(all);
         self.is_over_limit = false;
     }
 
@@ -182,6 +204,12 @@ impl HeldWrites {
         is_lost
     }
 
+    /// Must be called if writes of a step whose callers are not answered yet were in a discarded file, and
+    /// none of the callers is answered now.
+    pub(super) fn note_lost(&mut self) {
+        self.groups.iter_mut().for_each(|group| group.is_lost = true);
+    }
+
     /// Adds the writes that a step has drained. Drops or changes held writes according to rule 2.
     ///
     /// Takes the writes out of `writes`, and leaves an empty list there. If the step has no writes yet, the
@@ -193,7 +221,7 @@ impl HeldWrites {
         ranges: &[RangeRemoval],
     ) {
         if self.has_writes() {
-            self.drop_removed(removals);
+            self.drop_removed(removals, writes);
         }
         let last = &mut self.last().writes;
         if last.is_empty() {
@@ -205,18 +233,22 @@ impl HeldWrites {
         writes.chain(removals).for_each(|write| delete_if_covered(write, ranges));
     }
 
-    fn drop_removed(&mut self, removals: &mut [Mutation]) {
+    fn drop_removed(&mut self, removals: &mut [Mutation], drained: &[Mutation]) {
+        // A drain has two changes of a key only if it has divided the value of a group.
+        let of_groups: HashSet<Vec<u8>> =
+            drained.iter().filter(|write| write.unit > 0).map(|write| write.key.to_vec()).collect();
         let removed: HashMap<Vec<u8>, (usize, u64)> = removals
             .iter()
             .enumerate()
             .map(|(at, removal)| (removal.key.to_vec(), (at, removal.sequence)))
             .collect();
-        let mut stays = |write: &mut Mutation| {
+        let mut stays = |write: &mut Mutation, must_wait: &mut bool| {
             let Some(&(at, sequence)) = removed.get(&*write.key) else { return true };
             let Some(removal) = removals.get_mut(at).filter(|_| sequence > write.sequence) else {
                 return true;
             };
             if !removal.is_put() {
+                *must_wait |= of_groups.contains(&*write.key);
                 return false;
             }
             // This deletion does not mark a slot clean, because no slot has its sequence. When it is
@@ -227,7 +259,15 @@ impl HeldWrites {
             (write.unit, write.hides_removal) = (unit, false);
             true
         };
-        self.groups.iter_mut().for_each(|group| group.writes.retain_mut(&mut stays));
+        for at in 0..self.groups.len() {
+            let Some(group) = self.groups.get_mut(at) else { return };
+            let mut must_wait = false;
+            group.writes.retain_mut(|write| stays(write, &mut must_wait));
+            if must_wait {
+                let waiting = StepWrites { commits: std::mem::take(&mut group.commits), ..group.marks() };
+                self.last().join(waiting);
+            }
+        }
     }
 
     /// Returns the writes of the latest step.
@@ -238,12 +278,13 @@ impl HeldWrites {
         self.groups.back_mut().expect("one was pushed if there was none")
     }
 
-    /// Moves the next writes into a batch. Returns the index of their step.
+    /// Moves the next writes into a batch. Returns the index of their step, or `None` if it moves none.
     pub(super) fn fill(&mut self, batch: &mut Vec<Mutation>, limits: WriterLimits) -> Option<usize> {
         let at = self.groups.iter().position(|group| !group.writes.is_empty())?;
         self.join_later(at);
+        let len = batch.len();
         limits.fill(batch, &mut self.groups.get_mut(at)?.writes);
-        Some(at)
+        (batch.len() > len).then_some(at)
     }
 
     /// Joins the step at index `at` with the later ones, according to rule 3.
@@ -258,10 +299,9 @@ impl HeldWrites {
         let Some(first) = self.groups.get_mut(at) else { return };
         let mut writes = Vec::from(std::mem::take(&mut first.writes));
         writes.reserve_exact(later.iter().map(|later| later.writes.len()).sum());
-        for later in later {
-            writes.extend(later.writes);
-            first.commits.extend(later.commits);
-            first.since = first.since.into_iter().chain(later.since).min();
+        for mut later in later {
+            writes.extend(std::mem::take(&mut later.writes));
+            first.join(later);
         }
         // Of a key, a later step has the higher sequence.
         writes.sort_unstable_by(|one, next| {

@@ -30,6 +30,7 @@ use crate::disk::file::cache_file::ServiceState;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::disk::store::guard::StoreError;
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::mutation::Mutation;
 use crate::stats::DiskState;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
@@ -157,7 +158,7 @@ impl Writer {
         self.tiers.memory.buffer().close();
         let mutations = self.tiers.memory.drain(self.now(), evicted_values);
         // Writes that waited for their commit are now in memory only, which a flush must report.
-        self.has_unsaved |= mutations.iter().any(|mutation| !mutation.removes());
+        self.has_unsaved |= mutations.iter().any(Mutation::is_put);
         self.tiers.mark_clean(&mutations, evicted_values);
     }
 

@@ -259,7 +259,7 @@ impl Writer {
             self.tiers.memory.note_hidden_removals(mutations);
         } else {
             self.tiers.mark_clean(mutations, evicted_values);
-            self.has_unflushed |= mutations.iter().any(|mutation| !mutation.removes());
+            self.has_unflushed |= mutations.iter().any(Mutation::is_put);
         }
         // The first part has deleted the ranges, or has added them to the file as pending.
         if position.is_first {
@@ -355,14 +355,15 @@ impl Writer {
         if self.file.store().is_some()
             && let Some(outcome) = progress.first
         {
-            waiting.commits.extend(self.held.take_done());
+            let mut writes_are_lost = progress.writes_are_lost;
+            waiting.commits.extend(self.held.take_done(&mut writes_are_lost));
             let replies = waiting.replies();
             // Unsaved values are reported once, to the first flush or close, which must know whether a
             // restart would find all entries.
             let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
             was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
             self.has_unflushed &= !is_asked;
-            replies.acknowledge(outcome, progress.writes_are_lost, was_unsaved);
+            replies.acknowledge(outcome, writes_are_lost, was_unsaved);
         } else {
             waiting.commits.extend(self.held.take_all());
             // The file may have been overwritten after the commit, while it was shortened.

@@ -24,7 +24,10 @@ impl Writer {
                 let fault = self.file.check_place().err().unwrap_or(fault);
                 let cause = fault.to_string();
                 self.fail(fault);
-                self.commit_or_recover(&Waiting::default(), evicted_values);
+                // The callers of held writes are answered by a later step.
+                if self.commit_or_recover(&Waiting::default(), evicted_values).writes_are_lost {
+                    self.held.note_lost();
+                }
                 self.announce();
                 Ok(Some(cause))
             }

@@ -6,6 +6,7 @@ mod history;
 mod idle;
 mod key_order;
 mod reused_lists;
+mod values_on_disk;
 mod waiters;
 
 use crate::disk::store::batch::range_removal::RangeRemoval;
@@ -41,8 +42,8 @@ use crate::memory::group::Group;
 use crate::memory::weight::Weight;
 use crate::sys::clock::cache_time::CacheTime;
 use crate::sys::clock::{Clock, ManualClock};
-use crate::sys::sync::Arc;
 use crate::sys::sync::channel::{Receiver, bounded, unbounded};
+use crate::sys::sync::{Arc, Mutex};
 use crate::sys::volume::Volume;
 use crate::testing::volume::SimulatedVolume;
 use crate::units::Timestamp;
@@ -130,23 +131,8 @@ impl Machine {
 
     fn store_group(&self, names: &[u16], len: usize) -> Vec<u64> {
         self.clock.advance(Duration::from_millis(1));
-        let memory = &self.tiers.memory;
-        let (count, now) = (names.len() as u64, self.tiers.time.now());
-        let mut room = memory.buffer().reserve(count * len as u64 + count, || ()).unwrap();
         let keys: Vec<_> = names.iter().map(|name| self.key(*name)).collect();
-        let group = Arc::new(Group::new(keys.clone(), room.split_off(count)));
-        let entries = keys.iter().map(|key| {
-            let unsaved =
-                Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room.split_off(len as u64));
-            let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
-            let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
-            let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(len as u64));
-            let unsaved = Some(unsaved);
-            (memory.key(key), IncomingEntry { value, expires_at, grace, weight, unsaved, extras: None })
-        });
-        memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();
-        let last = memory.last_sequence();
-        (last - count + 1..=last).collect()
+        store_group(&self.tiers, &keys, len)
     }
 
     fn remove(&self, name: u16) -> u64 {
@@ -216,6 +202,35 @@ impl Machine {
     }
 }
 
+/// A clock that calls a function before each reading of the monotonic time. The writer reads it several times
+/// for each transaction.
+struct WatchedClock {
+    manual: Arc<ManualClock>,
+    on_reading: Mutex<Option<Box<dyn FnMut() + Send>>>,
+}
+
+impl std::fmt::Debug for WatchedClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WatchedClock").finish_non_exhaustive()
+    }
+}
+
+impl Clock for WatchedClock {
+    fn monotonic(&self) -> Duration {
+        // The function may read the clock too, so it is called without the lock.
+        let taken = self.on_reading.lock().take();
+        if let Some(mut call) = taken {
+            call();
+            self.on_reading.lock().get_or_insert(call);
+        }
+        self.manual.monotonic()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.manual.wall()
+    }
+}
+
 fn limits() -> WriterLimits {
     WriterLimits {
         flush_interval: Duration::from_hours(1),
@@ -242,6 +257,25 @@ fn store(tiers: &Tiers, key: &[u8], len: usize) -> u64 {
         extras: None,
     };
     memory.store_entry(memory.key(key), entry, now, &mut EvictedValues::default()).unwrap()
+}
+
+fn store_group(tiers: &Tiers, keys: &[StoredKey], len: usize) -> Vec<u64> {
+    let memory = &tiers.memory;
+    let (count, now) = (keys.len() as u64, tiers.time.now());
+    let mut room = memory.buffer().reserve(count * len as u64 + count, || ()).unwrap();
+    let group = Arc::new(Group::new(keys.to_vec(), room.split_off(count)));
+    let entries = keys.iter().map(|key| {
+        let unsaved =
+            Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room.split_off(len as u64));
+        let unsaved = Arc::new(Unsaved { group: Some(group.clone()), ..unsaved });
+        let (value, expires_at) = (Arc::new(0_u16), now.after(Duration::from_hours(1)));
+        let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(len as u64));
+        let unsaved = Some(unsaved);
+        (memory.key(key), IncomingEntry { value, expires_at, grace, weight, unsaved, extras: None })
+    });
+    memory.store_group(entries, now, &mut EvictedValues::default()).unwrap();
+    let last = memory.last_sequence();
+    (last - count + 1..=last).collect()
 }
 
 fn commit(kind: Acknowledge) -> (Command, Answer) {

@@ -11,35 +11,6 @@ use crate::sys::sync::Mutex;
 /// the file.
 const MAX_CAME: u16 = 100;
 
-/// A clock that calls a function before each reading of the monotonic time. The writer reads it several times
-/// for each transaction.
-struct WatchedClock {
-    manual: Arc<ManualClock>,
-    on_reading: Mutex<Option<Box<dyn FnMut() + Send>>>,
-}
-
-impl std::fmt::Debug for WatchedClock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WatchedClock").finish_non_exhaustive()
-    }
-}
-
-impl Clock for WatchedClock {
-    fn monotonic(&self) -> Duration {
-        // The function may read the clock too, so it is called without the lock.
-        let taken = self.on_reading.lock().take();
-        if let Some(mut call) = taken {
-            call();
-            self.on_reading.lock().get_or_insert(call);
-        }
-        self.manual.monotonic()
-    }
-
-    fn wall(&self) -> Timestamp {
-        self.manual.wall()
-    }
-}
-
 /// Returns each number below 60 once, not in ascending order.
 fn scattered() -> impl Iterator<Item = u16> {
     (0..60).map(|place| place * 37 % 60)

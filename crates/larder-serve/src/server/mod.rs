@@ -165,7 +165,9 @@ impl ServerBuilder {
         });
         let clients = served.clients.clone();
         let pool = Pool::new(served, timeouts, self.shutdown_timeout, stopped);
-        let threads = pool.start(listeners, threads).map_err(Error::System)?;
+        // If a thread cannot start, the others may already serve connections, which end only after this note.
+        let threads =
+            pool.start(listeners, threads).inspect_err(|_| clients.note_stop()).map_err(Error::System)?;
         Ok(Server { addresses, http_address, max_connections, clients, stop, threads })
     }
 }

@@ -106,7 +106,7 @@ fn a_stale_answer_from_disk_begins_a_cool_down_too() {
 #[test]
 fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
     let _watch = watch_this_test();
-    let (go_on, may_go_on) = mpsc::channel::<()>();
+    let (go_on, may_go_on) = mpsc::channel::<u64>();
     let may_go_on = Mutex::new(may_go_on);
     let (_, builder) = builder();
     let keyspace = builder.open().unwrap().keyspace(PRICES).unwrap();
@@ -114,13 +114,17 @@ fn a_caller_whose_time_is_over_gets_the_live_value_if_there_is_one_by_then() {
     let policy = LoadPolicy::new().hard_timeout(Duration::from_millis(500));
     let loader = move |key: &u64, _: Option<Arc<u64>>| {
         inserted.insert(*key, 7).unwrap();
-        // The loader hangs until the test ends.
-        _ = may_go_on.lock().unwrap().recv();
+        // The loader hangs until the time of its caller is over.
+        while may_go_on.lock().unwrap().recv().is_ok_and(|over| over < *key) {}
         Ok(Load::Cache(Arc::new(8)))
     };
     let prices: Registered = keyspace.with_loader(policy, loader).unwrap();
     // If the machine stalls, the loader may begin too late to insert the value in time.
-    let answer = (1..4).find_map(|key| prices.get(key).ok());
+    let answer = (1..40).find_map(|key| {
+        let answer = prices.get(key);
+        go_on.send(key).unwrap();
+        answer.ok()
+    });
     assert_eq!(answer.unwrap().value.as_deref(), Some(&7));
     drop(go_on);
 }

@@ -15,6 +15,7 @@ use larder::{
 
 use filler::Filler;
 
+use crate::support::simulated::open_swept;
 use crate::support::{HOUR, Place};
 
 const IDLE: Duration = Duration::from_mins(8);
@@ -171,7 +172,7 @@ fn contract_2_a_write_or_a_touch_begins_a_new_time_and_sets_the_limit() {
 #[test]
 fn contract_2_a_use_writes_nothing_and_the_disk_learns_of_it_later() {
     let place = Place::new();
-    let cache = place.open();
+    let cache = open_swept(place.builder());
     let users = cache.keyspace(USERS).unwrap();
     users.insert(1, 10).unwrap();
     cache.flush().unwrap();

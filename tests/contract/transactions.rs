@@ -10,6 +10,7 @@ use larder::{
     Remaining, Transaction, Ttl,
 };
 
+use crate::support::simulated::open_swept;
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS, panics_with, watch_this_test};
 
 const LOCAL: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("local").ttl(HOUR).memory_only();
@@ -44,7 +45,7 @@ fn change(
 #[test]
 fn contract_1_a_transaction_sees_and_changes_keys_of_several_keyspaces() {
     let place = Place::new();
-    let cache = place.open();
+    let cache = open_swept(place.builder());
     let (versions, names) = (cache.keyspace(VERSIONS).unwrap(), cache.keyspace(NAMES).unwrap());
     let local = cache.keyspace(LOCAL).unwrap();
     versions.insert(&1, 10).unwrap();
@@ -77,7 +78,7 @@ fn contract_1_a_transaction_sees_and_changes_keys_of_several_keyspaces() {
 #[test]
 fn contract_4_a_transaction_is_in_the_file_as_a_whole_or_not_at_all() {
     let place = Place::new();
-    let cache = place.open();
+    let cache = open_swept(place.builder());
     let versions = cache.keyspace(VERSIONS).unwrap();
     versions.insert_many([(1, 10), (2, 20), (3, 30)]).unwrap();
     cache.flush().unwrap();

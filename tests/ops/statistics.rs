@@ -5,6 +5,7 @@ use std::time::Duration;
 use larder::testing::{Failure, SimulatedVolume};
 use larder::{ByteSize, Cache, DiskState, Error, KeyspaceDefinition, Load, LoadPolicy};
 
+use crate::support::simulated::open_swept;
 use crate::support::{BLOBS, HOUR, NAMES, Place, VERSIONS};
 
 #[test]
@@ -187,7 +188,7 @@ fn outages_are_timed_and_quarantines_counted() {
 fn lifetime_counts_go_on_after_a_restart_and_cost_no_commit() {
     let place = Place::new();
     let run = |round: u64| {
-        let cache = place.open();
+        let cache = open_swept(place.builder());
         let names = cache.keyspace(NAMES).unwrap();
         names.insert("a", String::new()).unwrap();
         names.get("a");

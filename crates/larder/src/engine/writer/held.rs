@@ -165,8 +165,8 @@ impl HeldWrites {
         self.groups.push_back(StepWrites { writes, since, commits, ..StepWrites::default() });
     }
 
-    /// Takes the callers whose writes are all committed. Sets `is_lost` if some of these writes were committed
-    /// to a file that was discarded since then.
+    /// Takes the callers whose writes are all committed. Sets `is_lost` if some of these writes were
+    /// committed to a file that was discarded since then.
     pub(super) fn take_done(&mut self, is_lost: &mut bool) -> Commits {
         let mut done = Vec::new();
         while let Some(mut group) = self.groups.pop_front_if(|group| group.writes.is_empty()) {

@@ -5,8 +5,8 @@ use crate::testing::volume::act::Act;
 
 const PATH: &str = "/cache/shop.larder";
 
-/// A length of values of which few fit into a page. So a later transaction leaves most pages of an earlier one
-/// as they are.
+/// A length of values of which few fit into a page. So a later transaction leaves most pages of an earlier
+/// one as they are.
 const MEDIUM: usize = 1_000;
 
 /// Stores three transactions of values, and commits the first one. Returns the answer of their caller.

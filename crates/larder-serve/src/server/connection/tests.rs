@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use larder::Cache;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::yield_now;
-use tokio::time::Instant;
+use tokio::task::{LocalSet, consume_budget, spawn_local, yield_now};
+use tokio::time::{Instant, timeout};
 
 use super::super::peer::{PeerState, PeerStream};
 use super::{Connection, MAX_TURN_REQUESTS, Timeouts, UNCOUNTED, let_others_execute};
@@ -65,15 +65,24 @@ impl PeerStream for EagerPeer {
 }
 
 /// A peer that sends one request, and reads no reply.
-struct DeafPeer(Option<&'static [u8]>);
+struct DeafPeer {
+    request: Option<&'static [u8]>,
+    /// Whether the first wait for another request uses up tokio's budget of the task.
+    uses_budget: bool,
+}
 
 impl AsyncRead for DeafPeer {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Some(request) = self.0.take() else { return Poll::Pending };
+        let Some(request) = self.request.take() else {
+            if std::mem::take(&mut self.uses_budget) {
+                while pin!(consume_budget()).poll(context).is_ready() {}
+            }
+            return Poll::Pending;
+        };
         into.put_slice(request);
         Poll::Ready(Ok(()))
     }
@@ -243,7 +252,8 @@ fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
         let served = served_with(BOUND);
         let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
         let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
-        let connection = Connection::new((), DeafPeer(Some(b"MONITOR\r\n")), session, TIMEOUTS);
+        let peer = DeafPeer { request: Some(b"MONITOR\r\n"), uses_budget: false };
+        let connection = Connection::new((), peer, session, TIMEOUTS);
         let mut served_connection = pin!(connection.serve(pending()));
         let mut poll =
             async || poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await;
@@ -251,6 +261,25 @@ fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
         assert!(served.monitors.is_watched(), "the connection is a monitor");
         served.monitors.show(&vec![b'x'; BOUND]);
         assert!(poll().await.is_ready(), "the connection has ended");
+        assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
+    });
+}
+
+/// The timer is asked once. If it were asked within the budget, it would keep no waker, and the connection
+/// would wait forever.
+#[test]
+fn a_connection_without_budget_is_woken_by_its_timer() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let served = served();
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        let peer = DeafPeer { request: Some(b"PING\r\n"), uses_budget: true };
+        let connection = Connection::new((), peer, session, TIMEOUTS);
+        // The waker of a task is always the same, so the timer is not asked for another waker.
+        let serve = timeout(10 * TIMEOUTS.write, connection.serve(pending()));
+        let ended = LocalSet::new().run_until(async { spawn_local(serve).await.unwrap() }).await;
+        assert!(ended.is_ok(), "the timer has not woken the connection");
         assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
     });
 }

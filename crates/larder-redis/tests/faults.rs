@@ -196,7 +196,7 @@ fn a_server_that_accepts_no_connections_does_not_hold_up_the_client() {
     let url = format!("redis+unix://{}?connect_timeout=200ms", path.display());
     let (sender, opened) = std::sync::mpsc::channel();
     std::thread::spawn(move || sender.send(RedisTier::open(&url).map(|tier| tier.why_down())));
-    let why = opened.recv_timeout(Duration::from_secs(5)).expect("it returns").unwrap();
+    let why = opened.recv_timeout(LIMIT).expect("it returns").unwrap();
     assert!(matches!(why, Some(Error::Unavailable { .. })), "{why:?}");
     drop((first, listener));
 }

@@ -17,8 +17,7 @@ const MAX_GATHERING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Durat
 
 /// How long the writer looks for the next command of the callers of the last step before it sleeps. The time
 /// is about what it takes to put a thread to sleep and to wake it.
-pub(super) const MAX_LOOKING: Duration =
-    if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(50) };
+const MAX_LOOKING: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_micros(50) };
 
 /// The result of [`Writer::register_at_once`].
 pub(super) enum Registered {
@@ -63,11 +62,13 @@ impl Writer {
         is_asked && self.held.has_writes() && !self.file.is_short_of_room()
     }
 
-    /// Looks for a command for a moment, if the last step has answered callers. A caller that removes one key
-    /// after another sends its next command within microseconds. If the writer slept by then, waking it would
-    /// take as long as the rest of a removal without a commit. Other threads may run in between.
-    pub(super) fn next_soon(&self, commands: &Receiver<Command>) -> Option<Command> {
-        if self.companions == 0 || MAX_LOOKING.is_zero() {
+    /// Looks for a command for a moment, if the last step has answered callers, and no flush is due. A caller
+    /// that removes one key after another sends its next command within microseconds. If the writer slept by
+    /// then, waking it would take as long as the rest of a removal without a commit. Other threads may run in
+    /// between.
+    pub(super) fn next_soon(&self, commands: &Receiver<Command>, flush: Option<Deadline>) -> Option<Command> {
+        let is_due = flush.is_some_and(Deadline::is_over);
+        if is_due || self.companions == 0 || MAX_LOOKING.is_zero() {
             return None;
         }
         let until = Deadline::after(MAX_LOOKING);

@@ -87,8 +87,7 @@ impl Writer {
         if self.is_step_due() {
             return Ok(commands.try_recv().unwrap_or(Command::Hurry));
         }
-        let is_due = flush.is_some_and(|flush| flush.left().is_zero());
-        if !is_due && let Some(command) = self.next_soon(commands) {
+        if let Some(command) = self.next_soon(commands, flush) {
             return Ok(command);
         }
         let retry = self.file.retry_at().map(|at| at.since(self.now()).max(Duration::from_millis(1)));

@@ -134,7 +134,7 @@ fn throughput(pace: &Pace, servers: &[&RespServer], setting: &str, kinds: &[Requ
     }
     compare(&mut contest, servers, at_least);
     contest
-        .note("A turn lasts about a second. larder's write buffer holds about 80,000 of its small entries.");
+        .note("A turn lasts about a second. larder's write buffer holds about 150,000 of its small entries.");
     contest.run(pace);
 }
 

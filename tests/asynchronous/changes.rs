@@ -9,6 +9,7 @@ use std::time::Duration;
 use larder::testing::StallingDisk;
 use larder::{Any, Cache, Change, Durability, Error, InsertOptions, KeyspaceDefinition};
 
+use crate::support::simulated::wait_until;
 use crate::support::tasks::{HandPolled, Runtime};
 use crate::support::{BLOBS, HOUR, Place, VERSIONS, watch_this_test};
 
@@ -169,8 +170,8 @@ fn a_stalled_disk_and_a_full_write_buffer_block_no_executor() {
 #[test]
 fn removals_of_many_tasks_share_commits() {
     let _watch = watch_this_test();
-    let place = Place::new();
-    let cache = place.open();
+    let (place, disk) = (Place::new(), StallingDisk::new());
+    let cache = place.builder().stalling_disk(&disk).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let runtime = Runtime::TokioOnThreads;
     runtime.block_on(async {
@@ -179,12 +180,16 @@ fn removals_of_many_tasks_share_commits() {
         }
         cache.flush_async().await.unwrap();
         let before = cache.stats().disk.unwrap().commits;
+        // Otherwise a quick disk could commit each removal before the next task runs.
+        disk.stall();
         let removals: Vec<_> = (0..2_000)
             .map(|key| {
                 let versions = versions.clone();
                 runtime.spawn(async move { versions.remove_async(&key).await.unwrap() })
             })
             .collect();
+        wait_until("every task has removed its key", || versions.stats().invalidations == 2_000);
+        disk.resume();
         for removal in removals {
             assert!(removal.await);
         }

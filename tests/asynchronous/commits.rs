@@ -9,6 +9,7 @@ use std::thread;
 use larder::testing::StallingDisk;
 use larder::{Cache, Change, Durability, InsertOptions, Keyspace, Timestamp};
 
+use crate::support::simulated::wait_until;
 use crate::support::tasks::{HandPolled, Runtime};
 use crate::support::{HOUR, Place, VERSIONS, watch_this_test};
 
@@ -143,18 +144,22 @@ fn a_durable_insert_without_a_commit_and_one_of_the_past_end() {
 #[test]
 fn durable_inserts_of_many_tasks_share_commits() {
     let _watch = watch_this_test();
-    let place = Place::new();
-    let cache = place.builder().flush_interval(HOUR).open().unwrap();
+    let (place, disk) = (Place::new(), StallingDisk::new());
+    let cache = place.builder().flush_interval(HOUR).stalling_disk(&disk).open().unwrap();
     let versions = cache.keyspace(VERSIONS).unwrap();
     let runtime = Runtime::TokioOnThreads;
     runtime.block_on(async {
         let before = cache.stats().disk.unwrap().commits;
+        // Otherwise a quick disk could commit each insert before the next task runs.
+        disk.stall();
         let inserts: Vec<_> = (0..2_000)
             .map(|key| {
                 let versions = versions.clone();
                 runtime.spawn(async move { versions.insert_with_async(&key, key, IMMEDIATE).await.unwrap() })
             })
             .collect();
+        wait_until("every task has inserted its value", || versions.stats().inserts == 2_000);
+        disk.resume();
         for insert in inserts {
             insert.await;
         }

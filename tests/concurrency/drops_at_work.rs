@@ -9,7 +9,7 @@ use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition, LoadError};
 use serde::{Deserialize, Serialize};
 
 use crate::support::simulated::{SimulatedPlace, wait_until};
-use crate::support::{HOUR, Place};
+use crate::support::{HOUR, Place, watch_this_test};
 
 type Act = Arc<dyn Fn() + Send + Sync>;
 
@@ -126,6 +126,7 @@ fn no_value_is_dropped_on_the_thread_that_commits_while_the_cache_is_closed() {
 #[test]
 fn who_waits_for_a_load_gets_its_value_though_the_drop_of_another_panics() {
     const IN_MEMORY: KeyspaceDefinition<u64, Actor> = ACTORS.memory_only();
+    let _watch = watch_this_test();
     let cache = Cache::builder().memory_capacity(ByteSize::kib(64)).shards(1).open().unwrap();
     let actors = cache.keyspace(IN_MEMORY).unwrap();
     let (is_armed, count) = (Arc::new(AtomicBool::new(false)), Arc::default());

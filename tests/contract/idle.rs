@@ -284,7 +284,7 @@ fn contract_2_uses_are_stamped_in_bounded_batches_and_what_is_too_much_is_counte
     /// Maximum number of stamps in one transaction, with the default capacity.
     const BATCH: u64 = 256;
     let (place, disk) = (Place::new(), StallingDisk::new());
-    let cache = place.builder().stalling_disk(&disk).open().unwrap();
+    let cache = open_swept(place.builder().stalling_disk(&disk));
     let users = cache.keyspace(USERS).unwrap();
     for key in 0..KEYS {
         users.insert(key, key).unwrap();

@@ -312,6 +312,7 @@ fn a_wait_may_be_as_long_as_a_duration_can_be() {
 #[test]
 fn callers_that_wait_learn_that_the_source_has_no_value() {
     const WAITERS: usize = 64;
+    let _watch = watch_this_test();
     // Without an `absent_ttl`, the next lookup starts another load.
     let (cache, versions) = in_memory();
     let lease = lease(&versions);

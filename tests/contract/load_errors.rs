@@ -11,7 +11,7 @@ use larder::{Cache, DiskState, KeyspaceDefinition, LoadError};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::support::warnings::Warnings;
-use crate::support::{BLOBS, NAMES, Place};
+use crate::support::{BLOBS, NAMES, Place, watch_this_test};
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
@@ -78,6 +78,7 @@ fn the_loaders_error_is_to_be_had_by_its_type() {
 
 #[test]
 fn a_caller_waits_for_anothers_load_no_longer_than_it_may() {
+    let _watch = watch_this_test();
     let timeout = Duration::from_millis(2);
     let cache = Cache::builder().load_timeout(timeout).open().unwrap();
     let names = cache.keyspace(NAMES).unwrap();

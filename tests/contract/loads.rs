@@ -7,6 +7,7 @@ use std::thread;
 
 use larder::{Cache, Error, LoadError};
 
+use crate::support::panics::message;
 use crate::support::simulated::wait_until;
 use crate::support::{NAMES, Place, VERSIONS, watch_this_test};
 
@@ -107,7 +108,8 @@ fn a_panicking_loader_releases_its_waiters() {
         let waiter = scope.spawn(|| names.get_or_load("key", || Ok::<_, Error>("own".to_owned())));
         wait_for_misses(&cache, 2);
         go_on.send(()).unwrap();
-        assert!(first.join().is_err(), "the panic stays in its own thread");
+        let panic = first.join().expect_err("the panic stays in its own thread");
+        assert_eq!(message(&*panic), "on purpose");
         match waiter.join().unwrap() {
             Err(LoadError::Panicked) => {}
             other => assert_eq!(*other.unwrap(), "own"),
@@ -163,6 +165,7 @@ fn loaders_that_ask_for_one_anothers_keys_do_not_wait_for_ever() {
 
 #[test]
 fn loaders_that_ask_across_two_caches_do_not_wait_for_ever() {
+    let _watch = watch_this_test();
     let caches = [(); 2].map(|()| Cache::builder().open().unwrap().keyspace(NAMES).unwrap());
     let both_are_loading = Barrier::new(2);
     let load = |mine: usize| {

@@ -14,6 +14,7 @@ use larder::{
 use super::lasting;
 use super::split::{Says, split};
 use crate::support::child::say;
+use crate::support::panics::message;
 use crate::support::{HOUR, Random, SetOnDrop, VERSIONS};
 
 const PAIRS: KeyspaceDefinition<(u64, u64), u64> = KeyspaceDefinition::new("pair").ttl(HOUR);
@@ -373,11 +374,12 @@ fn callbacks(path: &Path) {
     assert_eq!(child.unwrap().ends(), 0);
     assert_eq!(versions.get(&1).as_deref(), Some(&10));
     closure_that_forks(&versions);
-    let panicked = thread::scope(|scope| {
+    let panic = thread::scope(|scope| {
         let load = || versions.get_or_load(&2, || -> Result<u64, ()> { panic!("planted") });
-        scope.spawn(load).join().is_err()
+        scope.spawn(load).join().unwrap_err()
     });
-    assert!(panicked && *versions.get_or_load(&2, || Ok::<u64, ()>(20)).unwrap() == 20);
+    assert_eq!(message(&*panic), "planted");
+    assert!(*versions.get_or_load(&2, || Ok::<u64, ()>(20)).unwrap() == 20);
     cache.close().unwrap();
 
     // A listener forks on the sweeper thread. In the child, that thread ends, and then the process ends.

@@ -51,8 +51,9 @@
 //!   While the file can't be read, the walks over all keys (`SCAN`, `KEYS`, `DBSIZE`, `RANDOMKEY`) return
 //!   an error.
 //! - A request on several keys, or an `EXEC`, returns an error and changes nothing if its replies take more
-//!   than [`OutputLimits::max`] in total, or if the values that it reads do. If the reply of a `KEYS` or
-//!   `SCAN` exceeds that limit, the server closes the connection.
+//!   than [`OutputLimits::max`] in total, or if the values that it reads do. In an `EXEC`, the reply of a
+//!   command that uses no entries, such as `INFO`, is an error if there is no room left for it. If the reply
+//!   of a `KEYS`, a `SCAN` or another command exceeds that limit, the server closes the connection.
 //! - `FLUSHALL` waits for its commit, unless the removals of all databases are buffered.
 //! - `INCRBYFLOAT` adds decimal numbers exactly, with 17 digits after the decimal point. Redis adds binary
 //!   numbers with 64 significant bits, so a sum of more than 18 digits may end with other digits there.

@@ -12,15 +12,19 @@ const MIB: usize = 1 << 20;
 /// Returns a server that limits the replies of a connection to 8 MiB, and a client that has stored a value
 /// of 1 MiB.
 fn served() -> (Served, RespClient) {
-    let limits = OutputLimits { max: 8 * MIB, ..OutputLimits::default() };
-    let served = Served::with(|builder| builder.output_limits(limits));
+    let served = limited(8 * MIB);
     let mut client = RespClient::connect(&served.socket).unwrap();
     client.ask(&["SET", "big", &"v".repeat(MIB)]);
     (served, client)
 }
 
+fn limited(max: usize) -> Served {
+    let limits = OutputLimits { max, ..OutputLimits::default() };
+    Served::with(|builder| builder.output_limits(limits))
+}
+
 fn is_too_large(reply: &Reply) -> bool {
-    reply.error().is_some_and(|text| text.contains("may read and return up to 8388608 bytes"))
+    reply.error().is_some_and(|text| text.contains("may read and return up to"))
 }
 
 #[test]
@@ -44,6 +48,55 @@ fn a_transaction_whose_replies_are_too_large_changes_nothing() {
         client.receive();
     }
     assert!(is_too_large(&client.ask(&["EXEC"])));
+    assert_eq!(client.ask(&["EXISTS", "other"]).integer(), Some(0));
+}
+
+/// Sends `MULTI`, `SET other 1`, this number of requests, and `EXEC`. Returns the reply of `EXEC`.
+fn exec_after(client: &mut RespClient, request: &[&str], count: usize) -> Reply {
+    client.ask(&["MULTI"]);
+    client.ask(&["SET", "other", "1"]);
+    for _ in 0..count {
+        client.send(request);
+    }
+    for _ in 0..count {
+        client.receive();
+    }
+    client.ask(&["EXEC"])
+}
+
+#[test]
+fn a_transaction_whose_replies_are_no_values_is_also_bounded() {
+    let (_served, mut client) = served();
+    let help = &["OBJECT", "HELP"][..];
+    // The error repeats the option.
+    let option = "x".repeat(1 << 10);
+    for (request, count) in [(help, 40_000), (&["EXPIRE", "big", "1", &option], 20_000)] {
+        let reply = exec_after(&mut client, request, count);
+        assert!(is_too_large(&reply), "{request:?}: {} items", reply.items().len());
+        assert_eq!(client.ask(&["EXISTS", "other"]).integer(), Some(0), "{request:?}");
+    }
+}
+
+/// Without the limit, the replies of these `COMMAND`s would take about 130 MB. They use no entries, so their
+/// length is known only when the changes are made.
+#[test]
+fn a_reply_without_entries_that_finds_no_room_in_a_transaction_is_an_error_in_its_place() {
+    let (_served, mut client) = served();
+    let reply = exec_after(&mut client, &["COMMAND"], 20_000);
+    let [set, commands @ ..] = reply.items() else { panic!("{reply:?}") };
+    assert_eq!(*set, Reply::Line("+OK".to_owned()));
+    let first_error = commands.iter().position(|reply| reply.error().is_some()).unwrap();
+    assert!(commands.len() == 20_000 && (1..4_000).contains(&first_error), "{first_error}");
+    assert!(
+        commands[first_error..]
+            .iter()
+            .all(|reply| { reply.error().is_some_and(|text| text.contains("no room for this one")) })
+    );
+    assert_eq!(client.ask(&["EXISTS", "other"]).integer(), Some(1));
+    // The errors for these requests would not fit.
+    let served = limited(64 << 10);
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    assert!(is_too_large(&exec_after(&mut client, &["COMMAND"], 1_200)));
     assert_eq!(client.ask(&["EXISTS", "other"]).integer(), Some(0));
 }
 
@@ -74,8 +127,7 @@ fn a_transaction_does_not_hold_more_large_values_than_replies_may_have() {
 
 #[test]
 fn a_walk_whose_reply_is_too_large_is_cut_off() {
-    let limits = OutputLimits { max: 64 << 10, ..OutputLimits::default() };
-    let served = Served::with(|builder| builder.output_limits(limits));
+    let served = limited(64 << 10);
     let mut client = RespClient::connect(&served.socket).unwrap();
     for number in 0..1000 {
         client.ask(&["SET", &format!("{number:0>100}"), "v"]);

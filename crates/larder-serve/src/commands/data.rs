@@ -20,14 +20,11 @@ use tokio::time::Instant;
 use super::one_entry::{OneEntry, remaining};
 use super::{errors, named, removal};
 use crate::protocol::arguments::Arguments;
-use crate::protocol::reply::{ReplyBuffer, Version};
+use crate::protocol::reply::{MAX_HEADER, ReplyBuffer, Version};
 use crate::session::Session;
 use crate::session::databases::{Database, Selected, Value, WriteMode};
 use crate::session::entries::{DataCommand, Entries, Stop};
 use crate::session::output::Output;
-
-/// Maximum number of bytes that a reply adds to its value.
-const MAX_HEADER: usize = 24;
 
 /// Maximum length of a request and of the value of its entry, in bytes together, for which a command that
 /// need not wait is not measured. The copy of a longer value takes much longer than the two readings of the
@@ -149,7 +146,7 @@ fn refuse_entry(session: &Session, args: Arguments<'_>, out: &mut Output, run: D
 pub(super) async fn values(session: &Session, args: Arguments<'_>, out: &mut Output, run: DataCommand) {
     let fits = |values: &Vec<Option<Arc<Value>>>| {
         let lens = values.iter().map(|value| MAX_HEADER + value.as_ref().map_or(0, |value| value.len()));
-        out.len() + lens.sum::<usize>() <= session.served.output_limits.max
+        out.len() + MAX_HEADER + lens.sum::<usize>() <= session.served.output_limits.max
     };
     let database = match session.database() {
         Selected::Raw(database) => database,
@@ -177,10 +174,10 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
     };
     let version = out.reply().version;
     let requested = args.to_owned();
-    let max = session.served.output_limits.max;
+    let (max, unsent) = (session.served.output_limits.max, out.len());
     let is_early = database.answers_groups_early();
     let begun = session.served.cache.begin_transaction_async(move |transaction| {
-        GroupRun::new(transaction.now(), version, max).run(
+        GroupRun::new(transaction.now(), version, max, unsent).run(
             transaction,
             &database,
             run,
@@ -209,9 +206,10 @@ pub(super) struct GroupRun {
 }
 
 impl GroupRun {
-    /// Begins a run at the time `now` of the cache.
-    pub(super) fn new(now: Timestamp, version: Version, max: usize) -> Self {
-        Self { version, left: max, read: ReadValues::new(max), now }
+    /// Begins a run at the time `now` of the cache. The replies may have up to `max` bytes, of which `taken`
+    /// bytes are already taken. The values that the transaction reads may have up to `max` bytes, too.
+    pub(super) fn new(now: Timestamp, version: Version, max: usize, taken: usize) -> Self {
+        Self { version, left: max.saturating_sub(taken), read: ReadValues::new(max), now }
     }
 
     pub(super) fn run(
@@ -230,7 +228,8 @@ impl GroupRun {
         if reply.is_too_large() || self.read.left.is_none() {
             return Err(Stop::TooLarge);
         }
-        self.left = self.left.saturating_sub(reply.bytes.len());
+        // The reply fits, because otherwise the buffer would be too large.
+        self.left -= reply.bytes.len();
         Ok(reply.bytes)
     }
 }

@@ -51,7 +51,8 @@ struct NamedRun {
     version: Arc<NamedVersion>,
     run: DataCommand,
     protocol: Version,
-    max: usize,
+    /// Number of bytes that the reply may have.
+    left: usize,
 }
 
 /// The reply of a command, and the commits that it waits for.
@@ -73,7 +74,8 @@ pub(super) async fn run(
     let (protocol, max) = (out.reply().version, session.served.output_limits.max);
     let answered = match named.pin() {
         Ok(version) => {
-            let run = NamedRun { version: Arc::new(version), run, protocol, max };
+            let left = max.saturating_sub(out.len());
+            let run = NamedRun { version: Arc::new(version), run, protocol, left };
             in_stages(session, &run, args).await
         }
         Err(error) => Some(Err(error.into())),
@@ -130,7 +132,7 @@ const fn work_of(stage: Stage) -> Option<Work> {
 
 impl NamedRun {
     fn in_stage(&self, stage: Stage, args: Arguments<'_>) -> Result<Answer, Stop> {
-        let mut reply = ReplyBuffer::new(self.protocol, self.max);
+        let mut reply = ReplyBuffer::new(self.protocol, self.left);
         let left = if stage == Stage::Inline { MAX_INLINE } else { usize::MAX };
         let (version, now) = (&self.version, self.version.keyspace.now());
         let mut entries = NamedEntries { version, now, stage, left, held: None, commits: Vec::new() };

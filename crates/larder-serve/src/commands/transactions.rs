@@ -7,12 +7,16 @@
 //!    key has changed. So either all changes are made at one moment and committed together, or no change is
 //!    made.
 //! 3. Run the other commands, in order, and put each reply in its place. These commands do not use entries,
-//!    so they can run later.
+//!    so they can run later. Other connections of the thread go on after every few of them.
 //! 4. Reply when the changes are durable, if this is required. Meanwhile the connection executes its next
 //!    requests.
 //!
 //! A command on all keys of a database can't be part of a transaction, so the server refuses it after
 //! `MULTI`.
+//!
+//! The replies are bounded. (2) fails if the replies of the data commands, together with an error for each
+//! other command, are too large. The length of the other replies is known only in (3), when the changes are
+//! made. So if one of them finds no room, an error takes its place ([`NO_ROOM`]).
 //!
 //! An error of the cache, such as a value that is too large, makes the whole `EXEC` fail without a change.
 //! The exception is `Error::NotDurable`: all changes are made in memory, but may not be on disk.
@@ -22,17 +26,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{Error, TransactionCommit, Watch};
+use tokio::task::yield_now;
 
 use super::data::GroupRun;
 use super::family::family;
 use super::{errors, removal};
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::number::integer;
-use crate::protocol::reply::Version;
+use crate::protocol::reply::{MAX_HEADER, Version};
 use crate::session::databases::{Database, Selected};
 use crate::session::entries::{DataCommand, Stop};
 use crate::session::flags::{FAST, LOADING, NOSCRIPT, STALE, UNQUEUED};
-use crate::session::output::Output;
+use crate::session::output::{Output, OutputLimits};
 use crate::session::{Command, Session, TransactionQueue};
 
 pub(super) static COMMANDS: &[Command] = family! { "transactions";
@@ -52,6 +57,16 @@ const NOT_NAMED: &str = "ERR this database shows a keyspace of an application, w
 const ABORTED_NAMED: &str = "EXECABORT Transaction discarded because a command is on a keyspace of an application, which takes no part in transactions; nothing was changed";
 
 const MAX_WATCHES: usize = 1024;
+
+/// The reply in a transaction to a command that uses no entries, if there is no room for its own reply.
+const NO_ROOM: &str = "ERR the replies of this transaction leave no room for this one";
+
+/// Length of the reply [`NO_ROOM`]. Step 2 leaves this room for each command that uses no entries.
+const NO_ROOM_LEN: usize = NO_ROOM.len() + "-\r\n".len();
+
+/// Number of commands of step 3 between two times at which other connections go on. Such a command may take
+/// some microseconds, or some hundred, such as an `INFO` about many databases.
+const OTHERS_PER_TURN: usize = 16;
 
 async fn multi(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.queue.is_some() {
@@ -119,28 +134,67 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     // 1.
     let Some((steps, others)) = plan(session, queue) else { return out.reply().error(ABORTED_NAMED) };
     let is_early = steps.iter().all(|step| step.database.answers_groups_early());
+    let (version, max, unsent) = (out.reply().version, session.served.output_limits.max, out.len());
+    let errors_len = others.iter().flatten().count() * NO_ROOM_LEN;
+    let taken = unsent + MAX_HEADER + errors_len;
+    if taken > max {
+        return out.reply().error(&Stop::TooLarge.text(max));
+    }
     // 2.
-    let ran = run_steps(session, Arc::new((steps, watches)), out.reply().version).await;
+    let ran = run_steps(session, Arc::new((steps, watches)), version, taken).await;
     let (replies, commit) = match ran {
         Ok(ran) => ran,
         Err(Stop::Cache(Error::Changed)) => return out.reply().null_array(),
-        Err(stop) => return out.reply().error(&stop.text(session.served.output_limits.max)),
+        Err(stop) => return out.reply().error(&stop.text(max)),
     };
-    let mut replies = replies.into_iter();
-    // 3.
-    let before = mem::take(&mut out.reply().bytes);
-    out.reply().array(total);
-    for other in others {
-        match other {
-            None => out.reply().append(replies.next().unwrap_or_default()),
-            Some((command, args)) => (command.run)(session, args.as_arguments(), out).await,
-        }
-    }
+    // 3. The replies get an output of their own, because `out` has the replies to earlier requests.
+    let limits = OutputLimits { max: max - unsent, ..session.served.output_limits };
+    let mut own = Output::new(&limits);
+    own.reply().version = version;
+    own.reply().array(total);
+    write_replies(session, others, replies, &mut own, limits.max).await;
+    out.reply().version = own.reply().version;
+    let reply = mem::take(&mut own.reply().bytes);
     // 4.
-    let reply = mem::replace(&mut out.reply().bytes, before);
     match commit.filter(|commit| commit.is_needed() && !is_early) {
         Some(commit) => removal::reply_when_durable(&session.served, commit.wait(), reply, out),
         None => out.reply().append(reply),
+    }
+}
+
+/// Writes the replies of a transaction in the order of its requests. `replies` has those of the data
+/// commands. Runs the other commands. Writes up to `max` bytes in total.
+async fn write_replies(
+    session: &mut Session,
+    others: Vec<Other>,
+    replies: Vec<Vec<u8>>,
+    out: &mut Output,
+    max: usize,
+) {
+    // Number of bytes that the replies which are not written yet need at least.
+    let mut needed = others.iter().flatten().count() * NO_ROOM_LEN;
+    needed += replies.iter().map(Vec::len).sum::<usize>();
+    let mut replies = replies.into_iter();
+    let mut ran = 0;
+    for other in others {
+        let Some((command, args)) = other else {
+            let reply = replies.next().unwrap_or_default();
+            needed -= reply.len();
+            out.reply().append(reply);
+            continue;
+        };
+        needed -= NO_ROOM_LEN;
+        let begin = out.reply().mark();
+        (command.run)(session, args.as_arguments(), out).await;
+        debug_assert_eq!(out.pending(), 0, "the reply of `{}` is known", command.name);
+        if out.reply().is_too_large() || out.reply().bytes.len() + needed > max {
+            out.reply().rewind(begin);
+            out.reply().error(NO_ROOM);
+        }
+        ran += 1;
+        if ran % OTHERS_PER_TURN == 0 {
+            yield_now().await;
+        }
     }
 }
 
@@ -169,10 +223,12 @@ fn plan(session: &Session, queue: TransactionQueue) -> Option<(Vec<Step>, Vec<Ot
     Some((steps, others))
 }
 
+/// Runs step 2. `taken` bytes of the room for the replies are already taken.
 async fn run_steps(
     session: &Session,
     planned: Arc<(Vec<Step>, Vec<Watch>)>,
     version: Version,
+    taken: usize,
 ) -> Result<(Vec<Vec<u8>>, Option<TransactionCommit>), Stop> {
     if planned.0.is_empty() && planned.1.is_empty() {
         return Ok((Vec::new(), None));
@@ -183,7 +239,7 @@ async fn run_steps(
         for watch in watches {
             transaction.require(watch)?;
         }
-        let mut run = GroupRun::new(transaction.now(), version, max);
+        let mut run = GroupRun::new(transaction.now(), version, max, taken);
         let replies = steps
             .iter()
             .map(|step| run.run(transaction, &step.database, step.command, step.args.as_arguments()));

@@ -16,15 +16,19 @@ pub(crate) enum Version {
 /// Replies that are written, but not yet sent.
 ///
 /// A small request can ask for the same large value thousands of times. So the buffer checks its length while
-/// replies are written, and leaves out values beyond the maximum. [`is_too_large`](ReplyBuffer::is_too_large)
-/// then returns true, and the replies are not sent.
+/// replies are written. It leaves out the first reply beyond the maximum, and all replies after it.
+/// [`is_too_large`](ReplyBuffer::is_too_large) then returns true, and the replies are not sent.
 #[derive(Debug)]
 pub(crate) struct ReplyBuffer {
+    /// The replies. [`append`](ReplyBuffer::append) and direct changes do not check the maximum.
     pub(crate) bytes: Vec<u8>,
     pub(crate) version: Version,
     max: usize,
     is_too_large: bool,
 }
+
+/// Maximum number of bytes that a reply adds to its value, and maximum length of a number.
+pub(crate) const MAX_HEADER: usize = 24;
 
 /// A position in a [`ReplyBuffer`].
 #[derive(Debug, Clone, Copy)]
@@ -67,28 +71,42 @@ impl ReplyBuffer {
         }
     }
 
+    /// Returns whether this number of bytes fits. If it does not, nothing is written from now on.
+    fn fits(&mut self, len: usize) -> bool {
+        self.is_too_large |= len > self.max.saturating_sub(self.bytes.len());
+        !self.is_too_large
+    }
+
     /// Writes a line of text, such as `OK`. The text must not contain a line break.
     pub(crate) fn simple(&mut self, text: &str) {
-        self.line(b'+', text.as_bytes());
+        if self.fits(text.len() + 3) {
+            self.bytes.push(b'+');
+            self.bytes.extend_from_slice(text.as_bytes());
+            self.end_line();
+        }
     }
 
     pub(crate) fn ok(&mut self) {
-        self.bytes.extend_from_slice(b"+OK\r\n");
+        self.constant(b"+OK\r\n");
     }
 
     /// Writes an error, whose text starts with a code. A line break in the text becomes a space, because it
     /// would end the reply.
     pub(crate) fn error(&mut self, text: &str) {
-        self.bytes.push(b'-');
-        let safe = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
-        self.bytes.extend(safe);
-        self.end_line();
+        if self.fits(text.len() + 3) {
+            self.bytes.push(b'-');
+            let safe = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
+            self.bytes.extend(safe);
+            self.end_line();
+        }
     }
 
     pub(crate) fn integer(&mut self, value: i64) {
-        self.bytes.push(b':');
-        write_integer(&mut self.bytes, value);
-        self.end_line();
+        if self.fits(MAX_HEADER) {
+            self.bytes.push(b':');
+            write_integer(&mut self.bytes, value);
+            self.end_line();
+        }
     }
 
     pub(crate) fn count(&mut self, value: u64) {
@@ -102,11 +120,10 @@ impl ReplyBuffer {
     /// Writes a string of `prefix` and `value`, or leaves it out if it does not fit.
     fn string(&mut self, sign: u8, prefix: &[u8], value: &[u8]) {
         let len = prefix.len() + value.len();
-        if self.bytes.len().saturating_add(len) > self.max {
-            self.is_too_large = true;
+        if !self.fits(len + MAX_HEADER) {
             return;
         }
-        self.bytes.reserve(len + 24);
+        self.bytes.reserve(len + MAX_HEADER);
         self.header(sign, len);
         self.bytes.extend_from_slice(prefix);
         self.bytes.extend_from_slice(value);
@@ -151,19 +168,21 @@ impl ReplyBuffer {
     }
 
     fn by_version(&mut self, resp2: &[u8], resp3: &[u8]) {
-        self.bytes.extend_from_slice(if self.version == Version::Resp3 { resp3 } else { resp2 });
+        self.constant(if self.version == Version::Resp3 { resp3 } else { resp2 });
+    }
+
+    fn constant(&mut self, reply: &[u8]) {
+        if self.fits(reply.len()) {
+            self.bytes.extend_from_slice(reply);
+        }
     }
 
     fn header(&mut self, sign: u8, len: usize) {
-        self.bytes.push(sign);
-        write_integer(&mut self.bytes, i64::try_from(len).unwrap_or(i64::MAX));
-        self.end_line();
-    }
-
-    fn line(&mut self, sign: u8, text: &[u8]) {
-        self.bytes.push(sign);
-        self.bytes.extend_from_slice(text);
-        self.end_line();
+        if self.fits(MAX_HEADER) {
+            self.bytes.push(sign);
+            write_integer(&mut self.bytes, i64::try_from(len).unwrap_or(i64::MAX));
+            self.end_line();
+        }
     }
 
     fn end_line(&mut self) {
@@ -179,12 +198,42 @@ mod tests {
     fn a_text_beyond_the_maximum_is_left_out_in_both_versions() {
         let text = "x".repeat(40);
         for version in [Version::Resp2, Version::Resp3] {
-            let mut reply = ReplyBuffer::new(version, 44);
+            let mut reply = ReplyBuffer::new(version, 80);
             reply.verbatim(&text);
             assert!(!reply.is_too_large(), "{version:?}");
             let len = reply.bytes.len();
             reply.verbatim(&text);
             assert!(reply.is_too_large() && reply.bytes.len() == len, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_of_each_kind_that_does_not_fit_is_left_out_with_all_that_follow() {
+        let kinds: [fn(&mut ReplyBuffer); 10] = [
+            |reply| reply.simple("text"),
+            ReplyBuffer::ok,
+            |reply| reply.error("ERR text"),
+            |reply| reply.integer(1),
+            |reply| reply.bulk(b"text"),
+            ReplyBuffer::null,
+            ReplyBuffer::null_array,
+            |reply| reply.array(1),
+            |reply| reply.set(1),
+            |reply| reply.map(1),
+        ];
+        for version in [Version::Resp2, Version::Resp3] {
+            for (number, write) in kinds.into_iter().enumerate() {
+                let mut reply = ReplyBuffer::new(version, 100);
+                let begin = reply.mark();
+                (0..100).for_each(|_| write(&mut reply));
+                let len = reply.bytes.len();
+                assert!(reply.is_too_large() && (60..=100).contains(&len), "{version:?} {number}: {len}");
+                reply.null();
+                assert_eq!(reply.bytes.len(), len, "{version:?} {number}");
+                reply.rewind(begin);
+                write(&mut reply);
+                assert!(!reply.is_too_large() && !reply.bytes.is_empty(), "{version:?} {number}");
+            }
         }
     }
 }

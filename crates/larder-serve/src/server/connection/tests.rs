@@ -212,6 +212,30 @@ fn a_connection_that_always_has_requests_lets_others_go_on_after_each_turn() {
     });
 }
 
+/// The commands of the transaction use no entries, so they run on the thread of the connection.
+#[test]
+fn a_transaction_of_many_requests_lets_others_go_on() {
+    const REQUESTS: usize = 160;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let served = served();
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        assert!(let_others_execute(listed.client().id).await);
+        let requests = format!("MULTI\r\n{}EXEC\r\n", "INFO\r\n".repeat(REQUESTS)).into_bytes();
+        assert!(REQUESTS + 2 < usize::try_from(MAX_TURN_REQUESTS).unwrap(), "the turn is not over before");
+        let connection = Connection::new((), EagerPeer { requests, taken: 0 }, session, TIMEOUTS);
+        let mut served_connection = pin!(connection.serve(pending()));
+        let mut polls = 1;
+        while poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await.is_pending() {
+            polls += 1;
+        }
+        let executed = served.counters.requests.load(super::Ordering::Relaxed);
+        assert_eq!(executed, REQUESTS as u64 + 2);
+        assert!(polls > REQUESTS / 16, "{polls} polls");
+    });
+}
+
 /// Connections that have one request each. The second connection executes its request before the first one
 /// sends its reply, unless the reply is large.
 #[test]

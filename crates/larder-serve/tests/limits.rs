@@ -125,6 +125,31 @@ fn a_transaction_does_not_hold_more_large_values_than_replies_may_have() {
     assert_eq!(exec(&mut client, &replaced).items().len(), 20);
 }
 
+/// What a client says about itself is stored as long as it is connected.
+#[test]
+fn a_label_that_is_too_long_is_refused_and_one_in_the_slow_log_is_shortened() {
+    let served = Served::new();
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    let (longest, too_long) = ("n".repeat(1024), "n".repeat(MIB));
+    for words in [
+        &["CLIENT", "SETNAME"][..],
+        &["CLIENT", "SETINFO", "lib-name"],
+        &["CLIENT", "SETINFO", "lib-ver"],
+        &["HELLO", "2", "SETNAME"],
+    ] {
+        let reply = client.ask(&[words, &[too_long.as_str()]].concat());
+        assert!(reply.error().is_some_and(|text| text.contains("may have up to 1024 bytes")), "{words:?}");
+        let reply = client.ask(&[words, &[longest.as_str()]].concat());
+        assert_eq!(reply.error(), None, "{words:?}");
+    }
+    assert_eq!(client.ask(&["CLIENT", "GETNAME"]).text(), longest);
+    client.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
+    client.ask(&["EVAL", "return 1", "0"]);
+    let newest = client.ask(&["SLOWLOG", "GET", "1"]);
+    let name = newest.items()[0].items()[5].text();
+    assert_eq!(name, format!("{}... (896 more bytes)", "n".repeat(128)));
+}
+
 #[test]
 fn a_walk_whose_reply_is_too_large_is_cut_off() {
     let served = limited(64 << 10);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-use super::connection::label;
+use super::connection::{NAMES, label};
 use super::errors;
 use super::family::family;
 use crate::protocol::arguments::Arguments;
@@ -90,12 +90,12 @@ fn get_name(session: &Session, out: &mut Output) {
 }
 
 fn set_name(session: &Session, args: Arguments<'_>, out: &mut Output) {
-    match label(args.get(2)) {
-        Some(name) => {
+    match label(args.get(2), NAMES) {
+        Ok(name) => {
             session.client.labels().name = name;
             out.reply().ok();
         }
-        None => out.reply().error(errors::WRONG_NAME),
+        Err(error) => out.reply().error(&error),
     }
 }
 
@@ -109,12 +109,12 @@ fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
         let option = errors::repeated(args.get(2), usize::MAX);
         return out.reply().error(&format!("ERR Unrecognized option '{option}'"));
     };
-    if let Some(value) = label(args.get(3)) {
-        *field = value;
-        out.reply().ok();
-    } else {
-        let text = format!("ERR {name} cannot contain spaces, newlines or special characters.");
-        out.reply().error(&text);
+    match label(args.get(3), name) {
+        Ok(value) => {
+            *field = value;
+            out.reply().ok();
+        }
+        Err(error) => out.reply().error(&error),
     }
 }
 
@@ -147,7 +147,12 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         return out.reply().error(errors::SYNTAX);
     }
     let mut text = String::new();
+    let max = session.served.output_limits.max;
     for client in session.served.clients.all() {
+        if text.len() > max {
+            // The reply is too large already.
+            break;
+        }
         if ids.as_ref().is_none_or(|ids| ids.binary_search(&client.id).is_ok()) {
             text.push_str(&line(&client));
         }
@@ -157,8 +162,8 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 
 /// Returns the line of a connection, with the Redis fields that this server supports.
 fn line(client: &Client) -> String {
-    let labels = client.labels().clone();
     let mut text = String::new();
+    let labels = client.labels();
     let _ = writeln!(
         text,
         "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 cmd={} \

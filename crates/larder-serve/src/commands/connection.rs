@@ -109,10 +109,10 @@ async fn hello(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             }
             next += 3;
         } else if args.is(next, "setname") && next + 1 < args.len() {
-            let Some(valid) = label(args.get(next + 1)) else {
-                return out.reply().error(errors::WRONG_NAME);
-            };
-            name = Some(valid);
+            match label(args.get(next + 1), NAMES) {
+                Ok(valid) => name = Some(valid),
+                Err(error) => return out.reply().error(&error),
+            }
             next += 2;
         } else {
             let option = errors::repeated(option, usize::MAX);
@@ -150,9 +150,22 @@ fn set_version(session: &Session, out: &mut Output, version: Version) {
     session.client.set_version(version);
 }
 
-/// Returns the label as text, or `None` if `CLIENT LIST` can't print it. A label contains only printable
-/// ASCII characters other than the space.
-pub(super) fn label(given: &[u8]) -> Option<String> {
-    let is_printable = given.iter().all(u8::is_ascii_graphic);
-    is_printable.then(|| String::from_utf8_lossy(given).into_owned())
+/// Maximum length of a label, in bytes. Redis has no such limit. A label is stored as long as its connection
+/// is open, and `CLIENT LIST` returns the labels of all connections.
+pub(super) const MAX_LABEL: usize = 1 << 10;
+
+/// What the errors of [`label`] call the name of a connection.
+pub(super) const NAMES: &str = "Client names";
+
+/// Returns a label as text, or the text of an error reply if the label is too long or `CLIENT LIST` can't
+/// print it. A label contains only printable ASCII characters other than the space. `what` is the subject of
+/// the error.
+pub(super) fn label(given: &[u8], what: &str) -> Result<String, String> {
+    if given.len() > MAX_LABEL {
+        return Err(format!("ERR {what} may have up to {MAX_LABEL} bytes."));
+    }
+    if !given.iter().all(u8::is_ascii_graphic) {
+        return Err(format!("ERR {what} cannot contain spaces, newlines or special characters."));
+    }
+    Ok(String::from_utf8_lossy(given).into_owned())
 }

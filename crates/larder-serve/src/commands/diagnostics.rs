@@ -153,7 +153,7 @@ async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             reply.bulk(word);
         }
         reply.bulk(request.peer.as_bytes());
-        reply.bulk(request.name.as_bytes());
+        reply.bulk(&request.name);
     }
 }
 

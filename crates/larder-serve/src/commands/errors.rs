@@ -15,7 +15,6 @@ pub(super) const INVALID_EXPIRE_SETEX: &str = "ERR invalid expire time in 'setex
 pub(super) const INVALID_EXPIRE_PSETEX: &str = "ERR invalid expire time in 'psetex' command";
 pub(super) const INVALID_EXPIRE_GETEX: &str = "ERR invalid expire time in 'getex' command";
 pub(super) const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
-pub(super) const WRONG_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
 pub(super) const NO_MULTI: &str = "ERR Command not allowed inside a transaction";
 pub(super) const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub(super) const PANICKED: &str = "ERR the command has failed: the code of a value's type has panicked";

@@ -43,7 +43,7 @@ pub(crate) struct Peer {
 }
 
 /// What a client says about itself, and its last command.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct ClientLabels {
     pub(crate) name: String,
     pub(crate) library: String,

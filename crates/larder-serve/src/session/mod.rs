@@ -265,7 +265,7 @@ impl Session {
         self.monitor = None;
         self.select(0);
         self.is_authenticated = self.served.password.is_none();
-        self.client.labels().name.clear();
+        self.client.labels().name = String::new();
     }
 
     /// Authenticates the connection. Returns whether the user and the password are correct.

@@ -32,7 +32,8 @@ pub(crate) struct SlowRequest {
     pub(crate) duration: Duration,
     pub(crate) words: Vec<Vec<u8>>,
     pub(crate) peer: String,
-    pub(crate) name: String,
+    /// The name of the client, shortened like a word.
+    pub(crate) name: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl SlowLog {
         if !is_slow {
             return;
         }
-        let (peer, name) = (client.peer.clone(), client.labels().name.clone());
+        let (peer, name) = (client.peer.clone(), shortened_word(client.labels().name.as_bytes()));
         let mut kept = self.lock();
         let id = kept.next_id;
         kept.next_id += 1;
@@ -101,16 +102,19 @@ impl SlowLog {
 
 /// Returns the words for the log. If some words or bytes are left out, the result says how many, as in Redis.
 fn shortened(args: Arguments<'_>) -> Vec<Vec<u8>> {
-    let shorten = |word: &[u8]| match word.split_at_checked(MAX_WORD) {
+    if args.len() <= MAX_WORDS {
+        return args.from(0).map(shortened_word).collect();
+    }
+    let mut words: Vec<_> = args.from(0).take(MAX_WORDS - 1).map(shortened_word).collect();
+    words.push(format!("... ({} more arguments)", args.len() - words.len()).into_bytes());
+    words
+}
+
+fn shortened_word(word: &[u8]) -> Vec<u8> {
+    match word.split_at_checked(MAX_WORD) {
         Some((first, rest)) if !rest.is_empty() => {
             [first, format!("... ({} more bytes)", rest.len()).as_bytes()].concat()
         }
         _ => word.to_vec(),
-    };
-    if args.len() <= MAX_WORDS {
-        return args.from(0).map(shorten).collect();
     }
-    let mut words: Vec<_> = args.from(0).take(MAX_WORDS - 1).map(shorten).collect();
-    words.push(format!("... ({} more arguments)", args.len() - words.len()).into_bytes());
-    words
 }

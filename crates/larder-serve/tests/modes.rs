@@ -44,6 +44,33 @@ fn flushall_waits_for_the_commit_if_any_database_asks_for_that() {
 }
 
 #[test]
+fn the_replies_before_a_request_that_waits_are_sent_at_once() {
+    let (disk, served) = stalling();
+    let mut clients = [served.connect(), served.connect()];
+    let mut monitor = served.connect();
+    monitor.expect(&["MONITOR"], "+OK\r\n");
+    let stalled = Stalled(&disk);
+    disk.stall();
+    let (set, wait) = (request(&["SET", "a", "1"]), request(&["WAIT", "1", "0"]));
+    let exec = [request(&["MULTI"]), request(&["PING"]), wait.clone(), request(&["EXEC"])].concat();
+    clients[0].send([set.clone(), wait.clone()].concat());
+    clients[0].receive("+OK\r\n");
+    clients[1].send([set, exec].concat());
+    clients[1].receive("+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+    // A monitor gets the lines while its own request waits, its own line too.
+    monitor.send(&wait);
+    served.connect().expect(&["PING", "last"], "$4\r\nlast\r\n");
+    while !monitor.line().contains("last") {}
+    for client in &mut clients {
+        client.expect_nothing();
+    }
+    drop(stalled);
+    clients[0].receive(":1\r\n");
+    clients[1].receive("*2\r\n+PONG\r\n:1\r\n");
+    monitor.receive(":1\r\n");
+}
+
+#[test]
 fn a_walk_in_an_outage_is_an_error_and_not_an_early_end() {
     let disk = SimulatedVolume::new();
     let served = Served::over(|builder| builder.path("/cache/shop.larder").volume(&disk), |builder| builder);

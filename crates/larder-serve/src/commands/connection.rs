@@ -48,6 +48,7 @@ async fn quit(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 
 async fn reset(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     session.reset();
+    out.monitor = None;
     set_version(session, out, Version::Resp2);
     out.reply().simple("RESET");
 }

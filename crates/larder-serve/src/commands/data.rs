@@ -9,6 +9,7 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder::{
@@ -37,7 +38,7 @@ pub(super) async fn value(session: &Session, args: Arguments<'_>, out: &mut Outp
         Selected::Raw(database) => database,
         Selected::Named(named) => return Box::pin(named::run(session, named, args, out, run)).await,
     };
-    let found = database.keyspace.get_async(args.get(1)).await;
+    let found = out.wait(pin!(database.keyspace.get_async(args.get(1)))).await;
     // Such a command reads no expiry.
     let (ends_at, now) = (found.as_ref().map(|_| Timestamp::NEVER), Timestamp::NEVER);
     let value = found.as_deref().map(|value| &**value);
@@ -106,7 +107,7 @@ pub(super) async fn entry(session: &Session, args: Arguments<'_>, out: &mut Outp
         change
     };
     let begun = database.keyspace.begin_modify_entry_async(args.get(1), durability(database), change);
-    match begun.await {
+    match out.wait(pin!(begun)).await {
         Ok((modified, commit)) => {
             let bytes = mem::take(&mut *replied.lock().unwrap_or_else(PoisonError::into_inner));
             if waits_for_commit(database, &modified, &commit) {
@@ -184,7 +185,7 @@ pub(super) async fn group(session: &Session, args: Arguments<'_>, out: &mut Outp
             requested.as_arguments(),
         )
     });
-    match begun.await {
+    match out.wait(pin!(begun)).await {
         Ok((bytes, commit)) if commit.is_needed() && !is_early => {
             removal::reply_when_durable(&session.served, commit.wait(), bytes, out);
         }

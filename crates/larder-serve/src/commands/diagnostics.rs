@@ -229,10 +229,10 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
 
 /// Runs `MONITOR`. From then on, the connection receives a line for each request that [`show`] reports.
 async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
-    if session.monitor.is_none() {
-        session.monitor = session.served.monitors.add();
+    if out.monitor.is_none() {
+        out.monitor = session.served.monitors.add();
     }
-    match session.monitor {
+    match out.monitor {
         Some(_) => out.reply().ok(),
         None => out.reply().error(&format!("ERR there are {MAX_MONITORS} monitors already")),
     }

@@ -1,6 +1,8 @@
 //! Commands on keys that do not depend on the values. [`super::expiry`] has the commands on expiry, and
 //! [`super::scan`] has the commands that walk over all keys.
 
+use std::pin::pin;
+
 use super::family::family;
 use super::{errors, removal};
 use crate::protocol::arguments::Arguments;
@@ -77,14 +79,14 @@ async fn flush_one(session: &mut Session, args: Arguments<'_>, out: &mut Output)
     let (begun, mode) = match session.database() {
         Selected::Raw(database) => {
             flush.clear(&database.keyspace);
-            (flush.begin_async().await, database.removals)
+            (out.wait(pin!(flush.begin_async())).await, database.removals)
         }
         Selected::Named(named) => {
             let build = || {
                 flush.clear_untyped(&named.keyspace.pin()?)?;
                 Ok(flush)
             };
-            let Some(begun) = removal::begin_on_thread(session, build).await else {
+            let Some(begun) = out.wait(pin!(removal::begin_on_thread(session, build))).await else {
                 return out.reply().error(errors::PANICKED);
             };
             (begun, RemovalMode::Durable)
@@ -107,5 +109,6 @@ async fn flush_all(session: &mut Session, args: Arguments<'_>, out: &mut Output)
             mode = RemovalMode::Durable;
         }
     }
-    removal::commit(&session.served, mode, flush.begin_async().await, out, |_| LateReply::Ok);
+    let begun = out.wait(pin!(flush.begin_async())).await;
+    removal::commit(&session.served, mode, begun, out, |_| LateReply::Ok);
 }

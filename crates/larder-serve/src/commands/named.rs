@@ -19,6 +19,7 @@
 //! the keyspace. [`removal`](super::removal) runs `DEL` and `UNLINK`, and [`keys`](super::keys) runs
 //! `FLUSHDB`. Their removals begin on a thread of (4), too.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use larder::{Error, InvalidationCommit, MemoryLookup, Remaining, Shortened, Timestamp, Ttl};
@@ -76,7 +77,7 @@ pub(super) async fn run(
         Ok(version) => {
             let left = max.saturating_sub(out.len());
             let run = NamedRun { version: Arc::new(version), run, protocol, left };
-            in_stages(session, &run, args).await
+            out.wait(pin!(in_stages(session, &run, args))).await
         }
         Err(error) => Some(Err(error.into())),
     };

@@ -1,6 +1,7 @@
 //! Removals outside of a transaction, and replies that wait for a commit. A connection executes its next
 //! requests before its change is durable, so several changes can share a commit.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use larder::{Error, Invalidation, InvalidationCommit};
@@ -27,7 +28,7 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
         Selected::Raw(database) => {
             let add = |key| none_if_too_long(removal.remove(&database.keyspace, key));
             let begun = match args.from(1).try_for_each(add) {
-                Ok(()) => removal.begin_async().await,
+                Ok(()) => out.wait(pin!(removal.begin_async())).await,
                 Err(error) => Err(error),
             };
             (begun, database.removals)
@@ -38,7 +39,9 @@ pub(super) async fn run(session: &Session, args: Arguments<'_>, out: &mut Output
                 add_named(&mut removal, named, args)?;
                 Ok(removal)
             });
-            let Some(begun) = Box::pin(begun).await else { return out.reply().error(errors::PANICKED) };
+            let Some(begun) = out.wait(Box::pin(begun).as_mut()).await else {
+                return out.reply().error(errors::PANICKED);
+            };
             (begun, RemovalMode::Durable)
         }
     };

@@ -119,7 +119,7 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         Err(error) => return out.reply().error(&error),
     };
     place.pinned = source.pinned();
-    let walked = walk::run(session, move |end| walk(&source, place, &options, end)).await;
+    let walked = walk::run(session, out, move |end| walk(&source, place, &options, end)).await;
     let (found, place) = match walked {
         Some(Ok(walked)) => walked,
         Some(Err(error)) => return out.reply().error(&error),
@@ -202,7 +202,7 @@ fn read_ahead(
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (source, pattern) = (KeySource::of(session.database()), args.get(1).to_vec());
-    let found = walk::run(session, move |end| {
+    let found = walk::run(session, out, move |end| {
         let Some(pattern) = Pattern::read(&pattern) else { return Ok(Vec::new()) };
         let source = source?;
         let mut walked = source.keys_after(None)?;
@@ -225,7 +225,7 @@ async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
 /// Runs `DBSIZE`. This command counts live entries, so its time grows with their number.
 async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let source = KeySource::of(session.database());
-    let counted = walk::run(session, move |end| {
+    let counted = walk::run(session, out, move |end| {
         let source = source?;
         let mut walked = source.keys_after(None)?;
         let count = walked.by_ref().take_while(|_| !end.has_come()).count();
@@ -242,7 +242,7 @@ async fn count(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 /// keys.
 async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let source = KeySource::of(session.database());
-    let chosen = walk::run(session, move |end| {
+    let chosen = walk::run(session, out, move |end| {
         let source = source?;
         let mut walked = source.keys_after(None)?;
         let random = std::hash::RandomState::new();

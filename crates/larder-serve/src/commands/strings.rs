@@ -1,6 +1,8 @@
 //! Commands on values. [`super::numbers`] has the counters, [`super::ranges`] has the commands on parts of
 //! values, and [`super::many`] has the commands on values of several keys.
 
+use std::pin::pin;
+
 use larder::{InsertOptions, Timestamp, Ttl};
 
 use super::expiry::{Expiry, Unit, parse_expiry};
@@ -31,7 +33,7 @@ pub(super) async fn get(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         // Boxed, so that the future of the most frequent command stays small.
         return Box::pin(data::value(session, args, out, get_value)).await;
     };
-    match database.keyspace.get_async(args.get(1)).await {
+    match out.wait(pin!(database.keyspace.get_async(args.get(1)))).await {
         Some(value) => out.reply().bulk(&value),
         None => out.reply().null(),
     }
@@ -57,7 +59,7 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
     let ttl = options.ttl.unwrap_or(Ttl::Never);
     let insert = InsertOptions::new().ttl(ttl).durability(data::durability(database));
     let value: Box<[u8]> = args.get(2).into();
-    match database.keyspace.insert_with_async(args.get(1), value, insert).await {
+    match out.wait(pin!(database.keyspace.insert_with_async(args.get(1), value, insert))).await {
         Ok(()) => out.reply().ok(),
         Err(error) => out.reply().error(&errors::of(&error)),
     }

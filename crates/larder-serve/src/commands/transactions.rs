@@ -22,6 +22,7 @@
 //! The exception is `Error::NotDurable`: all changes are made in memory, but may not be on disk.
 
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +103,7 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
                 format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
             return out.reply().error(&text);
         }
-        match keyspace.watch_async(key).await {
+        match out.wait(pin!(keyspace.watch_async(key))).await {
             Ok(watch) => drop(session.watches.insert(place, watch)),
             // A key that is too long has no entry, so it can't change.
             Err(Error::KeyTooLarge { .. }) => {}
@@ -141,7 +142,8 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
         return out.reply().error(&Stop::TooLarge.text(max));
     }
     // 2.
-    let ran = run_steps(session, Arc::new((steps, watches)), version, taken).await;
+    let ran = run_steps(session, Arc::new((steps, watches)), version, taken);
+    let ran = out.wait(pin!(ran)).await;
     let (replies, commit) = match ran {
         Ok(ran) => ran,
         Err(Stop::Cache(Error::Changed)) => return out.reply().null_array(),
@@ -152,7 +154,7 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let mut own = Output::new(&limits);
     own.reply().version = version;
     own.reply().array(total);
-    write_replies(session, others, replies, &mut own, limits.max).await;
+    out.wait(pin!(write_replies(session, others, replies, &mut own, limits.max))).await;
     out.reply().version = own.reply().version;
     let reply = mem::take(&mut own.reply().bytes);
     // 4.
@@ -259,13 +261,14 @@ async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         return out.reply().error("ERR timeout is not an integer or out of range");
     };
     let Ok(timeout) = u64::try_from(timeout) else { return out.reply().error("ERR timeout is negative") };
-    let flush = session.served.cache.flush_async();
+    let mut flush = pin!(session.served.cache.flush_async());
     let is_durable = match timeout {
         _ if !session.served.has_file => false,
-        0 => flush.await.is_ok(),
-        millis => tokio::time::timeout(Duration::from_millis(millis), flush)
-            .await
-            .is_ok_and(|flushed| flushed.is_ok()),
+        0 => out.wait(flush).await.is_ok(),
+        millis => {
+            let flushed = tokio::time::timeout(Duration::from_millis(millis), flush.as_mut());
+            out.wait(pin!(flushed)).await.is_ok_and(|flushed| flushed.is_ok())
+        }
     };
     out.reply().integer(i64::from(is_durable));
 }

@@ -4,10 +4,12 @@
 //! It ends early if the connection has ended, or if a shutdown has timed out. Otherwise such walks would
 //! occupy threads and delay a shutdown. Walks have places of their own ([`crate::session::threads`]).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::session::Session;
+use crate::session::output::Output;
 use crate::session::threads::{BlockingThreads, Work};
 
 /// The flags that end a walk early.
@@ -37,9 +39,10 @@ impl Drop for SetOnDrop {
 /// Runs a walk. Returns `None` if the walk panicked or ended early.
 pub(super) async fn run<T: Send + 'static>(
     session: &Session,
+    out: &mut Output,
     walk: impl FnOnce(&WalkEnd) -> T + Send + 'static,
 ) -> Option<T> {
-    run_on(&session.threads, &session.served.is_cut_off, walk).await
+    out.wait(pin!(run_on(&session.threads, &session.served.is_cut_off, walk))).await
 }
 
 async fn run_on<T: Send + 'static>(

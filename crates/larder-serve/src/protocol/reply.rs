@@ -43,6 +43,11 @@ impl ReplyBuffer {
         Self { bytes: Vec::new(), version, max, is_too_large: false }
     }
 
+    /// Returns an empty buffer of the same version and maximum.
+    pub(crate) const fn empty_copy(&self) -> Self {
+        Self::new(self.version, self.max)
+    }
+
     pub(crate) const fn is_too_large(&self) -> bool {
         self.is_too_large
     }

@@ -1,7 +1,8 @@
 //! The wait for a request that can't be answered immediately, such as one that waits for the disk.
 //!
-//! Meanwhile the connection reads nothing from its peer. So this module checks whether the peer is still
-//! there, and whether another connection has ended this one.
+//! Meanwhile the connection sends the replies to earlier requests, and the lines of a monitor. It reads
+//! nothing from its peer. So this module checks whether the peer is still there, and whether another
+//! connection has ended this one.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,8 +12,10 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::peer::{PeerState, PeerStream};
+use super::sender::{MustEnd, Sender};
 use super::wakes::Wakes;
 use crate::session::client::Client;
+use crate::session::output::OutputLoan;
 
 /// Time between two checks whether the peer has disconnected while its request waits.
 const PEER_CHECK: Duration = Duration::from_secs(1);
@@ -22,13 +25,15 @@ const PEER_CHECK: Duration = Duration::from_secs(1);
 ///
 /// - `CLIENT KILL`, or the bound on the buffers of all connections, has ended the connection.
 /// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
+/// - The replies to earlier requests, or the lines for a monitor, are too large.
 /// - The peer has closed its half of the connection, and the command has since run for `half_closed`. A peer
 ///   that has closed a TCP connection looks the same.
 pub(super) async fn attend(
     mut command: Pin<&mut impl Future<Output = ()>>,
     wakes: &mut Wakes,
     client: &Client,
-    stream: &impl PeerStream,
+    sender: &mut Sender<impl PeerStream>,
+    loan: &OutputLoan,
     half_closed: Duration,
 ) -> bool {
     let mut check: Option<Pin<Box<Sleep>>> = None;
@@ -42,9 +47,16 @@ pub(super) async fn attend(
         if client.is_killed() {
             return Poll::Ready(false);
         }
+        // A peer that can't be reached is found below. So a command that ends soon is executed to its end,
+        // and the next requests, which have arrived, are executed too.
+        if let Some(output) = &mut *loan.lock()
+            && sender.poll_replies(output, context) == Err(MustEnd::TooLarge)
+        {
+            return Poll::Ready(false);
+        }
         let check = check.get_or_insert_with(|| Box::pin(sleep(PEER_CHECK)));
         while check.as_mut().poll(context).is_ready() {
-            match stream.peer_state(context) {
+            match sender.stream.peer_state(context) {
                 PeerState::Open => {}
                 PeerState::Gone => return Poll::Ready(false),
                 PeerState::HalfClosed => {

@@ -2,10 +2,11 @@
 //!
 //! 1. Execute the requests that have arrived, in order, while the buffer has room for replies. A request that
 //!    waits for another thread, such as one that reads a slow disk, delays only the later requests of this
-//!    connection. The reply of a durable change is written later by a future, while the connection executes
-//!    the next requests. Then let the other connections execute their requests ([`bursts`](super::bursts)).
+//!    connection. Meanwhile (2) sends the replies to the earlier ones ([`attend`]). The reply of a durable
+//!    change is written later by a future, while the connection executes the next requests. Then let the
+//!    other connections execute their requests ([`bursts`](super::bursts)).
 //! 2. Send the replies up to the first one that still waits for a commit. One write sends all of these
-//!    replies.
+//!    replies ([`sender`](super::sender)).
 //! 3. Wait for the first of these events: a late reply, a line for a monitor, room in the socket, more bytes,
 //!    a shutdown, a kill, a timeout.
 //!
@@ -13,7 +14,6 @@
 //! and a disconnection of the peer end the connection even while a request waits: see [`attend`].
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,14 +27,14 @@ use super::attend::attend;
 use super::bursts::let_others_execute;
 use super::input::Input;
 use super::peer::PeerStream;
+use super::sender::Sender;
 use super::wakes::Wakes;
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
 use crate::session::buffers::{BufferShare, UNCOUNTED};
 use crate::session::client::Client;
-use crate::session::monitors::Overfull;
-use crate::session::output::Output;
+use crate::session::output::{Output, OutputLoan};
 
 /// Maximum time for which a connection without a timeout sleeps.
 const FAR: Duration = Duration::from_hours(24);
@@ -103,12 +103,14 @@ pub(super) struct Connection<S, P> {
     /// The connection's place in the counts and in the list of connections. It is dropped before the stream,
     /// so when a peer sees its connection closed, the connection is no longer listed.
     _place: P,
-    stream: S,
+    sender: Sender<S>,
     client: Arc<Client>,
     session: Session,
     parser: Parser,
     input: Input,
     output: Output,
+    /// Has the output while a request waits.
+    loan: OutputLoan,
     buffers: BufferShare,
     timeouts: Timeouts,
     /// Minimum length of the request at the start of the input.
@@ -127,23 +129,23 @@ pub(super) struct Connection<S, P> {
     /// Since when the peer has not been authenticated. `None` if it is authenticated.
     guest_since: Option<Instant>,
     turn: Turn,
-    /// Since when the socket has had no room for the next reply. `None` if it has room.
-    blocked_since: Option<Instant>,
     wakes: Wakes,
 }
 
 impl<S: PeerStream, P> Connection<S, P> {
     pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
-        let output = Output::new(&session.served.output_limits);
+        let (mut output, loan) = (Output::new(&session.served.output_limits), OutputLoan::default());
+        output.lend_to(&loan);
         let buffers = session.served.buffers.connect();
         Self {
             _place: place,
-            stream,
+            sender: Sender::new(stream, session.served.clone()),
             client: session.client.clone(),
             session,
             parser: Parser::default(),
             input: Input::default(),
             output,
+            loan,
             buffers,
             timeouts,
             needed: 1,
@@ -154,7 +156,6 @@ impl<S: PeerStream, P> Connection<S, P> {
             last_used: Instant::now(),
             guest_since: None,
             turn: Turn::new(),
-            blocked_since: None,
             wakes: Wakes::default(),
         }
     }
@@ -190,7 +191,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                 Event::Timer => {
                     let deadline = self.deadline();
                     if deadline <= Instant::now() {
-                        if self.blocked_since.is_some() {
+                        if self.sender.blocked_since.is_some() {
                             self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
                         }
                         return;
@@ -227,8 +228,9 @@ impl<S: PeerStream, P> Connection<S, P> {
                     }
                     let args = self.parser.arguments(self.input.unread());
                     let command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
-                    let (wakes, half_closed) = (&mut self.wakes, self.timeouts.write);
-                    if !attend(command, wakes, &self.client, &self.stream, half_closed).await {
+                    let (wakes, sender, half_closed) =
+                        (&mut self.wakes, &mut self.sender, self.timeouts.write);
+                    if !attend(command, wakes, &self.client, sender, &self.loan, half_closed).await {
                         return None;
                     }
                     has_run = true;
@@ -288,17 +290,12 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.session.client.is_killed() {
             return Poll::Ready(Event::End);
         }
-        let shown = self.session.poll_monitor(context, &mut self.output);
-        if self.output.poll_pending(context).is_ready() || shown.is_ready() {
-            self.last_used = Instant::now();
+        match self.sender.poll_replies(&mut self.output, context) {
+            Ok(true) => self.last_used = Instant::now(),
+            Ok(false) => {}
+            Err(_) => return Poll::Ready(Event::End),
         }
-        // The buffer is checked before sending, so that no part of a reply that is too large is sent.
-        let is_overfull = shown == Poll::Ready(Err(Overfull));
-        if is_overfull || self.output.is_too_large(&self.session.served.output_limits) {
-            self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
-            return Poll::Ready(Event::End);
-        }
-        if self.poll_send(context).is_err() || !self.count_buffers() {
+        if !self.count_buffers() {
             return Poll::Ready(Event::End);
         }
         let has_replied = self.output.len() == 0 && self.output.pending() == 0;
@@ -316,7 +313,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                 return Poll::Ready(Event::End);
             }
         } else {
-            match self.input.poll_receive(Pin::new(&mut self.stream), self.needed, context) {
+            match self.input.poll_receive(Pin::new(&mut self.sender.stream), self.needed, context) {
                 Poll::Ready(Ok(is_end)) => {
                     self.is_ended = is_end;
                     self.last_used = Instant::now();
@@ -341,7 +338,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                 Poll::Pending => {}
             }
         }
-        if self.blocked_since.is_some() || self.guest_since.is_some() {
+        if self.sender.blocked_since.is_some() || self.guest_since.is_some() {
             let deadline = self.deadline();
             if timer.deadline() > deadline {
                 timer.as_mut().reset(deadline);
@@ -352,32 +349,10 @@ impl<S: PeerStream, P> Connection<S, P> {
         if asks { pin!(unconstrained(timer)).poll(context).map(|()| Event::Timer) } else { Poll::Pending }
     }
 
-    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        loop {
-            let sendable = self.output.sendable();
-            if sendable.is_empty() {
-                self.blocked_since = None;
-                return Ok(());
-            }
-            match Pin::new(&mut self.stream).poll_write(context, sendable) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(sent)) => {
-                    self.output.advance(sent);
-                    self.blocked_since = None;
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    self.blocked_since.get_or_insert_with(Instant::now);
-                    return Ok(());
-                }
-            }
-        }
-    }
-
     /// Returns the end of the first timeout, or a time [`FAR`] ahead if no timeout runs.
     fn deadline(&self) -> Instant {
         let after = |since: Instant, timeout: Duration| since + timeout.min(MAX_TIMEOUT);
-        let mut deadline = match (self.blocked_since, self.timeouts.idle) {
+        let mut deadline = match (self.sender.blocked_since, self.timeouts.idle) {
             (Some(since), _) => after(since, self.timeouts.write),
             // A peer that waits for a reply is not idle.
             (None, Some(idle)) if self.output.pending() == 0 => after(self.last_used, idle),

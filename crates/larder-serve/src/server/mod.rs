@@ -2,10 +2,10 @@
 //!
 //! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
-//!   [`attend`]: the wait for a request. [`bursts`]: requests of all connections before their replies.
-//!   [`input`]: the received bytes. [`peer`]: the state of the peer.
-//!   [`unix_stream`]: the Unix socket of a connection. [`wakes`]: the events that know the waker of a
-//!   connection.
+//!   [`attend`]: the wait for a request. [`sender`]: the replies on their way to the peer. [`bursts`]:
+//!   requests of all connections before their replies. [`input`]: the received bytes. [`peer`]: the state of
+//!   the peer. [`unix_stream`]: the Unix socket of a connection. [`wakes`]: the events that know the waker of
+//!   a connection.
 
 pub(crate) mod address;
 mod attend;
@@ -16,6 +16,7 @@ mod http;
 mod input;
 mod listener;
 mod peer;
+mod sender;
 mod unix_stream;
 mod wakes;
 mod worker;

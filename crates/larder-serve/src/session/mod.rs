@@ -29,14 +29,12 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 
 use crate::protocol::arguments::{Arguments, OwnedArguments};
 use crate::protocol::limits::RequestLimits;
 use client::Client;
 use databases::Selected;
 use entries::DataCommand;
-use monitors::{Monitor, Overfull};
 use output::{Output, OutputLimits};
 use served::Served;
 use threads::BlockingThreads;
@@ -207,8 +205,6 @@ pub(crate) struct Session {
     pub(crate) queue: Option<TransactionQueue>,
     /// The watches on keys that must not change before `EXEC`, by database and key.
     pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
-    /// The queue of this connection's lines, if it is a monitor.
-    pub(crate) monitor: Option<Monitor>,
     /// Whether the connection is closed once its replies are sent.
     pub(crate) is_closing: bool,
     /// Number of executed requests that are not yet added to the counters of the server.
@@ -235,7 +231,6 @@ impl Session {
             is_authenticated,
             queue: None,
             watches: HashMap::new(),
-            monitor: None,
             is_closing: false,
             uncounted: 0,
             last_command: "",
@@ -257,12 +252,11 @@ impl Session {
         true
     }
 
-    /// Resets the transaction, the watches, the monitor, the database, the authentication and the name to the
-    /// state of a new connection.
+    /// Resets the transaction, the watches, the database, the authentication and the name to the state of a
+    /// new connection.
     pub(crate) fn reset(&mut self) {
         self.queue = None;
         self.watches.clear();
-        self.monitor = None;
         self.select(0);
         self.is_authenticated = self.served.password.is_none();
         self.client.labels().name = String::new();
@@ -290,18 +284,6 @@ impl Session {
             limits.pause = limits.pause.min(MAX_GUEST_OUTPUT);
         }
         limits
-    }
-
-    /// If the connection is a monitor, writes its queued lines as replies. Ready when it has written at
-    /// least one line, or with an error if the queue was overfull.
-    pub(crate) fn poll_monitor(
-        &self,
-        context: &mut Context<'_>,
-        out: &mut Output,
-    ) -> Poll<Result<(), Overfull>> {
-        let Some(monitor) = &self.monitor else { return Poll::Pending };
-        let has_room = out.len() <= self.output_limits().pause;
-        monitor.poll_lines(context, has_room.then(|| &mut out.reply().bytes))
     }
 
     /// Returns the memory of the requests since `MULTI`, in bytes.

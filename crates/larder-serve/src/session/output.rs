@@ -3,13 +3,26 @@
 //! Most replies are known when their command has run. The reply of a durable change is written later, when
 //! the change is on disk. Meanwhile the connection executes its next requests, so changes of a pipeline can
 //! share a commit. All later replies wait for such a reply. The replies before it do not.
+//!
+//! While a command runs, it has the output for itself. A command that waits lends the output to its
+//! connection, which sends the replies to earlier requests:
+//!
+//! 1. The command waits with [`Output::wait`]. The first time that the awaited future is pending, the output
+//!    moves into the connection's [`OutputLoan`].
+//! 2. The connection sends what it finds there each time that it has polled the command.
+//! 3. When the future is ready, the output moves back, before the command goes on.
+//!
+//! A command that need not wait moves nothing.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use super::monitors::{Monitor, Overfull};
 use crate::protocol::reply::{ReplyBuffer, Version};
 
 /// Maximum capacity of an empty buffer that a connection keeps, in bytes. Without this limit, each idle
@@ -71,6 +84,20 @@ pub(crate) struct Output {
     sent: usize,
     /// Number of bytes that wait for a commit.
     held: usize,
+    /// The queue of the connection's lines, if it is a monitor.
+    pub(crate) monitor: Option<Monitor>,
+    /// Where the output is while a command waits. `None` if the replies are not those of a connection.
+    loan: Option<OutputLoan>,
+}
+
+/// The place of a connection's output while a command of the connection waits. Otherwise it is empty.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OutputLoan(Arc<Mutex<Option<Output>>>);
+
+impl OutputLoan {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<Output>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Output {
@@ -81,7 +108,63 @@ impl Output {
             sendable: Vec::new(),
             sent: 0,
             held: 0,
+            monitor: None,
+            loan: None,
         }
+    }
+
+    /// Makes commands that wait lend this output to the connection that has the loan.
+    pub(crate) fn lend_to(&mut self, loan: &OutputLoan) {
+        self.loan = Some(loan.clone());
+    }
+
+    /// Waits for a future. Meanwhile the connection sends the replies to earlier requests, so the current
+    /// request must not have written a part of its reply. The caller pins the future, because a move would
+    /// copy it at each request.
+    pub(crate) async fn wait<T>(&mut self, mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> T {
+        let mut is_lent = false;
+        poll_fn(|context| {
+            let polled = future.as_mut().poll(context);
+            if polled.is_pending() != is_lent {
+                self.exchange();
+                is_lent = !is_lent;
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Moves the replies into the loan, or back from it.
+    fn exchange(&mut self) {
+        let Some(loan) = self.loan.take() else { return };
+        let back = loan.lock().take();
+        if let Some(replies) = back {
+            *self = replies;
+        } else {
+            let empty = Self {
+                replies: self.replies.empty_copy(),
+                waiting: VecDeque::new(),
+                sendable: Vec::new(),
+                sent: 0,
+                held: 0,
+                monitor: None,
+                loan: None,
+            };
+            *loan.lock() = Some(mem::replace(self, empty));
+        }
+        self.loan = Some(loan);
+    }
+
+    /// If the connection is a monitor, writes its queued lines as replies, unless more than `pause` bytes are
+    /// unsent. Ready when it has written at least one line, or with an error if the queue was overfull.
+    pub(crate) fn poll_monitor(
+        &mut self,
+        context: &mut Context<'_>,
+        pause: usize,
+    ) -> Poll<Result<(), Overfull>> {
+        let has_room = self.len() <= pause;
+        let Some(monitor) = &self.monitor else { return Poll::Pending };
+        monitor.poll_lines(context, has_room.then_some(&mut self.replies.bytes))
     }
 
     /// Returns the buffer for the reply to the current request.
@@ -229,97 +312,4 @@ impl fmt::Debug for Output {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::{Context, Poll, Waker};
-
-    use super::{LateReply, MAX_KEPT, Output};
-
-    impl Output {
-        /// Returns the memory that the connection keeps for its replies, in bytes.
-        fn kept(&self) -> usize {
-            let waiting = self.waiting.capacity() * size_of::<super::WaitingReply>();
-            self.sendable.capacity() + self.replies.bytes.capacity() + waiting
-        }
-
-        fn send_all(&mut self) -> usize {
-            let _ = self.poll_pending(&mut Context::from_waker(Waker::noop()));
-            let len = self.sendable().len();
-            self.advance(len);
-            len
-        }
-    }
-
-    #[test]
-    fn replies_before_a_waiting_reply_are_sent_and_the_ones_after_it_are_not() {
-        let mut context = Context::from_waker(Waker::noop());
-        let mut output = Output::new(&super::OutputLimits::default());
-        let (first, second) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let ready = |flag: &Arc<AtomicBool>| {
-            let flag = flag.clone();
-            poll_fn(move |_| {
-                if flag.load(Ordering::Relaxed) { Poll::Ready(LateReply::Count(7)) } else { Poll::Pending }
-            })
-        };
-        output.reply().integer(1);
-        output.reply_later(ready(&first));
-        output.reply().integer(2);
-        output.reply_later(ready(&second));
-        output.reply().integer(3);
-        assert_eq!((output.len(), output.sendable()), (12, &b":1\r\n"[..]));
-        output.advance(2);
-        assert!(output.poll_pending(&mut context).is_pending());
-        assert_eq!((output.len(), output.sendable()), (10, &b"\r\n"[..]));
-        first.store(true, Ordering::Relaxed);
-        assert!(output.poll_pending(&mut context).is_ready());
-        assert_eq!((output.len(), output.sendable()), (14, &b"\r\n:7\r\n:2\r\n"[..]));
-        second.store(true, Ordering::Relaxed);
-        assert!(output.poll_pending(&mut context).is_ready());
-        assert_eq!((output.len(), output.sendable()), (18, &b"\r\n:7\r\n:2\r\n:7\r\n:3\r\n"[..]));
-    }
-
-    #[test]
-    fn bytes_that_were_sent_are_freed_while_others_wait() {
-        let value = vec![b'x'; 64 << 10];
-        let mut output = Output::new(&super::OutputLimits::default());
-        for _ in 0..1000 {
-            output.reply().bulk(&value);
-            // The peer reads all but the last ten bytes.
-            let len = output.sendable().len();
-            output.advance(len - 10);
-            assert!(output.len() < 100);
-        }
-        assert!(output.kept() < 1 << 20, "unsent {}, kept {}", output.len(), output.kept());
-    }
-
-    #[test]
-    fn bytes_that_were_sent_are_held_until_they_are_freed() {
-        let mut output = Output::new(&super::OutputLimits::default());
-        output.reply().append(vec![b'x'; 100]);
-        assert_eq!(output.sendable().len(), 100);
-        output.advance(40);
-        assert_eq!((output.len(), output.held_len()), (60, 100));
-        output.advance(60);
-        assert_eq!((output.len(), output.held_len()), (0, 0));
-    }
-
-    #[test]
-    fn a_connection_whose_replies_are_sent_holds_little() {
-        let large = vec![b'x'; 1 << 20];
-        let mut output = Output::new(&super::OutputLimits::default());
-        output.reply().bulk(&large);
-        assert!(output.sendable().len() > large.len());
-        output.advance(1000);
-        output.reply().bulk(&large);
-        assert!(output.send_all() > 2 * large.len() - 1000);
-        for _ in 0..1024 {
-            output.reply_later(async { LateReply::Ok });
-        }
-        output.reply().bulk(&large);
-        assert!(output.send_all() > 5 * 1024 + large.len());
-        assert_eq!((output.len(), output.sendable().len()), (0, 0));
-        assert!(output.kept() <= 3 * MAX_KEPT, "{}", output.kept());
-    }
-}
+mod tests;

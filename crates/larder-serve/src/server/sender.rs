@@ -1,0 +1,82 @@
+//! Sends the replies of a connection, up to the first one that still waits for a commit, and the lines of a
+//! monitor.
+//!
+//! The connection sends when its requests are executed, and while a request of it waits.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use super::peer::PeerStream;
+use crate::session::monitors::Overfull;
+use crate::session::output::Output;
+use crate::session::served::Served;
+
+#[derive(Debug)]
+pub(super) struct Sender<S> {
+    pub(super) stream: S,
+    served: Arc<Served>,
+    /// Since when the socket has had no room for the next reply. `None` if it has room.
+    pub(super) blocked_since: Option<Instant>,
+}
+
+/// Why a connection must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MustEnd {
+    /// The replies, or the lines for a monitor, are too large.
+    TooLarge,
+    /// The peer can't be reached.
+    Unreachable,
+}
+
+impl<S: PeerStream> Sender<S> {
+    pub(super) const fn new(stream: S, served: Arc<Served>) -> Self {
+        Self { stream, served, blocked_since: None }
+    }
+
+    /// Writes the late replies and the lines for a monitor that are known. Sends what can be sent. Returns
+    /// whether any such reply or line was written.
+    pub(super) fn poll_replies(
+        &mut self,
+        output: &mut Output,
+        context: &mut Context<'_>,
+    ) -> Result<bool, MustEnd> {
+        let limits = &self.served.output_limits;
+        let shown = output.poll_monitor(context, limits.pause.min(limits.max));
+        let is_written = output.poll_pending(context).is_ready() || shown.is_ready();
+        // The buffer is checked before sending, so that no part of a reply that is too large is sent.
+        let is_overfull = shown == Poll::Ready(Err(Overfull));
+        if is_overfull || output.is_too_large(limits) {
+            self.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
+            return Err(MustEnd::TooLarge);
+        }
+        self.poll_send(output, context).map_err(|_| MustEnd::Unreachable)?;
+        Ok(is_written)
+    }
+
+    fn poll_send(&mut self, output: &mut Output, context: &mut Context<'_>) -> io::Result<()> {
+        loop {
+            let sendable = output.sendable();
+            if sendable.is_empty() {
+                self.blocked_since = None;
+                return Ok(());
+            }
+            match Pin::new(&mut self.stream).poll_write(context, sendable) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(sent)) => {
+                    output.advance(sent);
+                    self.blocked_since = None;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.blocked_since.get_or_insert_with(Instant::now);
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

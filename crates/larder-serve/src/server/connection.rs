@@ -349,14 +349,16 @@ impl<S: PeerStream, P> Connection<S, P> {
         if asks { pin!(unconstrained(timer)).poll(context).map(|()| Event::Timer) } else { Poll::Pending }
     }
 
-    /// Returns the end of the first timeout, or a time [`FAR`] ahead if no timeout runs.
+    /// Returns the end of the first timeout, or a later time at which the connection must look again.
     fn deadline(&self) -> Instant {
         let after = |since: Instant, timeout: Duration| since + timeout.min(MAX_TIMEOUT);
+        // The idle timeout begins with the last event, so no event after this call can end it earlier.
+        let look = after(Instant::now(), self.timeouts.idle.unwrap_or(FAR));
         let mut deadline = match (self.sender.blocked_since, self.timeouts.idle) {
-            (Some(since), _) => after(since, self.timeouts.write),
+            (Some(since), _) => look.min(after(since, self.timeouts.write)),
             // A peer that waits for a reply is not idle.
             (None, Some(idle)) if self.output.pending() == 0 => after(self.last_used, idle),
-            _ => Instant::now() + FAR,
+            _ => look,
         };
         if let Some(since) = self.guest_since {
             deadline = deadline.min(after(since, self.timeouts.auth));

@@ -1,17 +1,18 @@
+mod peers;
+
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
-use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use larder::Cache;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::{LocalSet, consume_budget, spawn_local, yield_now};
-use tokio::time::{Instant, timeout};
+use tokio::sync::oneshot;
+use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::super::peer::{PeerState, PeerStream};
+use self::peers::{CountingPeer, DeafPeer, EagerPeer, ToldPeer};
 use super::{Connection, MAX_TURN_REQUESTS, Timeouts, UNCOUNTED, let_others_execute};
 use crate::commands::table::COMMANDS;
 use crate::protocol::limits::RequestLimits;
@@ -21,134 +22,9 @@ use crate::session::client::Peer;
 use crate::session::cursors::Cursors;
 use crate::session::databases::{DatabaseModes, Databases};
 use crate::session::latency::Latencies;
-use crate::session::output::OutputLimits;
+use crate::session::output::{LateReply, OutputLimits};
 use crate::session::served::{Baseline, Served, ServerCounters};
 use crate::session::slow_log::SlowLog;
-
-/// A peer for which the server never waits. It has sent all its requests, and reads all replies.
-struct EagerPeer {
-    requests: Vec<u8>,
-    taken: usize,
-}
-
-impl AsyncRead for EagerPeer {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let len = into.remaining().min(self.requests.len() - self.taken);
-        into.put_slice(&self.requests[self.taken..][..len]);
-        self.taken += len;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for EagerPeer {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl PeerStream for EagerPeer {
-    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
-        PeerState::Open
-    }
-}
-
-/// A peer that sends one request, and reads no reply.
-struct DeafPeer {
-    request: Option<&'static [u8]>,
-    /// Whether the first wait for another request uses up tokio's budget of the task.
-    uses_budget: bool,
-}
-
-impl AsyncRead for DeafPeer {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let Some(request) = self.request.take() else {
-            if std::mem::take(&mut self.uses_budget) {
-                while pin!(consume_budget()).poll(context).is_ready() {}
-            }
-            return Poll::Pending;
-        };
-        into.put_slice(request);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for DeafPeer {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Pending
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl PeerStream for DeafPeer {
-    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
-        PeerState::Open
-    }
-}
-
-/// A peer that sends one request and then closes its half. Records how many requests the server had executed
-/// when it sent the reply.
-struct CountingPeer {
-    request: Vec<u8>,
-    served: Arc<Served>,
-    sent_after: Arc<Mutex<Vec<u64>>>,
-}
-
-impl AsyncRead for CountingPeer {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let len = self.request.len().min(into.remaining());
-        into.put_slice(&self.request.drain(..len).collect::<Vec<_>>());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for CountingPeer {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let executed = self.served.counters.requests.load(super::Ordering::Relaxed);
-        self.sent_after.lock().unwrap().push(executed);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl PeerStream for CountingPeer {
-    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
-        PeerState::Open
-    }
-}
 
 const TIMEOUTS: Timeouts =
     Timeouts { idle: None, write: Duration::from_secs(10), auth: Duration::from_secs(10) };
@@ -305,6 +181,37 @@ fn a_connection_without_budget_is_woken_by_its_timer() {
         let ended = LocalSet::new().run_until(async { spawn_local(serve).await.unwrap() }).await;
         assert!(ended.is_ok(), "the timer has not woken the connection");
         assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
+    });
+}
+
+/// The idle timeout expires while the reply waits for its commit. The peer is not idle then, but it is from
+/// the reply on.
+#[test]
+fn a_peer_that_is_silent_after_a_late_reply_is_idle() {
+    const IDLE: Duration = Duration::from_secs(1);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(async {
+        let served = served();
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        let (peer, timeouts) = (ToldPeer::new(b""), Timeouts { idle: Some(IDLE), ..TIMEOUTS });
+        let mut connection = Connection::new((), peer.clone(), session, timeouts);
+        let (commit, committed) = oneshot::channel();
+        connection.output.reply_later(async {
+            committed.await.unwrap();
+            LateReply::Ok
+        });
+        let since = Instant::now();
+        let reply = async {
+            sleep(IDLE * 3 / 2).await;
+            commit.send(()).unwrap();
+            pending::<()>().await;
+        };
+        tokio::select! {
+            ended = timeout(10 * IDLE, connection.serve(pending())) => assert!(ended.is_ok()),
+            () = reply => {}
+        }
+        assert_eq!((&peer.received()[..], since.elapsed().as_millis() / 10), (&b"+OK\r\n"[..], 250));
     });
 }
 

@@ -1,6 +1,6 @@
 //! Tests of the limits on one request, and on the buffers of all connections.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 
 use larder_serve::OutputLimits;
 
@@ -158,6 +158,16 @@ fn a_walk_whose_reply_is_too_large_is_cut_off() {
         client.ask(&["SET", &format!("{number:0>100}"), "v"]);
     }
     served.connect().expect_end_after(&["KEYS", "*"]);
+}
+
+/// The bytes of the words take half of the bound, and their positions exceed it.
+#[test]
+fn the_positions_of_many_short_words_count_against_the_bound_of_all_buffers() {
+    let served = Served::with(|builder| builder.buffer_memory(MIB));
+    let mut client = served.connect();
+    // The server may close the connection before it has received all words.
+    drop(client.stream.write_all(format!("*70001\r\n{}", "$0\r\n\r\n".repeat(70_000)).as_bytes()));
+    client.expect_end();
 }
 
 /// The buffers of two connections together exceed the bound. The connection with the larger buffer is

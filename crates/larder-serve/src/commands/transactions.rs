@@ -94,17 +94,17 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let keyspace = database.keyspace.clone();
     for key in args.from(1) {
         let place = (session.db, key.to_vec());
-        if session.watches.contains_key(&place) {
+        if session.watches.by_key.contains_key(&place) {
             // The earlier watch detects every change that a new watch would detect.
             continue;
         }
-        if session.watches.len() == MAX_WATCHES {
+        if session.watches.by_key.len() == MAX_WATCHES {
             let text =
                 format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
             return out.reply().error(&text);
         }
         match out.wait(pin!(keyspace.watch_async(key))).await {
-            Ok(watch) => drop(session.watches.insert(place, watch)),
+            Ok(watch) => session.watches.insert(place, watch),
             // A key that is too long has no entry, so it can't change.
             Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
@@ -127,7 +127,7 @@ struct Step {
 
 async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let Some(queue) = session.queue.take() else { return out.reply().error("ERR EXEC without MULTI") };
-    let watches = mem::take(&mut session.watches).into_values().collect();
+    let watches = mem::take(&mut session.watches).by_key.into_values().collect();
     if queue.is_broken {
         return out.reply().error("EXECABORT Transaction discarded because of previous errors.");
     }

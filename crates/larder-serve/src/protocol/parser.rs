@@ -73,6 +73,11 @@ impl Parser {
         (self.at, self.left, self.bulk) = (0, None, None);
     }
 
+    /// Returns the memory that the parser uses beside the buffer, in bytes.
+    pub(crate) fn heap_len(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.unquoted.as_ref().map_or(0, Vec::capacity)
+    }
+
     fn advance_array(&mut self, buffer: &[u8], limits: &RequestLimits) -> Result<Parsed, ProtocolError> {
         let mut left = match self.left {
             Some(left) => left,

@@ -264,7 +264,8 @@ impl<S: PeerStream, P> Connection<S, P> {
 
     /// Counts the memory of the connection's buffers. Returns whether the connection may go on.
     fn count_buffers(&mut self) -> bool {
-        let bytes = self.input.len() + self.output.held_len() + self.session.queued_len();
+        let received = self.input.len() + self.parser.heap_len();
+        let bytes = received + self.output.memory() + self.session.queued_len();
         let (client, served) = (&self.session.client, &self.session.served);
         let ended = self.buffers.count(bytes, client, &served.clients);
         if ended == 0 {

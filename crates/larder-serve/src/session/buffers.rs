@@ -1,5 +1,5 @@
-//! The memory of the buffers of all connections: received requests, the requests of a `MULTI`, and unsent
-//! replies.
+//! The memory of the buffers of all connections: received requests with the positions of their words, the
+//! requests of a `MULTI`, watches, and unsent replies with the futures of late ones.
 //!
 //! The limits of one connection do not bound the memory of all connections. So the connections share one
 //! bound:

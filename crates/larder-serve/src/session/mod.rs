@@ -190,6 +190,25 @@ pub(crate) struct TransactionQueue {
     pub(crate) is_broken: bool,
 }
 
+/// The watches on keys that must not change before `EXEC`, by database and key.
+#[derive(Debug, Default)]
+pub(crate) struct Watches {
+    pub(crate) by_key: HashMap<(usize, Vec<u8>), larder::Watch>,
+    /// Memory of the watches, in bytes.
+    len: usize,
+}
+
+impl Watches {
+    pub(crate) fn insert(&mut self, place: (usize, Vec<u8>), watch: larder::Watch) {
+        self.len += place.1.len() + size_of::<((usize, Vec<u8>), larder::Watch)>();
+        self.by_key.insert(place, watch);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// Maximum number of unsent bytes at which the server still accepts a request from an unauthenticated peer.
 const MAX_GUEST_OUTPUT: usize = 4 << 10;
 
@@ -203,8 +222,7 @@ pub(crate) struct Session {
     pub(crate) is_authenticated: bool,
     /// The requests since `MULTI`, or `None` outside of a transaction.
     pub(crate) queue: Option<TransactionQueue>,
-    /// The watches on keys that must not change before `EXEC`, by database and key.
-    pub(crate) watches: HashMap<(usize, Vec<u8>), larder::Watch>,
+    pub(crate) watches: Watches,
     /// Whether the connection is closed once its replies are sent.
     pub(crate) is_closing: bool,
     /// Number of executed requests that are not yet added to the counters of the server.
@@ -230,7 +248,7 @@ impl Session {
             db: 0,
             is_authenticated,
             queue: None,
-            watches: HashMap::new(),
+            watches: Watches::default(),
             is_closing: false,
             uncounted: 0,
             last_command: "",
@@ -286,9 +304,9 @@ impl Session {
         limits
     }
 
-    /// Returns the memory of the requests since `MULTI`, in bytes.
+    /// Returns the memory of the requests since `MULTI` and of the watches, in bytes.
     pub(crate) fn queued_len(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.len)
+        self.queue.as_ref().map_or(0, |queue| queue.len) + self.watches.len
     }
 
     /// Adds the executed requests to the counters of the connection and of the server, and publishes the

@@ -72,6 +72,13 @@ struct WaitingReply {
     len: usize,
 }
 
+impl WaitingReply {
+    /// Returns the memory of this value and of its future, in bytes, without the replies.
+    fn own_len(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.pending)
+    }
+}
+
 /// The replies of a connection.
 pub(crate) struct Output {
     /// The replies after the last element of `waiting`.
@@ -84,6 +91,8 @@ pub(crate) struct Output {
     sent: usize,
     /// Number of bytes that wait for a commit.
     held: usize,
+    /// Memory of the elements of `waiting`, in bytes, without the replies.
+    waiting_len: usize,
     /// The queue of the connection's lines, if it is a monitor.
     pub(crate) monitor: Option<Monitor>,
     /// Where the output is while a command waits. `None` if the replies are not those of a connection.
@@ -108,6 +117,7 @@ impl Output {
             sendable: Vec::new(),
             sent: 0,
             held: 0,
+            waiting_len: 0,
             monitor: None,
             loan: None,
         }
@@ -147,6 +157,7 @@ impl Output {
                 sendable: Vec::new(),
                 sent: 0,
                 held: 0,
+                waiting_len: 0,
                 monitor: None,
                 loan: None,
             };
@@ -191,7 +202,9 @@ impl Output {
         }
         let len = before.len() + len;
         self.held += len;
-        self.waiting.push_back(WaitingReply { before, pending: Box::pin(reply), len });
+        let waiting = WaitingReply { before, pending: Box::pin(reply), len };
+        self.waiting_len += waiting.own_len();
+        self.waiting.push_back(waiting);
     }
 
     /// Returns whether the connection can accept another request.
@@ -208,6 +221,12 @@ impl Output {
     /// were sent but not yet freed.
     pub(crate) fn held_len(&self) -> usize {
         self.len() + self.sent
+    }
+
+    /// Returns the memory of the replies, in bytes. Unlike [`held_len`](Self::held_len), it includes the
+    /// futures of late replies.
+    pub(crate) fn memory(&self) -> usize {
+        self.held_len() + self.waiting_len
     }
 
     /// Returns whether the unsent bytes exceed the limit, or whether a reply was left out because of it.
@@ -266,7 +285,9 @@ impl Output {
         while let Some(first) = self.waiting.front_mut()
             && let Poll::Ready(late) = first.pending.as_mut().poll(context)
         {
-            let Some(WaitingReply { before, len, .. }) = self.waiting.pop_front() else { break };
+            let Some(written) = self.waiting.pop_front() else { break };
+            self.waiting_len -= written.own_len();
+            let WaitingReply { before, len, .. } = written;
             self.held -= len;
             let mut known = ReplyBuffer::new(self.replies.version, usize::MAX);
             known.append(before);

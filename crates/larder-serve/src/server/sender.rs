@@ -45,17 +45,26 @@ impl<S: PeerStream> Sender<S> {
         output: &mut Output,
         context: &mut Context<'_>,
     ) -> Result<bool, MustEnd> {
-        let limits = &self.served.output_limits;
-        let shown = output.poll_monitor(context, limits.pause.min(limits.max));
-        let is_written = output.poll_pending(context).is_ready() || shown.is_ready();
-        // The buffer is checked before sending, so that no part of a reply that is too large is sent.
-        let is_overfull = shown == Poll::Ready(Err(Overfull));
-        if is_overfull || output.is_too_large(limits) {
-            self.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
-            return Err(MustEnd::TooLarge);
+        let limits = self.served.output_limits;
+        let pause = limits.pause.min(limits.max);
+        let mut is_written = false;
+        loop {
+            let had_room = output.len() <= pause;
+            let shown = output.poll_monitor(context, pause);
+            is_written |= output.poll_pending(context).is_ready() || shown.is_ready();
+            // The buffer is checked before sending, so that no part of a reply that is too large is sent.
+            let is_overfull = shown == Poll::Ready(Err(Overfull));
+            if is_overfull || output.is_too_large(&limits) {
+                self.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
+                return Err(MustEnd::TooLarge);
+            }
+            self.poll_send(output, context).map_err(|_| MustEnd::Unreachable)?;
+            // Without room, the lines for a monitor have stayed in its queue. If there is room now, they are
+            // written now, because no event would follow.
+            if had_room || output.len() > pause {
+                return Ok(is_written);
+            }
         }
-        self.poll_send(output, context).map_err(|_| MustEnd::Unreachable)?;
-        Ok(is_written)
     }
 
     fn poll_send(&mut self, output: &mut Output, context: &mut Context<'_>) -> io::Result<()> {

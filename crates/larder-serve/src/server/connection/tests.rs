@@ -165,6 +165,33 @@ fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
     });
 }
 
+/// The earlier lines exceed the number of unsent bytes at which a monitor gets no further ones.
+#[test]
+fn a_monitor_gets_its_last_lines_when_its_peer_has_read_the_earlier_ones() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let served = served();
+        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+        let peer = ToldPeer::new(b"MONITOR\r\n");
+        let connection = Connection::new((), peer.clone(), session, TIMEOUTS);
+        let mut served_connection = pin!(connection.serve(pending()));
+        let mut poll =
+            async || poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await;
+        while peer.received() != b"+OK\r\n" {
+            assert!(poll().await.is_pending());
+        }
+        peer.reads(false);
+        for line in ["+first\r\n".repeat(served.output_limits.pause / 8 + 1), "+last\r\n".to_owned()] {
+            served.monitors.show(line.as_bytes());
+            assert!(poll().await.is_pending());
+        }
+        peer.reads(true);
+        assert!(poll().await.is_pending());
+        assert!(peer.received().ends_with(b"+first\r\n+last\r\n"));
+    });
+}
+
 /// The timer is asked once. If it were asked within the budget, it would keep no waker, and the connection
 /// would wait forever.
 #[test]

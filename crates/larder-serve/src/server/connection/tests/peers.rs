@@ -154,6 +154,11 @@ impl ToldPeer {
         Self(Arc::new(Mutex::new(Told { requests: requests.to_vec(), reads: true, received: Vec::new() })))
     }
 
+    /// Makes the peer read, or not.
+    pub(super) fn reads(&self, reads: bool) {
+        self.0.lock().unwrap().reads = reads;
+    }
+
     pub(super) fn received(&self) -> Vec<u8> {
         self.0.lock().unwrap().received.clone()
     }

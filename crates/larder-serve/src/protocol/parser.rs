@@ -61,6 +61,11 @@ impl Parser {
         Arguments::new(self.unquoted.as_deref().unwrap_or(buffer), &self.spans)
     }
 
+    /// Returns the number of words of the parsed request.
+    pub(crate) const fn words(&self) -> usize {
+        self.spans.len()
+    }
+
     /// Prepares for the next request. The caller must also remove this request from the buffer.
     pub(crate) fn reset(&mut self) {
         // The memory of a request with many arguments is freed. Otherwise the connection would keep it until

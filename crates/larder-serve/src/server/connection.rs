@@ -10,8 +10,9 @@
 //! 3. Wait for the first of these events: a late reply, a line for a monitor, room in the socket, more bytes,
 //!    a shutdown, a kill, a timeout.
 //!
-//! A connection that always has more requests lets other connections run after each [`TURN`]. `CLIENT KILL`
-//! and a disconnection of the peer end the connection even while a request waits: see [`attend`].
+//! A connection that always has more requests, empty ones too, lets other connections run after each
+//! [`Turn`]. `CLIENT KILL` and a disconnection of the peer end the connection even while a request waits: see
+//! [`attend`].
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -28,6 +29,7 @@ use super::bursts::let_others_execute;
 use super::input::Input;
 use super::peer::PeerStream;
 use super::sender::Sender;
+use super::turn::{Turn, weight};
 use super::wakes::Wakes;
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
@@ -42,14 +44,6 @@ const FAR: Duration = Duration::from_hours(24);
 /// Maximum timeout. The end of a longer timeout might exceed the range of the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24 * 365 * 100);
 
-/// How long a connection may execute requests before the other connections of its thread run, and the maximum
-/// number of these requests.
-const TURN: Duration = Duration::from_micros(200);
-const MAX_TURN_REQUESTS: u32 = 256;
-
-/// Number of requests between two reads of the clock.
-const REQUESTS_PER_LOOK: u32 = 16;
-
 /// The timeouts of a connection. When one of them expires, the connection is closed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timeouts {
@@ -59,32 +53,6 @@ pub(super) struct Timeouts {
     pub(super) write: Duration,
     /// How long the peer may remain unauthenticated.
     pub(super) auth: Duration,
-}
-
-/// When the turn of a connection began, and how many requests the connection has executed since.
-struct Turn {
-    since: Instant,
-    requests: u32,
-}
-
-impl Turn {
-    fn new() -> Self {
-        Self { since: Instant::now(), requests: 0 }
-    }
-
-    /// Begins a turn, unless the turn has already begun.
-    fn begin(&mut self, now: Instant) {
-        if self.requests == 0 {
-            self.since = now;
-        }
-    }
-
-    /// Counts one more request. Returns whether the turn was already over.
-    fn is_over(&mut self) -> bool {
-        self.requests += 1;
-        self.requests > MAX_TURN_REQUESTS
-            || (self.requests.is_multiple_of(REQUESTS_PER_LOOK) && self.since.elapsed() > TURN)
-    }
 }
 
 /// How long a shutdown waits for the event loop to report bytes that arrived before the shutdown.
@@ -174,14 +142,14 @@ impl<S: PeerStream, P> Connection<S, P> {
             // Large replies are sent at once. Otherwise a thread could fill the buffers of all of its
             // connections before it sends a byte.
             if has_run && self.output.held_len() <= UNCOUNTED && let_others_execute(self.client.id).await {
-                self.turn.requests = 0;
+                self.turn.end();
             }
             // Steps 2 and 3.
             let event = poll_fn(|context| {
                 let event = self.poll_event(context, stop.as_mut(), timer.as_mut());
                 if event.is_pending() {
                     // The connection waits now, so its turn ends, and other connections run.
-                    self.turn.requests = 0;
+                    self.turn.end();
                 }
                 event
             });
@@ -214,18 +182,15 @@ impl<S: PeerStream, P> Connection<S, P> {
                 break;
             }
             let unread = self.input.unread();
-            let len = match self.parser.advance(unread, self.session.request_limits()) {
+            let parsed = self.parser.advance(unread, self.session.request_limits());
+            if let Ok(Parsed::Request(len) | Parsed::Nothing(len)) = parsed {
+                let weight = weight(self.parser.words(), len);
+                if self.turn.is_over(weight) && !self.let_others_run(weight).await {
+                    return None;
+                }
+            }
+            let len = match parsed {
                 Ok(Parsed::Request(len)) => {
-                    if self.turn.is_over() {
-                        if !self.count_buffers() {
-                            return None;
-                        }
-                        yield_now().await;
-                        if self.client.is_killed() {
-                            return None;
-                        }
-                        self.turn = Turn { requests: 1, ..Turn::new() };
-                    }
                     let args = self.parser.arguments(self.input.unread());
                     let command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
                     let (wakes, sender, half_closed) =
@@ -260,6 +225,17 @@ impl<S: PeerStream, P> Connection<S, P> {
             self.guest_since.get_or_insert_with(Instant::now);
         }
         Some(has_run)
+    }
+
+    /// Lets the other connections run, and then begins a turn with a request of this weight. Returns whether
+    /// the connection may go on.
+    async fn let_others_run(&mut self, weight: usize) -> bool {
+        if !self.count_buffers() {
+            return false;
+        }
+        yield_now().await;
+        self.turn.restart(weight);
+        !self.client.is_killed()
     }
 
     /// Counts the memory of the connection's buffers. Returns whether the connection may go on.

@@ -3,9 +3,9 @@
 //! - [`builder`]: the settings. [`address`]: the addresses of a server. [`listener`]: listening sockets.
 //! - [`http`]: `/health` and `/metrics`. [`worker`]: the threads. [`connection`]: the loop of a connection.
 //!   [`attend`]: the wait for a request. [`sender`]: the replies on their way to the peer. [`bursts`]:
-//!   requests of all connections before their replies. [`input`]: the received bytes. [`peer`]: the state of
-//!   the peer. [`unix_stream`]: the Unix socket of a connection. [`wakes`]: the events that know the waker of
-//!   a connection.
+//!   requests of all connections before their replies. [`turn`]: how long a connection may execute requests.
+//!   [`input`]: the received bytes. [`peer`]: the state of the peer. [`unix_stream`]: the Unix socket of a
+//!   connection. [`wakes`]: the events that know the waker of a connection.
 
 pub(crate) mod address;
 mod attend;
@@ -17,6 +17,7 @@ mod input;
 mod listener;
 mod peer;
 mod sender;
+mod turn;
 mod unix_stream;
 mod wakes;
 mod worker;

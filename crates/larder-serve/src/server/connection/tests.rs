@@ -13,9 +13,10 @@ use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::peers::{CountingPeer, DeafPeer, EagerPeer, ToldPeer};
-use super::{Connection, MAX_TURN_REQUESTS, Timeouts, UNCOUNTED, let_others_execute};
+use super::{Connection, Timeouts, UNCOUNTED, let_others_execute};
 use crate::commands::table::COMMANDS;
 use crate::protocol::limits::RequestLimits;
+use crate::server::turn::MAX_REQUESTS;
 use crate::session::Session;
 use crate::session::buffers::{BufferMemory, DEFAULT_BUFFER_MEMORY};
 use crate::session::client::Peer;
@@ -60,32 +61,37 @@ fn served_with(buffer_memory: usize) -> Arc<Served> {
 /// The clock stands still, so only the number of requests ends a turn.
 #[test]
 fn a_connection_that_always_has_requests_lets_others_go_on_after_each_turn() {
-    const TURNS: u32 = 300;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(async {
-        let served = served();
-        let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
-        let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
-        // From now on, the connection is alone on its thread, so it does not also yield before it replies.
-        assert!(let_others_execute(listed.client().id).await);
-        let requests = b"PING\r\n".repeat(usize::try_from(TURNS * MAX_TURN_REQUESTS).unwrap());
-        let peer = EagerPeer { requests, taken: 0 };
-        let connection = Connection::new((), peer, session, TIMEOUTS);
-        let turns = Cell::new(0);
-        let others = async {
-            loop {
-                turns.set(turns.get() + 1);
-                yield_now().await;
+    const TURNS: usize = 300;
+    // An empty request is not executed, but it takes its time.
+    for (request, is_executed) in [("PING\r\n", true), ("\r\n", false), ("*0\r\n", false)] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let served = served();
+            let peer = Peer { remote: String::new(), local: String::new(), is_unix: true };
+            let listed = served.clients.add(peer);
+            let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+            // From now on, the connection is alone on its thread, so it does not also yield before it
+            // replies.
+            let_others_execute(listed.client().id).await;
+            let requests = request.repeat(TURNS * MAX_REQUESTS).into_bytes();
+            let connection = Connection::new((), EagerPeer { requests, taken: 0 }, session, TIMEOUTS);
+            let turns = Cell::new(0);
+            let others = async {
+                loop {
+                    turns.set(turns.get() + 1);
+                    yield_now().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                () = others => {}
+                () = connection.serve(pending()) => {}
             }
-        };
-        tokio::select! {
-            biased;
-            () = others => {}
-            () = connection.serve(pending()) => {}
-        }
-        let executed = served.counters.requests.load(super::Ordering::Relaxed);
-        assert_eq!((turns.get(), executed), (TURNS, u64::from(TURNS * MAX_TURN_REQUESTS)));
-    });
+            let executed = served.counters.requests.load(super::Ordering::Relaxed);
+            let expected = if is_executed { TURNS * MAX_REQUESTS } else { 0 };
+            assert_eq!((turns.get(), executed), (TURNS, expected as u64), "{request:?}");
+        });
+    }
 }
 
 /// The commands of the transaction use no entries, so they run on the thread of the connection.
@@ -99,7 +105,7 @@ fn a_transaction_of_many_requests_lets_others_go_on() {
         let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
         assert!(let_others_execute(listed.client().id).await);
         let requests = format!("MULTI\r\n{}EXEC\r\n", "INFO\r\n".repeat(REQUESTS)).into_bytes();
-        assert!(REQUESTS + 2 < usize::try_from(MAX_TURN_REQUESTS).unwrap(), "the turn is not over before");
+        const { assert!(REQUESTS + 2 < MAX_REQUESTS, "the turn is not over before") };
         let connection = Connection::new((), EagerPeer { requests, taken: 0 }, session, TIMEOUTS);
         let mut served_connection = pin!(connection.serve(pending()));
         let mut polls = 1;
@@ -252,7 +258,7 @@ fn a_connection_counts_its_buffers_when_its_turn_is_over() {
         let served = served_with(BOUND);
         let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
         let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
-        let turn = usize::try_from(MAX_TURN_REQUESTS).unwrap();
+        let turn = MAX_REQUESTS;
         let (value, gets) = ("x".repeat(2 * BOUND / turn), "GET k\r\n".repeat(2 * turn));
         let peer = EagerPeer { requests: format!("SET k {value}\r\n{gets}").into_bytes(), taken: 0 };
         let connection = Connection::new((), peer, session, TIMEOUTS);
@@ -262,7 +268,7 @@ fn a_connection_counts_its_buffers_when_its_turn_is_over() {
         let counters = &served.counters;
         let counts = [&counters.requests, &counters.cut_off];
         let [executed, cut_off] = counts.map(|count| count.load(super::Ordering::Relaxed));
-        assert!(executed <= u64::from(MAX_TURN_REQUESTS) && cut_off == 1, "{executed} {cut_off}");
+        assert!(executed <= MAX_REQUESTS as u64 && cut_off == 1, "{executed} {cut_off}");
     });
 }
 

@@ -13,9 +13,10 @@ use super::errors;
 use super::family::family;
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
+use crate::session::client::Client;
 use crate::session::flags::{ADMIN, CONTAINER, FAST, LOADING, NO_AUTH, NOSCRIPT, SKIP_MONITOR, STALE};
 use crate::session::latency::{LatencyEvent, LatencySamples};
-use crate::session::monitors::MAX_MONITORS;
+use crate::session::monitors::{MAX_MONITORS, MAX_QUEUE};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
 
@@ -76,10 +77,21 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
     if command.flags & (SKIP_MONITOR | ADMIN) != 0 {
         return;
     }
+    match line(&session.client, session.db, args) {
+        Some(line) => session.served.monitors.show(line.as_bytes()),
+        None => session.served.monitors.cut_off(),
+    }
+}
+
+/// Returns the line of a request, or `None` if it is longer than the queue of a monitor. The thread of the
+/// connection writes the line, so a longer one is not even begun.
+fn line(client: &Client, db: usize, args: Arguments<'_>) -> Option<String> {
+    if args.words_len() + 3 * args.len() > MAX_QUEUE {
+        return None;
+    }
     let now = wall_ms();
-    let client = &session.client;
     let mut line = String::new();
-    let _ = write!(line, "+{}.{:06} [{} ", now / 1000, now % 1000 * 1000, session.db);
+    let _ = write!(line, "+{}.{:06} [{db} ", now / 1000, now % 1000 * 1000);
     let peer = client.peer.strip_suffix(":0").filter(|_| client.is_unix);
     let _ = match peer {
         Some(path) => write!(line, "unix:{path}]"),
@@ -90,7 +102,7 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
         push_quoted(&mut line, word);
     }
     line.push_str("\r\n");
-    session.served.monitors.show(line.as_bytes());
+    Some(line)
 }
 
 /// Appends a word with quotes and escapes as in Redis, so that all characters are printable ASCII.
@@ -247,7 +259,25 @@ async fn time(_session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
 
 #[cfg(test)]
 mod tests {
-    use super::push_quoted;
+    use super::{line, push_quoted};
+    use crate::protocol::arguments::{Arguments, Span};
+    use crate::session::client::{Client, Peer};
+    use crate::session::monitors::MAX_QUEUE;
+
+    #[test]
+    fn a_line_that_no_monitor_can_take_is_not_written() {
+        let peer = Peer { remote: "a:1".to_owned(), local: String::new(), is_unix: false };
+        let client = Client::new(1, peer);
+        let bytes = vec![0xFF; MAX_QUEUE];
+        let spans = |words: usize, len: usize| vec![Span { start: 0, end: len }; words];
+        for (words, len, is_written) in
+            [(1, 1000, true), (1, MAX_QUEUE, false), (8, MAX_QUEUE / 8, false), (MAX_QUEUE / 3 + 1, 0, false)]
+        {
+            let spans = spans(words, len);
+            let line = line(&client, 3, Arguments::new(&bytes, &spans));
+            assert_eq!(line.is_some_and(|line| line.ends_with("\\xff\"\r\n")), is_written, "{words} {len}");
+        }
+    }
 
     #[test]
     fn a_word_of_any_bytes_is_shown_in_printable_characters() {

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 pub(crate) const MAX_MONITORS: usize = 16;
 
 /// Maximum length of the lines that wait for a monitor, in bytes.
-const MAX_QUEUE: usize = 4 << 20;
+pub(crate) const MAX_QUEUE: usize = 4 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
@@ -62,17 +62,38 @@ impl Monitors {
         for queue in &*lock(&self.queues) {
             let mut queue = lock(queue);
             if queue.lines.len() + line.len() > MAX_QUEUE {
-                queue.is_overfull = true;
-                queue.lines = Vec::new();
+                queue.overfill();
             } else if !queue.is_overfull {
                 queue.lines.extend_from_slice(line);
             }
             wakers.extend(queue.waker.take());
         }
-        // Wakers are called without a lock, because they may run foreign code.
-        for waker in wakers {
-            waker.wake();
+        wake(wakers);
+    }
+
+    /// Makes the queues of all monitors overfull, because a line is longer than a queue.
+    pub(crate) fn cut_off(&self) {
+        let mut wakers = Vec::new();
+        for queue in &*lock(&self.queues) {
+            let mut queue = lock(queue);
+            queue.overfill();
+            wakers.extend(queue.waker.take());
         }
+        wake(wakers);
+    }
+}
+
+impl LineQueue {
+    fn overfill(&mut self) {
+        self.is_overfull = true;
+        self.lines = Vec::new();
+    }
+}
+
+/// Calls the wakers of monitors. Must be called without a lock, because a waker may run foreign code.
+fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        waker.wake();
     }
 }
 
@@ -128,6 +149,10 @@ mod tests {
         monitors.show(&line);
         monitors.show(b"y");
         assert_eq!(monitor.poll_lines(&mut context, Some(&mut lines)), Poll::Ready(Err(Overfull)));
+        let cut_off = monitors.add().unwrap();
+        monitors.cut_off();
+        assert_eq!(cut_off.poll_lines(&mut context, Some(&mut lines)), Poll::Ready(Err(Overfull)));
+        drop(cut_off);
         let others: Vec<_> = (1..MAX_MONITORS).map(|_| monitors.add().unwrap()).collect();
         assert!(monitors.add().is_none());
         drop((monitor, others));

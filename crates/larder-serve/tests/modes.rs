@@ -107,6 +107,8 @@ fn removals() -> Vec<Removal> {
         (request(&["GETDEL", "key:2"]), "", "$1\r\nv\r\n"),
         (request(&["PEXPIRE", "key:3", "0"]), "", ":1\r\n"),
         (request(&["EVAL", unlock, "1", "key:4", "v"]), "", ":1\r\n"),
+        (request(&["SET", "key:6", "w", "PXAT", "1"]), "", "+OK\r\n"),
+        (request(&["GETEX", "key:7", "EXAT", "1"]), "", "$1\r\nv\r\n"),
         (
             [request(&["MULTI"]), request(&["DEL", "key:5"]), request(&["ECHO", "e"]), request(&["EXEC"])]
                 .concat(),
@@ -122,7 +124,7 @@ fn each_removal_is_answered_when_it_is_durable_unless_its_database_is_buffered()
         let (disk, served) = stalling();
         let mut setup = served.connect();
         setup.expect(&["SELECT", database], "+OK\r\n");
-        for number in 0..6 {
+        for number in 0..8 {
             setup.expect(&["SET", &format!("key:{number}"), "v"], "+OK\r\n");
         }
         let mut clients: Vec<_> = removals().into_iter().map(|removal| (served.connect(), removal)).collect();
@@ -145,7 +147,9 @@ fn each_removal_is_answered_when_it_is_durable_unless_its_database_is_buffered()
                 client.expect_nothing();
             }
             // No client finds the keys, although the removals are not committed yet.
-            setup.expect(&["EXISTS", "key:0", "key:1", "key:2", "key:3", "key:4", "key:5"], ":0\r\n");
+            let keys: Vec<String> = (0..8).map(|number| format!("key:{number}")).collect();
+            let exists: Vec<&str> = ["EXISTS"].into_iter().chain(keys.iter().map(String::as_str)).collect();
+            setup.expect(&exists, ":0\r\n");
             drop(stalled);
             for (client, (_, _, reply)) in &mut clients {
                 client.receive(reply);

@@ -47,10 +47,14 @@ pub(super) async fn set(session: &mut Session, args: Arguments<'_>, out: &mut Ou
         Ok(options) => options,
         Err(error) => return out.reply().error(error),
     };
-    // After `data::entry` has begun a durable write, the connection executes its next requests, which can
-    // share the commit.
+    // An expiry in the past removes the entry.
+    let removes = matches!(options.ttl, Some(Ttl::Until(until)) if until <= now());
+    // After `data::entry` has begun a durable write or a removal, the connection executes its next requests,
+    // which can share the commit.
     let database = match session.database() {
-        Selected::Raw(database) if !options.needs_entry() && database.writes == WriteMode::Buffered => {
+        Selected::Raw(database)
+            if !options.needs_entry() && !removes && database.writes == WriteMode::Buffered =>
+        {
             database
         }
         _ if data::entry_at_once(session, Some(set_entry), args, out, &mut None) => return,

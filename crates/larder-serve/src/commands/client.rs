@@ -106,8 +106,7 @@ fn set_info(session: &Session, args: Arguments<'_>, out: &mut Output) {
     } else if args.is(2, "lib-ver") {
         (&mut labels.library_version, "lib-ver")
     } else {
-        let option = errors::repeated(args.get(2), usize::MAX);
-        return out.reply().error(&format!("ERR Unrecognized option '{option}'"));
+        return out.reply().error(&errors::repeating("ERR Unrecognized option '", args.get(2), "'"));
     };
     match label(args.get(3), name) {
         Ok(value) => {
@@ -125,8 +124,7 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if args.len() == 4 && args.is(2, "type") {
         let kinds = ["normal", "master", "replica", "slave", "pubsub"];
         let Some(kind) = kinds.iter().find(|kind| args.is(3, kind)) else {
-            let kind = errors::repeated(args.get(3), usize::MAX);
-            return out.reply().error(&format!("ERR Unknown client type '{kind}'"));
+            return out.reply().error(&errors::repeating("ERR Unknown client type '", args.get(3), "'"));
         };
         // Every connection of this server has the type `normal`.
         ids = (*kind != "normal").then(Vec::new);
@@ -224,10 +222,10 @@ struct KillFilter<'a> {
 }
 
 impl<'a> KillFilter<'a> {
-    fn read(&mut self, args: Arguments<'a>) -> Result<(), String> {
+    fn read(&mut self, args: Arguments<'a>) -> Result<(), Vec<u8>> {
         let mut next = 2;
         while next < args.len() {
-            let Some(value) = args.find(next + 1) else { return Err(errors::SYNTAX.to_owned()) };
+            let Some(value) = args.find(next + 1) else { return Err(errors::SYNTAX.into()) };
             if args.is(next, "id") {
                 let id = integer(value).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
                 self.id = Some(id.ok_or("ERR client-id should be greater than 0")?);
@@ -239,12 +237,12 @@ impl<'a> KillFilter<'a> {
                 self.is_none |= !args.is(next + 1, "normal");
             } else if args.is(next, "user") {
                 if value != b"default" {
-                    return Err(format!("ERR No such user '{}'", errors::repeated(value, usize::MAX)));
+                    return Err(errors::repeating("ERR No such user '", value, "'"));
                 }
             } else if args.is(next, "skipme") && (args.is(next + 1, "yes") || args.is(next + 1, "no")) {
                 self.skips_own = args.is(next + 1, "yes");
             } else {
-                return Err(errors::SYNTAX.to_owned());
+                return Err(errors::SYNTAX.into());
             }
             next += 2;
         }

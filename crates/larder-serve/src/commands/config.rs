@@ -35,12 +35,9 @@ async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     } else if let Some(changes) = changes(args) {
         set(session, &changes, out);
     } else {
-        let name = errors::repeated(args.get(2), 128);
-        let text = format!(
-            "ERR CONFIG SET failed (possibly related to argument '{name}') - can't set immutable config: the settings \
-             of larder are given when the server starts"
-        );
-        out.reply().error(&text);
+        let before = "ERR CONFIG SET failed (possibly related to argument '";
+        let after = "') - can't set immutable config: the settings of larder are given when the server starts";
+        out.reply().error(&errors::repeating(before, args.get(2), after));
     }
 }
 

@@ -116,8 +116,7 @@ async fn hello(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             }
             next += 2;
         } else {
-            let option = errors::repeated(option, usize::MAX);
-            return out.reply().error(&format!("ERR Syntax error in HELLO option '{option}'"));
+            return out.reply().error(&errors::repeating("ERR Syntax error in HELLO option '", option, "'"));
         }
     }
     if !session.is_authenticated {

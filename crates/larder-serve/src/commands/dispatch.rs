@@ -109,7 +109,7 @@ fn has_arity(command: &Command, words: usize) -> bool {
 }
 
 /// Replies with an error. In a transaction, such a reply makes `EXEC` fail.
-fn refuse(session: &mut Session, out: &mut Output, error: &str) {
+fn refuse(session: &mut Session, out: &mut Output, error: &(impl AsRef<[u8]> + ?Sized)) {
     if let Some(queue) = &mut session.queue {
         queue.is_broken = true;
     }

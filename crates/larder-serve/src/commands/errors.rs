@@ -1,7 +1,5 @@
 //! The texts of error replies, as in Redis.
 
-use std::fmt::Write;
-
 use larder::Error;
 
 use super::unsupported;
@@ -42,29 +40,60 @@ pub(super) fn invalid_expire(command: &str) -> String {
     format!("ERR invalid expire time in '{command}' command")
 }
 
-pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> String {
+pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> Vec<u8> {
     let subcommand = repeated(subcommand, MAX_REPEATED);
-    format!("ERR unknown subcommand '{subcommand}'. Try {command} HELP.")
+    repeating("ERR unknown subcommand '", subcommand, &format!("'. Try {command} HELP."))
 }
 
-pub(super) fn unknown_command(args: Arguments<'_>) -> String {
+pub(super) fn unknown_command(args: Arguments<'_>) -> Vec<u8> {
     if let Some(text) = unsupported::purpose(args.get(0)) {
-        return text;
+        return text.into_bytes();
     }
-    let mut words = String::new();
+    let name = repeated(args.get(0), MAX_REPEATED);
+    let mut text = repeating("ERR unknown command '", name, "', with args beginning with: ");
+    let begin = text.len();
     for word in args.from(1) {
-        let left = MAX_REPEATED.saturating_sub(words.len());
+        let left = MAX_REPEATED.saturating_sub(text.len() - begin);
         if left == 0 {
             break;
         }
-        let _ = write!(words, "'{}' ", repeated(word, left));
+        text.extend([b"'", repeated(word, left), b"' "].concat());
     }
-    let name = repeated(args.get(0), MAX_REPEATED);
-    format!("ERR unknown command '{name}', with args beginning with: {words}")
+    text
 }
 
 /// Returns up to `max` bytes of a word, cut at the first zero byte.
-pub(super) fn repeated(word: &[u8], max: usize) -> String {
+pub(super) fn repeated(word: &[u8], max: usize) -> &[u8] {
     let end = word.iter().position(|byte| *byte == 0).unwrap_or(word.len()).min(max);
-    String::from_utf8_lossy(word.get(..end).unwrap_or_default()).into_owned()
+    word.get(..end).unwrap_or_default()
+}
+
+/// Returns an error that repeats a word of the request. The word may have any bytes, and is cut at the first
+/// zero byte.
+pub(super) fn repeating(before: &str, word: &[u8], after: &str) -> Vec<u8> {
+    [before.as_bytes(), repeated(word, usize::MAX), after.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::arguments::Span;
+
+    #[test]
+    fn an_error_repeats_the_bytes_of_the_request() {
+        let words = b"a\xff\0b\xfe";
+        let spans = [Span { start: 0, end: 2 }, Span { start: 4, end: 5 }];
+        let text = unknown_command(Arguments::new(words, &spans));
+        assert_eq!(text, b"ERR unknown command 'a\xff', with args beginning with: '\xfe' ");
+        assert_eq!(repeating("ERR ", words, "!"), b"ERR a\xff!");
+    }
+
+    #[test]
+    fn an_unknown_command_is_repeated_with_a_part_of_its_words() {
+        let words = b"x".repeat(300);
+        let spans = [Span { start: 0, end: 200 }, Span { start: 0, end: 100 }, Span { start: 0, end: 300 }];
+        let text = unknown_command(Arguments::new(&words, &spans));
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text.matches('x').count(), 128 + 100 + (128 - 103), "{text}");
+    }
 }

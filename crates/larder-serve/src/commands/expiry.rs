@@ -142,7 +142,7 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn parse(args: Arguments<'_>) -> Result<Self, String> {
+    fn parse(args: Arguments<'_>) -> Result<Self, Vec<u8>> {
         let mut conditions = Self::default();
         for at in 3..args.len() {
             if args.is(at, "nx") {
@@ -154,16 +154,15 @@ impl Conditions {
             } else if args.is(at, "lt") {
                 conditions.if_sooner = true;
             } else {
-                let option = errors::repeated(args.get(at), usize::MAX);
-                return Err(format!("ERR Unsupported option {option}"));
+                return Err(errors::repeating("ERR Unsupported option ", args.get(at), ""));
             }
         }
         let Self { if_none, if_any, if_later, if_sooner } = conditions;
         if if_none && (if_any || if_later || if_sooner) {
-            return Err("ERR NX and XX, GT or LT options at the same time are not compatible".to_owned());
+            return Err(b"ERR NX and XX, GT or LT options at the same time are not compatible".to_vec());
         }
         if if_later && if_sooner {
-            return Err("ERR GT and LT options at the same time are not compatible".to_owned());
+            return Err(b"ERR GT and LT options at the same time are not compatible".to_vec());
         }
         Ok(conditions)
     }

@@ -38,7 +38,7 @@ const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
 
 /// Returns the error reply for an unknown subcommand or a wrong number of words. Returns `None` if the
 /// request is valid, or if its command is not a container.
-pub(super) fn error(command: &Command, args: Arguments<'_>) -> Option<String> {
+pub(super) fn error(command: &Command, args: Arguments<'_>) -> Option<Vec<u8>> {
     let (container, subcommands) = CONTAINERS.iter().find(|(name, _)| *name == command.name)?;
     let given = args.find(1)?;
     let Some((name, arity)) = subcommands.iter().find(|(name, _)| args.is(1, name)) else {
@@ -46,5 +46,5 @@ pub(super) fn error(command: &Command, args: Arguments<'_>) -> Option<String> {
     };
     let needed = usize::try_from(arity.unsigned_abs()).unwrap_or(usize::MAX);
     let fits = if *arity < 0 { args.len() >= needed } else { args.len() == needed };
-    (!fits).then(|| errors::wrong_arity(&format!("{container}|{name}")))
+    (!fits).then(|| errors::wrong_arity(&format!("{container}|{name}")).into_bytes())
 }

@@ -96,11 +96,13 @@ impl ReplyBuffer {
     }
 
     /// Writes an error, whose text starts with a code. A line break in the text becomes a space, because it
-    /// would end the reply.
-    pub(crate) fn error(&mut self, text: &str) {
+    /// would end the reply. Any other byte is unchanged, as in Redis, because the text may repeat words of
+    /// the request.
+    pub(crate) fn error(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
+        let text = text.as_ref();
         if self.fits(text.len() + 3) {
             self.bytes.push(b'-');
-            let safe = text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte });
+            let safe = text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte });
             self.bytes.extend(safe);
             self.end_line();
         }

@@ -37,8 +37,9 @@
 //!
 //! # Differences from Redis
 //! Values are strings. The server refuses commands for lists, sets, hashes, streams, publish and subscribe.
-//! Otherwise the replies and error texts are those of Redis 7, in both versions of the protocol, with these
-//! exceptions:
+//! It also refuses `RENAME`, `RENAMENX`, `COPY`, `MOVE`, `SWAPDB`, `DUMP`, `RESTORE`, `LCS`, `EVAL_RO`,
+//! `ROLE`, `LASTSAVE`, and other commands about replicas, snapshots and users. Otherwise the replies and
+//! error texts are those of Redis 7, in both versions of the protocol, with these exceptions:
 //!
 //! - A key has up to 4,096 bytes, and a value up to 64 MiB. An expiry is at most ten years ahead.
 //! - In rare cases, `EXEC` aborts although no watched key has changed. An error of the cache, such as a value
@@ -58,9 +59,14 @@
 //! - `INCRBYFLOAT` adds decimal numbers exactly, with 17 digits after the decimal point. Redis adds binary
 //!   numbers with 64 significant bits, so a sum of more than 18 digits may end with other digits there.
 //!   Hexadecimal numbers are an error.
-//! - `WAIT` replies 1 when all earlier writes are on disk.
+//! - `WAIT` replies 1 when all earlier writes are on disk. In an `EXEC`, it waits, too, and so does the reply
+//!   of the `EXEC`. In Redis, it does not wait there.
 //! - `EVAL` supports the scripts of redis-py's `Lock`, of django-redis' `incr`, and of the fixed window of
-//!   `limits`.
+//!   `limits`. Their numbers are integers of 64 bits. In Redis, a result above 2⁵³ is rounded, an argument
+//!   may have the form of any number of Lua, such as `1e3`, and an error names the script. A script with
+//!   too few arguments is an error, and changes nothing.
+//! - A range in a pattern, such as `[a-\xff]`, compares bytes without a sign. In Redis, this depends on the
+//!   processor.
 //! - The server closes a connection that does not send the password within 10 s. It also closes a connection
 //!   whose peer disconnects while a request waits. `CLIENT KILL` ends a waiting request.
 //! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
@@ -69,7 +75,8 @@
 //!   HISTOGRAM` is empty. `SLOWLOG` and `LATENCY` include a `GET`, a `SET`, or a fast command that reads no
 //!   entries only if it waits. `MONITOR` shows the requests of a transaction when they arrive, and
 //!   `SLOWLOG` counts them as one `EXEC`. `CONFIG SET` changes only the thresholds of `SLOWLOG` and
-//!   `LATENCY`, and the length of the slow log. `DBSIZE` and `RANDOMKEY` take longer with more keys.
+//!   `LATENCY`, and the length of the slow log, up to 1,024. `DBSIZE` and `RANDOMKEY` take longer with more
+//!   keys.
 //! - `INFO keyspace` can count entries that have recently expired.
 //!
 //! # Other machines

@@ -210,6 +210,16 @@ fn known_scripts_run_and_others_are_refused() {
         assert!(client.ask(&words).error().unwrap().starts_with("ERR larder has no Lua interpreter"));
     }
     assert!(client.ask(&["EVALSHA", "ff", "0"]).error().unwrap().starts_with("NOSCRIPT"));
+    // The script of a window reads the expiry only when the window begins.
+    let mut window = |key: &str, expiry: &str| {
+        client.ask(&["EVALSHA", "628bd136a573a06b346879695681af12ccef300f", "1", key, expiry, "1"])
+    };
+    assert_eq!(window("hits", "60").integer(), Some(1));
+    assert_eq!(["60", "0", "x"].map(|expiry| window("hits", expiry).integer()), [Some(2), Some(3), Some(4)]);
+    assert_eq!(window("short", "0").integer(), Some(1));
+    assert!(window("wrong", "x").error().is_some_and(|text| text.contains("not an integer")));
+    assert_eq!(client.ask(&["EXISTS", "short"]).integer(), Some(0));
+    assert!(client.ask(&["TTL", "hits"]).integer().is_some_and(|seconds| (1..=60).contains(&seconds)));
 }
 
 #[test]
@@ -217,7 +227,7 @@ fn commands_on_other_kinds_of_values_say_what_larder_is_for() {
     let served = Served::new();
     let mut client = peer(&served);
     for words in
-        [&["LPUSH", "a", "1"][..], &["HSET", "a", "b", "c"], &["ZADD", "a", "1", "b"], &["SUBSCRIBE", "a"]]
+        [&["LPUSH", "a", "1"][..], &["HSET", "a", "b", "c"], &["SUBSCRIBE", "a"], &["RENAME", "a", "b"]]
     {
         assert!(
             client.ask(words).error().unwrap().contains("larder is a cache of single values"),

@@ -14,6 +14,7 @@ mod commands;
 mod diagnostics;
 mod differential;
 mod expiries;
+mod fixed_requests;
 mod hostile;
 mod http;
 mod keys;

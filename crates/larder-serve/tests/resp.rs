@@ -83,6 +83,11 @@ impl RespClient {
         self.stream.get_mut().write_all(&request_of(words)).unwrap();
     }
 
+    /// Sends a line of words.
+    pub(crate) fn send_line(&mut self, line: &str) {
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+    }
+
     pub(crate) fn receive(&mut self) -> Reply {
         self.try_receive().unwrap()
     }

@@ -1,5 +1,6 @@
 //! `CLIENT`: lists connections, ends connections, and stores what a client says about itself.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
@@ -73,12 +74,7 @@ async fn client(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         "setinfo" => set_info(session, args, out),
         "list" => list(session, args, out),
         "kill" => kill(session, args, out),
-        _ => {
-            out.reply().array(HELP.len());
-            for text in HELP {
-                out.reply().simple(text);
-            }
-        }
+        _ => out.reply().lines(&HELP),
     }
 }
 
@@ -122,40 +118,45 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.publish_counts();
     let mut ids = None;
     if args.len() == 4 && args.is(2, "type") {
-        let kinds = ["normal", "master", "replica", "slave", "pubsub"];
-        let Some(kind) = kinds.iter().find(|kind| args.is(3, kind)) else {
-            return out.reply().error(&errors::repeating("ERR Unknown client type '", args.get(3), "'"));
-        };
-        // Every connection of this server has the type `normal`.
-        ids = (*kind != "normal").then(Vec::new);
+        match has_normal_type(args, 3) {
+            // Every connection of this server has the type `normal`.
+            Ok(is_normal) => ids = (!is_normal).then(Vec::new),
+            Err(error) => return out.reply().error(&error),
+        }
     } else if args.len() > 3 && args.is(2, "id") {
         if args.len() - 3 > MAX_IDS {
             return out.reply().error(&format!("ERR CLIENT LIST takes up to {MAX_IDS} IDs"));
         }
-        let mut wanted = Vec::new();
-        for given in args.from(3) {
-            let Some(id) = integer(given).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0) else {
-                return out.reply().error("ERR Invalid client ID");
-            };
-            wanted.push(id);
-        }
-        wanted.sort_unstable();
-        ids = Some(wanted);
+        let wanted: Option<Vec<i64>> = args.from(3).map(integer).collect();
+        let Some(wanted) = wanted else { return out.reply().error("ERR Invalid client ID") };
+        // No connection has a negative ID.
+        ids = Some(wanted.into_iter().filter_map(|id| u64::try_from(id).ok()).collect());
     } else if args.len() != 2 {
         return out.reply().error(errors::SYNTAX);
     }
+    let clients = session.served.clients.all();
+    // The lines are in the order of the given IDs, which may repeat an ID. A line is written only once.
+    let ids = ids.unwrap_or_else(|| clients.iter().map(|client| client.id).collect());
+    let mut lines: BTreeMap<u64, String> = BTreeMap::new();
     let mut text = String::new();
-    let max = session.served.output_limits.max;
-    for client in session.served.clients.all() {
-        if text.len() > max {
+    for id in ids {
+        let at = clients.binary_search_by_key(&id, |client| client.id);
+        let Some(client) = at.ok().and_then(|at| clients.get(at)) else { continue };
+        text.push_str(lines.entry(id).or_insert_with(|| line(client)));
+        if text.len() > session.served.output_limits.max {
             // The reply is too large already.
             break;
         }
-        if ids.as_ref().is_none_or(|ids| ids.binary_search(&client.id).is_ok()) {
-            text.push_str(&line(&client));
-        }
     }
     out.reply().verbatim(&text);
+}
+
+/// Returns whether a word names the type of connections `normal`. Returns an error if it names no type.
+fn has_normal_type(args: Arguments<'_>, at: usize) -> Result<bool, Vec<u8>> {
+    match ["normal", "master", "replica", "slave", "pubsub"].iter().find(|kind| args.is(at, kind)) {
+        Some(kind) => Ok(*kind == "normal"),
+        None => Err(errors::repeating("ERR Unknown client type '", args.get(at), "'")),
+    }
 }
 
 /// Returns the line of a connection, with the Redis fields that this server supports.
@@ -234,7 +235,7 @@ impl<'a> KillFilter<'a> {
             } else if args.is(next, "laddr") {
                 self.local = Some(value);
             } else if args.is(next, "type") {
-                self.is_none |= !args.is(next + 1, "normal");
+                self.is_none |= !has_normal_type(args, next + 1)?;
             } else if args.is(next, "user") {
                 if value != b"default" {
                     return Err(errors::repeating("ERR No such user '", value, "'"));

@@ -25,19 +25,32 @@ pub(super) static COMMANDS: &[Command] = family! { "server";
 /// while the patterns are matched.
 const MAX_PATTERNS: usize = 16 << 10;
 
-/// Runs `CONFIG GET pattern ...`, `CONFIG RESETSTAT` or `CONFIG SET`.
+const HELP: [&str; 9] = [
+    "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "GET <pattern> [<pattern> ...]",
+    "    Return the settings whose names match one of the patterns, and their values.",
+    "RESETSTAT",
+    "    Reset the counters of INFO.",
+    "SET <parameter> <value> [<parameter> <value> ...]",
+    "    Change the thresholds of SLOWLOG and LATENCY, and the length of the slow log.",
+    "HELP",
+    "    Print this help.",
+];
+
+/// Runs `CONFIG GET pattern ...`, `CONFIG RESETSTAT`, `CONFIG SET parameter value ...` or `CONFIG HELP`.
 async fn config(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     if args.is(1, "get") {
         get(session, args, out);
+    } else if args.is(1, "help") {
+        out.reply().lines(&HELP);
     } else if args.is(1, "resetstat") {
         reset_counts(session);
         out.reply().ok();
-    } else if let Some(changes) = changes(args) {
-        set(session, &changes, out);
     } else {
-        let before = "ERR CONFIG SET failed (possibly related to argument '";
-        let after = "') - can't set immutable config: the settings of larder are given when the server starts";
-        out.reply().error(&errors::repeating(before, args.get(2), after));
+        match changes(session, args) {
+            Ok(changes) => set(session, &changes, out),
+            Err(error) => out.reply().error(&error),
+        }
     }
 }
 
@@ -51,30 +64,48 @@ const CHANGEABLE: [(&str, std::ops::RangeInclusive<i64>); 3] = [
 /// A parameter that `CONFIG SET` changes: its name, its range, and the new value.
 type ConfigChange<'a> = (&'static str, &'static std::ops::RangeInclusive<i64>, &'a [u8]);
 
-/// Returns the changes that a `CONFIG SET` requests, or `None` if a parameter can't be changed or has no
-/// value.
-fn changes(args: Arguments<'_>) -> Option<Vec<ConfigChange<'_>>> {
-    let names = (2..args.len()).step_by(2);
-    let changes = names.map(|at| {
-        let (name, range) = CHANGEABLE.iter().find(|(name, _)| args.is(at, name))?;
-        Some((*name, range, args.find(at + 1)?))
-    });
-    changes.collect()
+/// Returns the changes that a `CONFIG SET` requests, or the error for the first parameter that can't be
+/// changed.
+fn changes<'a>(session: &Session, args: Arguments<'a>) -> Result<Vec<ConfigChange<'a>>, Vec<u8>> {
+    if !args.len().is_multiple_of(2) {
+        return Err(errors::SYNTAX.into());
+    }
+    let mut changes: Vec<ConfigChange<'a>> = Vec::new();
+    for at in (2..args.len()).step_by(2) {
+        if let Some((name, range)) = CHANGEABLE.iter().find(|(name, _)| args.is(at, name)) {
+            if changes.iter().any(|(other, ..)| other == name) {
+                return Err(refusal(args.get(at), "duplicate parameter"));
+            }
+            changes.push((*name, range, args.get(at + 1)));
+        } else if settings(session).iter().any(|(name, _)| args.is(at, name)) {
+            let cause = "can't set immutable config: the settings of larder are given when the server starts";
+            return Err(refusal(args.get(at), cause));
+        } else {
+            let before = "ERR Unknown option or number of arguments for CONFIG SET - '";
+            return Err(errors::repeating(before, args.get(at), "'"));
+        }
+    }
+    Ok(changes)
+}
+
+/// Returns the error of a `CONFIG SET` that fails because of a parameter.
+fn refusal(name: &[u8], cause: &str) -> Vec<u8> {
+    let before = "ERR CONFIG SET failed (possibly related to argument '";
+    errors::repeating(before, name, &format!("') - {cause}"))
 }
 
 /// Applies all changes, or none if a value is invalid.
 fn set(session: &Session, changes: &[ConfigChange<'_>], out: &mut Output) {
     let mut values = Vec::new();
     for (name, range, value) in changes {
-        let Some(value) = integer(value).filter(|value| range.contains(value)) else {
-            let text = format!(
-                "ERR CONFIG SET failed (possibly related to argument '{name}') - argument must be between {} and {} \
-                 inclusive",
-                range.start(),
-                range.end()
-            );
-            return out.reply().error(&text);
+        let Some(value) = integer(value) else {
+            let cause = "argument couldn't be parsed into an integer";
+            return out.reply().error(&refusal(name.as_bytes(), cause));
         };
+        if !range.contains(&value) {
+            let cause = format!("argument must be between {} and {} inclusive", range.start(), range.end());
+            return out.reply().error(&refusal(name.as_bytes(), &cause));
+        }
         values.push((*name, value));
     }
     let served = &session.served;

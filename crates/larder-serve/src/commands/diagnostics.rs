@@ -125,13 +125,6 @@ fn push_quoted(line: &mut String, word: &[u8]) {
     line.push('"');
 }
 
-fn help(out: &mut Output, lines: &[&str]) {
-    out.reply().array(lines.len());
-    for line in lines {
-        out.reply().simple(line);
-    }
-}
-
 /// Runs `SLOWLOG GET [count]`, `SLOWLOG LEN`, `SLOWLOG RESET` or `SLOWLOG HELP`.
 async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let log = &session.served.slow_log;
@@ -141,15 +134,18 @@ async fn slowlog(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         log.reset();
         return out.reply().ok();
     } else if args.is(1, "help") {
-        return help(out, &SLOWLOG_HELP);
+        return out.reply().lines(&SLOWLOG_HELP);
+    }
+    if args.len() > 3 {
+        let before = "ERR unknown subcommand or wrong number of arguments for '";
+        return out.reply().error(&errors::repeating(before, args.get(1), "'. Try SLOWLOG HELP."));
     }
     let shown = match args.find(2).map(integer) {
         None => DEFAULT_SHOWN,
-        Some(None) => return out.reply().error(errors::NOT_AN_INTEGER),
         Some(Some(-1)) => usize::MAX,
-        Some(Some(count)) => match usize::try_from(count) {
-            Ok(count) => count,
-            Err(_) => return out.reply().error("ERR count should be greater than or equal to -1"),
+        Some(count) => match count.and_then(|count| usize::try_from(count).ok()) {
+            Some(count) => count,
+            None => return out.reply().error("ERR count should be greater than or equal to -1"),
         },
     };
     let requests = log.newest(shown);
@@ -204,7 +200,7 @@ async fn latency(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         let threshold = latencies.threshold_ms.load(Ordering::Relaxed);
         out.reply().verbatim(&report(threshold, &latencies.all()));
     } else if args.is(1, "help") {
-        help(out, &LATENCY_HELP);
+        out.reply().lines(&LATENCY_HELP);
     } else {
         out.reply().map(0);
     }
@@ -239,11 +235,16 @@ fn report(threshold: u64, events: &[(LatencyEvent, LatencySamples)]) -> String {
     text
 }
 
-/// Runs `MONITOR`. From then on, the connection receives a line for each request that [`show`] reports.
+/// Runs `MONITOR`. From then on, the connection receives a line for each request that [`show`] reports. As in
+/// Redis, a monitor that sends it again gets no reply, and a transaction gets an error.
 async fn monitor(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
-    if out.monitor.is_none() {
-        out.monitor = session.served.monitors.add();
+    if !out.is_of_connection() {
+        return out.reply().error("ERR MONITOR isn't allowed for DENY BLOCKING client");
     }
+    if out.monitor.is_some() {
+        return;
+    }
+    out.monitor = session.served.monitors.add();
     match out.monitor {
         Some(_) => out.reply().ok(),
         None => out.reply().error(&format!("ERR there are {MAX_MONITORS} monitors already")),

@@ -46,12 +46,15 @@ pub(super) struct Pattern {
     last: Option<Part>,
     /// Number of items, not counting `*`. A matching text has at least this length.
     min_len: usize,
+    /// Whether the pattern matches the empty text. As in Redis, no pattern does so except the empty one and a
+    /// single `*`.
+    matches_empty: bool,
 }
 
 impl Pattern {
     /// Parses a pattern. Returns `None` if it has more than [`MAX_ITEMS`] items.
     pub(super) fn read(mut pattern: &[u8]) -> Option<Self> {
-        let mut read = Self::default();
+        let mut read = Self { matches_empty: matches!(pattern, b"" | b"*"), ..Self::default() };
         let mut part = Vec::new();
         let mut has_any = false;
         while !pattern.is_empty() {
@@ -93,6 +96,9 @@ impl Pattern {
 
     /// Like [`matches`](Self::matches). Adds the number of steps to `steps`.
     fn matches_counting(&self, text: &[u8], steps: &mut usize) -> bool {
+        if text.is_empty() {
+            return self.matches_empty;
+        }
         let Some(last) = &self.last else {
             return text.len() == self.min_len && self.first.begins(text, steps);
         };
@@ -283,6 +289,7 @@ mod tests {
             ("[]", "a"),
             ("*b", "abc"),
             (r"\*", "a"),
+            ("**", ""),
             ("*a*b*c", "xxaxxcxxb"),
             ("h[^e]llo", "hello"),
             ("[a-c]", "d"),
@@ -341,6 +348,9 @@ mod tests {
     /// Matches by the definition of a pattern. Notes for each prefix of the text whether the items so far
     /// match it.
     fn matches_by_definition(mut pattern: &[u8], text: &[u8]) -> bool {
+        if text.is_empty() {
+            return matches!(pattern, b"" | b"*");
+        }
         let mut prefixes: Vec<bool> = (0..=text.len()).map(|len| len == 0).collect();
         while !pattern.is_empty() {
             if let [b'*', rest @ ..] = pattern {

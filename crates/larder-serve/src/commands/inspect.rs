@@ -33,7 +33,7 @@ fn encoding(value: &[u8]) -> &'static str {
 /// Runs `OBJECT ENCODING | FREQ | IDLETIME | REFCOUNT key` or `OBJECT HELP`.
 fn object(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     if args.is(1, "help") {
-        help(reply, &OBJECT_HELP);
+        reply.lines(&OBJECT_HELP);
         return Ok(());
     }
     let Some(value) = entries.get(args.get(2))? else {
@@ -73,17 +73,10 @@ const MEMORY_HELP: [&str; 3] = [
     "    Return memory in bytes used by <key> and its value.",
 ];
 
-fn help(reply: &mut ReplyBuffer, lines: &[&str]) {
-    reply.array(lines.len());
-    for line in lines {
-        reply.simple(line);
-    }
-}
-
 /// Runs `MEMORY USAGE key [SAMPLES count]` or `MEMORY HELP`.
 fn memory(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
     if args.is(1, "help") {
-        help(reply, &MEMORY_HELP);
+        reply.lines(&MEMORY_HELP);
         return Ok(());
     }
     let error = match args.len() {

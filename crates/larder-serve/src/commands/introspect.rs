@@ -3,6 +3,7 @@
 use super::errors;
 use super::family::family;
 use crate::protocol::arguments::Arguments;
+use crate::protocol::number::integer;
 use crate::protocol::reply::ReplyBuffer;
 use crate::session::flags::{self, CONTAINER, LOADING, STALE};
 use crate::session::output::Output;
@@ -24,14 +25,34 @@ const FLAGS: [(u16, &str); 9] = [
     (flags::STALE, "stale"),
 ];
 
-/// Runs `COMMAND`, or its subcommands `COUNT`, `DOCS [name ...]`, `INFO [name ...]`, `LIST` and `GETKEYS
-/// command [argument ...]`.
+const HELP: [&str; 15] = [
+    "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "(no subcommand)",
+    "    Return details about all commands.",
+    "COUNT",
+    "    Return the number of commands.",
+    "DOCS [<command-name> ...]",
+    "    Return a sentence about each of the commands, or of all commands.",
+    "GETKEYS <full-command>",
+    "    Return the keys of a command.",
+    "INFO [<command-name> ...]",
+    "    Return details about the commands, or about all commands.",
+    "LIST",
+    "    Return the names of all commands.",
+    "HELP",
+    "    Print this help.",
+];
+
+/// Runs `COMMAND`, or its subcommands `COUNT`, `DOCS [name ...]`, `INFO [name ...]`, `LIST`, `HELP` and
+/// `GETKEYS command [argument ...]`.
 async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let table = session.commands;
     let reply = out.reply();
     if args.len() == 1 || (args.is(1, "info") && args.len() == 2) {
         reply.array(table.all().count());
         table.all().for_each(|command| describe(command, reply));
+    } else if args.is(1, "help") {
+        reply.lines(&HELP);
     } else if args.is(1, "count") {
         reply.count(table.all().count() as u64);
     } else if args.is(1, "info") {
@@ -95,18 +116,26 @@ fn keys_of(session: &Session, args: Arguments<'_>, out: &mut Output) {
     let Some(command) = session.commands.find(args.get(2)) else {
         return reply.error("ERR Invalid command specified");
     };
+    let is_script = matches!(command.name, "eval" | "evalsha");
+    let KeyPositions(first, last, step) = command.keys;
+    if first == 0 && !is_script {
+        return reply.error("ERR The command has no key arguments");
+    }
     let words = args.len() - 2;
     let needed = usize::try_from(command.arity.unsigned_abs()).unwrap_or(usize::MAX);
     if (command.arity >= 0 && words != needed) || words < needed {
         return reply.error("ERR Invalid number of arguments specified for command");
     }
-    let KeyPositions(first, last, step) = command.keys;
+    if is_script {
+        // The number of keys is the second argument. A wrong number means none, as in Redis.
+        let count = integer(args.get(4)).and_then(|count| usize::try_from(count).ok());
+        let count = count.filter(|count| *count <= words - 3).unwrap_or(0);
+        reply.array(count);
+        return args.from(5).take(count).for_each(|key| reply.bulk(key));
+    }
     let (Ok(first), Ok(step)) = (usize::try_from(first), usize::try_from(step)) else {
         return reply.array(0);
     };
-    if first == 0 {
-        return reply.error("ERR The command has no key arguments");
-    }
     let last = usize::try_from(last).unwrap_or(words - 1);
     let keys: Vec<_> = (first..=last).step_by(step.max(1)).filter_map(|at| args.find(at + 2)).collect();
     reply.array(keys.len());

@@ -127,10 +127,12 @@ pub(super) fn reply_when_durable(
     });
 }
 
-/// Waits for a commit, and records how long it took.
-async fn timed<T>(served: Arc<Served>, commit: impl Future<Output = T>) -> T {
+/// Waits for a commit, and records how long it took since this call.
+fn timed<T>(served: Arc<Served>, commit: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
     let since = Instant::now();
-    let committed = commit.await;
-    served.latencies.note(LatencyEvent::Commit, since.elapsed(), wall_ms() / 1000);
-    committed
+    async move {
+        let committed = commit.await;
+        served.latencies.note(LatencyEvent::Commit, since.elapsed(), wall_ms() / 1000);
+        committed
+    }
 }

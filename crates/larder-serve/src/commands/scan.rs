@@ -94,11 +94,19 @@ impl WantedKeys {
     }
 }
 
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// Runs `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`.
 async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let cursor = match args.get(1) {
         [] => Some(0),
-        text => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()),
+        // As in C, a cursor may have a sign.
+        [b'-', digits @ ..] if digits.first().is_some_and(u8::is_ascii_digit) => {
+            number(digits).map(u64::wrapping_neg)
+        }
+        text => number(text),
     };
     let Some(cursor) = cursor else { return out.reply().error(WRONG_CURSOR) };
     let options = match ScanOptions::parse(args) {
@@ -202,13 +210,23 @@ fn read_ahead(
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (source, pattern) = (KeySource::of(session.database()), args.get(1).to_vec());
+    let max = session.served.output_limits.max;
     let found = walk::run(session, out, move |end| {
         let Some(pattern) = Pattern::read(&pattern) else { return Ok(Vec::new()) };
         let source = source?;
         let mut walked = source.keys_after(None)?;
-        let keys = walked.by_ref().take_while(|_| !end.has_come());
-        let shown = keys.map(|key| source.shown(&key).into_owned());
-        let found: Vec<Vec<u8>> = shown.filter(|key| pattern.matches(key)).collect();
+        let (mut found, mut len) = (Vec::new(), 0);
+        for key in walked.by_ref().take_while(|_| !end.has_come()) {
+            let shown = source.shown(&key);
+            if pattern.matches(&shown) {
+                len += shown.len() + "$0\r\n\r\n".len();
+                found.push(shown.into_owned());
+            }
+            if len > max {
+                // The reply is too large already.
+                break;
+            }
+        }
         if_complete(&source, &walked, found)
     });
     let found = match found.await {

@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use larder::{MAX_TTL, Remaining, Ttl};
 
-use super::expiry::{Unit, parse_expiry};
 use super::family::family;
 use super::{errors, numbers};
 use crate::protocol::arguments::Arguments;
@@ -33,6 +32,18 @@ pub(super) static COMMANDS: &[Command] = family! { "scripting";
     "evalsha" -3 (WRITE | NOSCRIPT | STALE | SKIP_MONITOR) NONE [group] eval, "Executes one of the known server-side scripts by SHA1 digest.";
     "script" -2 (CONTAINER | NOSCRIPT) NONE script, "A container for Lua scripts management commands.";
 };
+
+const HELP: [&str; 9] = [
+    "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    "EXISTS <sha1> [<sha1> ...]",
+    "    Return which of the scripts larder knows.",
+    "FLUSH [ASYNC|SYNC]",
+    "    Accepted without an effect: the scripts are built in.",
+    "LOAD <script>",
+    "    Return the SHA1 of a script that larder knows.",
+    "HELP",
+    "    Print this help.",
+];
 
 const UNKNOWN: &str = "ERR larder has no Lua interpreter and does not know this script; it knows the scripts of \
                        redis-py's Lock, of django-redis' incr and of the fixed window of limits";
@@ -51,6 +62,9 @@ impl<'a> Call<'a> {
         self.args.get(self.first + index)
     }
 }
+
+/// Length of a hash in hexadecimal digits.
+const SHA1_LEN: usize = 40;
 
 struct Script {
     sha1: &'static str,
@@ -83,7 +97,10 @@ fn known(text: &[u8]) -> Option<(String, &'static Script)> {
 
 /// Runs `EVAL script numkeys key [arg ...]` or `EVALSHA sha1 numkeys key [arg ...]`.
 fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer) -> Done {
+    let is_by_hash = args.is(0, "evalsha");
     let keys = match integer(args.get(2)) {
+        // As in Redis, this is found first.
+        _ if is_by_hash && args.get(1).len() != SHA1_LEN => Err(NO_SCRIPT),
         None => Err(errors::NOT_AN_INTEGER),
         Some(keys) if keys < 0 => Err("ERR Number of keys can't be negative"),
         Some(keys) => match usize::try_from(keys) {
@@ -98,7 +115,6 @@ fn eval(entries: &mut dyn Entries, args: Arguments<'_>, reply: &mut ReplyBuffer)
             return Ok(());
         }
     };
-    let is_by_hash = args.is(0, "evalsha");
     let script = if is_by_hash {
         std::str::from_utf8(args.get(1)).ok().and_then(find)
     } else {
@@ -198,28 +214,29 @@ fn increment_present(entries: &mut dyn Entries, call: Call<'_>, reply: &mut Repl
 
 /// Increments the counter of a window. An increment from zero sets the expiry.
 fn increment_and_expire(entries: &mut dyn Entries, call: Call<'_>, reply: &mut ReplyBuffer) -> Done {
-    let now = entries.now();
-    let expiry = parse_expiry(Unit::Seconds, call.arg(0), now, errors::NOT_AN_INTEGER);
-    let (Ok(expiry), Some(by)) = (expiry, integer(call.arg(1))) else {
+    let Some(by) = integer(call.arg(1)) else {
         reply.error(errors::NOT_AN_INTEGER);
         return Ok(());
     };
-    match numbers::add(entries, call.key, by)? {
-        Ok(sum) => {
-            if sum == by {
-                entries.touch(call.key, expiry.ttl(now))?;
-            }
+    match (numbers::add(entries, call.key, by)?, integer(call.arg(0))) {
+        // As in the script, the expiry is read only here, when the counter is already incremented.
+        (Ok(sum), Some(seconds)) if sum == by => {
+            set_ttl(entries, call.key, seconds.saturating_mul(1000))?;
             reply.integer(sum);
         }
-        Err(error) => reply.error(error),
+        (Ok(sum), None) if sum == by => reply.error(errors::NOT_AN_INTEGER),
+        (Ok(sum), _) => reply.integer(sum),
+        (Err(error), _) => reply.error(error),
     }
     Ok(())
 }
 
-/// Runs `SCRIPT LOAD script`, `SCRIPT EXISTS sha1 ...` or `SCRIPT FLUSH [ASYNC | SYNC]`.
+/// Runs `SCRIPT LOAD script`, `SCRIPT EXISTS sha1 ...`, `SCRIPT FLUSH [ASYNC | SYNC]` or `SCRIPT HELP`.
 async fn script(_session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let reply = out.reply();
-    if args.is(1, "load") {
+    if args.is(1, "help") {
+        reply.lines(&HELP);
+    } else if args.is(1, "load") {
         match known(args.get(2)) {
             Some((sha1, _)) => reply.bulk(sha1.as_bytes()),
             None => reply.error(UNKNOWN),

@@ -24,15 +24,15 @@ const CONTAINERS: [(&str, &[(&str, i32)]); 8] = [
             ("setname", 3),
         ],
     ),
-    ("command", &[("count", 2), ("docs", -2), ("getkeys", -3), ("info", -2), ("list", -2)]),
-    ("config", &[("get", -3), ("resetstat", 2), ("set", -4)]),
+    ("command", &[("count", 2), ("docs", -2), ("getkeys", -4), ("help", 2), ("info", -2), ("list", -2)]),
+    ("config", &[("get", -3), ("help", 2), ("resetstat", 2), ("set", -4)]),
     (
         "latency",
         &[("doctor", 2), ("help", 2), ("histogram", -2), ("history", 3), ("latest", 2), ("reset", -2)],
     ),
     ("memory", &[("help", 2), ("usage", -3)]),
     ("object", &[("encoding", 3), ("freq", 3), ("help", 2), ("idletime", 3), ("refcount", 3)]),
-    ("script", &[("exists", -3), ("flush", -2), ("load", 3)]),
+    ("script", &[("exists", -3), ("flush", -2), ("help", 2), ("load", 3)]),
     ("slowlog", &[("get", -2), ("help", 2), ("len", 2), ("reset", 2)]),
 ];
 

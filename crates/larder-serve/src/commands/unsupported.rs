@@ -2,9 +2,12 @@
 //! reply says what to use instead.
 
 /// The unsupported commands, by family.
-const FAMILIES: [(&str, &[&str]); 8] = [
+const FAMILIES: [(&str, &[&str]); 11] = [
+    ("copies and other names of keys", &["copy", "move", "rename", "renamenx", "swapdb"]),
+    ("comparisons of values", &["lcs"]),
+    ("scripts that only read", &["eval_ro", "evalsha_ro"]),
     (
-        "lists",
+        "lists, such as the queues of Celery and rq",
         &[
             "blmove",
             "blmpop",
@@ -173,20 +176,31 @@ const FAMILIES: [(&str, &[&str]); 8] = [
         ],
     ),
     (
-        "functions, replication and clusters",
+        "functions, replication, clusters, dumps, snapshots and users",
         &[
+            "acl",
             "asking",
+            "bgrewriteaof",
+            "bgsave",
             "cluster",
+            "debug",
+            "dump",
             "failover",
             "fcall",
             "fcall_ro",
             "function",
+            "lastsave",
             "migrate",
+            "module",
             "psync",
             "readonly",
             "readwrite",
             "replconf",
             "replicaof",
+            "restore",
+            "role",
+            "save",
+            "shutdown",
             "slaveof",
             "sync",
         ],
@@ -200,7 +214,7 @@ pub(super) fn purpose(name: &[u8]) -> Option<String> {
     let name = commands.iter().find(|known| is_name(known))?;
     Some(format!(
         "ERR '{name}' is not supported: larder is a cache of single values, for caches, sessions, rate limits and \
-         locks; for {family}, such as the queues of Celery and rq, use a Redis server beside it"
+         locks; for {family}, use a Redis server beside it"
     ))
 }
 

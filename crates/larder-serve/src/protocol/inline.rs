@@ -28,7 +28,8 @@ fn word<'a>(mut rest: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         match rest {
             [] => return Some(rest),
-            [space, ..] if is_space(*space) || *space == 0 => return Some(rest.get(1..).unwrap_or_default()),
+            // As in Redis, a vertical tab or a form feed does not end a word.
+            [b' ' | b'\t' | b'\r' | b'\n' | 0, ..] => return Some(rest.get(1..).unwrap_or_default()),
             [b'"', tail @ ..] => return after_quote(double_quoted(tail, out)?),
             [b'\'', tail @ ..] => return after_quote(single_quoted(tail, out)?),
             [byte, tail @ ..] => {

@@ -152,6 +152,14 @@ impl ReplyBuffer {
         self.header(b'*', len);
     }
 
+    /// Writes an array of lines of text, such as the reply to a `HELP`.
+    pub(crate) fn lines(&mut self, lines: &[&str]) {
+        self.array(lines.len());
+        for line in lines {
+            self.simple(line);
+        }
+    }
+
     /// Begins a set. The caller must then write `len` replies.
     pub(crate) fn set(&mut self, len: usize) {
         let sign = if self.version == Version::Resp3 { b'~' } else { b'*' };

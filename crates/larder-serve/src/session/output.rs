@@ -128,6 +128,11 @@ impl Output {
         self.loan = Some(loan.clone());
     }
 
+    /// Returns whether this is the output of a connection, and not only of a transaction.
+    pub(crate) const fn is_of_connection(&self) -> bool {
+        self.loan.is_some()
+    }
+
     /// Waits for a future. Meanwhile the connection sends the replies to earlier requests, so the current
     /// request must not have written a part of its reply. The caller pins the future, because a move would
     /// copy it at each request.

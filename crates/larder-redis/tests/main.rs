@@ -20,6 +20,7 @@ mod errors;
 mod failover;
 mod faults;
 mod foreign;
+mod identity;
 mod idle;
 mod judge;
 mod loading;

@@ -6,13 +6,14 @@
 //!    copies. Otherwise a fill that runs during such a change would be kept.
 //! 4. The requests of the session (scripts, and the identity of the data).
 //!
-//! Pushes during the greeting can be ignored, because memory was emptied when the previous connection was
-//! lost.
+//! Pushes before the last reply of the greeting can be ignored, because memory was emptied when the previous
+//! connection was lost, and the last request reads the name of the data. Pushes behind that reply are kept for
+//! the driver. They may say that the name has changed, and with per-key tracking, this is pushed only once.
 
-use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{self, AtomicBool};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::stream::{PollWaker, Socket, wait_for};
@@ -28,6 +29,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Input {
     parser: ReplyParser,
+    /// The pushes behind the last reply to a request of a [`Greeting`]. They were received in the same reads.
+    kept: VecDeque<Reply>,
     /// Received bytes from `start` to `end`. The bytes after `end` are room for the next read. They are not
     /// cleared, because clearing 64 KiB for each read would cost more than the read.
     buffer: Vec<u8>,
@@ -52,7 +55,7 @@ pub(crate) enum Read {
 
 impl Input {
     pub(crate) fn new() -> Self {
-        Self { parser: ReplyParser::default(), buffer: Vec::new(), start: 0, end: 0 }
+        Self { parser: ReplyParser::default(), kept: VecDeque::new(), buffer: Vec::new(), start: 0, end: 0 }
     }
 
     /// Reads once from the socket. The end of the stream is an error.
@@ -83,6 +86,13 @@ impl Input {
     }
 
     pub(crate) fn next(&mut self) -> io::Result<Option<Reply>> {
+        match self.kept.pop_front() {
+            Some(push) => Ok(Some(push)),
+            None => self.parse(),
+        }
+    }
+
+    fn parse(&mut self) -> io::Result<Option<Reply>> {
         let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
         let (taken, reply) = self.parser.advance(rest).map_err(io::Error::other)?;
         self.start += taken;
@@ -120,7 +130,8 @@ impl Greeting<'_> {
 
     /// Sends several requests together, in a single round trip. Returns their replies, which may be errors
     /// of the server. A reply without a request is an error. Otherwise it would count as the reply to the
-    /// next request, and each later reply as that to the request after its own.
+    /// next request, and each later reply as that to the request after its own. Pushes behind the last reply
+    /// are kept in the input.
     pub(crate) fn ask_all(&mut self, commands: &[Command]) -> Result<Vec<Reply>, Error> {
         self.expect_no_reply()?;
         let (mut bytes, mut replies) = (Vec::new(), Vec::with_capacity(commands.len()));
@@ -137,17 +148,18 @@ impl Greeting<'_> {
                 }
             }
             let is_sent = rest.is_empty() && self.socket.flush().is_ok();
-            while let Some(reply) = self.input.next().map_err(|error| unavailable(self.settings, &error))? {
-                if !matches!(reply, Reply::Push(_)) {
-                    replies.push(reply);
+            while let Some(reply) = self.input.parse().map_err(|error| unavailable(self.settings, &error))? {
+                match (reply, replies.len() < commands.len()) {
+                    (Reply::Push(_), true) => {}
+                    (push @ Reply::Push(_), false) => self.input.kept.push_back(push),
+                    (reply, true) => replies.push(reply),
+                    (_, false) => return Err(self.unasked()),
                 }
             }
-            match replies.len().cmp(&commands.len()) {
-                Ordering::Less => {}
-                Ordering::Equal => return Ok(replies),
-                Ordering::Greater => return Err(self.unasked()),
+            if replies.len() == commands.len() {
+                return Ok(replies);
             }
-            if self.is_closed.load(atomic::Ordering::Acquire) {
+            if self.is_closed.load(Ordering::Acquire) {
                 return Err(Error::Closed);
             }
             let now = self.clock.now();

@@ -138,7 +138,7 @@ impl Greeting<'_> {
         for command in commands {
             command.write_after(&[], &mut bytes);
         }
-        let mut rest = bytes.as_slice();
+        let (mut rest, mut read) = (bytes.as_slice(), Read::All);
         loop {
             if !rest.is_empty() {
                 match self.socket.write(rest) {
@@ -167,8 +167,10 @@ impl Greeting<'_> {
                 let limit_ms = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
                 return Err(Error::TimedOut { server: self.server(), limit_ms });
             }
-            let waited = wait_for(Some((self.socket, !is_sent)), self.waker, self.until.saturating_sub(now));
-            waited
+            // With TLS, the session may have more bytes. No event of the socket reports them.
+            let left = if read == Read::More { Duration::ZERO } else { self.until.saturating_sub(now) };
+            let waited = wait_for(Some((self.socket, !is_sent)), self.waker, left);
+            read = waited
                 .and_then(|()| self.input.fill(self.socket))
                 .map_err(|error| unavailable(self.settings, &error))?;
         }

@@ -63,7 +63,8 @@
 //!   the changes of all caches with the same Sentinels. While no majority of the Sentinels can be reached,
 //!   the server counts as away.
 //! - **Without a connection, requests fail immediately.** They do not wait for a time limit. The client
-//!   reconnects after a wait that doubles up to 5 s and has a random part.
+//!   reconnects after a wait that doubles up to 5 s and has a random part. A connection that ends within 5 s,
+//!   and before a request was served, is one more failure.
 //! - **If the server serves no requests, one request at a time waits for it.** A late reply opens a circuit,
 //!   and so do three replies in a row with `LOADING`, `BUSY`, `MASTERDOWN` or `CLUSTERDOWN`. Then requests
 //!   fail immediately, except one after each wait, which also doubles up to 5 s. Errors that concern one

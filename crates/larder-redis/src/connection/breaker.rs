@@ -46,7 +46,7 @@ const MAX_FAILURES: u32 = 3;
 const REFUSES_ALL: [&[u8]; 4] = [b"LOADING", b"MASTERDOWN", b"CLUSTERDOWN", b"BUSY"];
 
 /// Returns the error text of a reply that says that the server refuses all requests.
-fn refuses_all(reply: &Reply) -> Option<&[u8]> {
+pub(super) fn refuses_all(reply: &Reply) -> Option<&[u8]> {
     let Reply::Error(text) = reply else { return None };
     let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
     REFUSES_ALL.contains(&code).then_some(text)

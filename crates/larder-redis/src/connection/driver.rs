@@ -7,6 +7,10 @@
 //! 2. The driver notifies the session, which empties memory.
 //! 3. The driver completes the open requests with an error. The server may have applied them.
 //! 4. The driver connects again. So the first reply of the next connection comes after (2).
+//!
+//! The wait before (4) doubles with each failed attempt. A connection counts as a failed attempt, too, unless
+//! it has served a request of a caller, or has lasted as long as the longest wait. Otherwise a server that
+//! closes each connection after its greeting would get 20 to 40 greetings a second, without an end.
 
 use std::borrow::Cow;
 use std::io;
@@ -15,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::breaker::refuses_all;
 use super::connect::{Attempt, Connector};
 use super::greeting::{Greeting, Input, Read, UNASKED, unavailable};
 use super::link::Connection;
@@ -36,10 +41,13 @@ pub(super) fn run(connection: &Arc<Connection>) {
         let mut input = Input::new();
         let failure = match connection.greet(&mut connector, &mut input) {
             Ok(socket) => {
-                backoff.reset();
                 connection.report_attempt(Ok(()));
-                let why = connection.drive(&socket, input);
+                let began = connection.clock.now();
+                let why = connection.drive(&socket, input, &mut backoff);
                 socket.shutdown();
+                if connection.clock.now().saturating_sub(began) >= connection.settings.timing.max_backoff {
+                    backoff.reset();
+                }
                 connection.lose(&why);
                 why
             }
@@ -114,7 +122,7 @@ impl Connection {
     }
 
     /// Reads until the connection is lost. Returns the reason.
-    fn drive(self: &Arc<Self>, socket: &Arc<Socket>, mut input: Input) -> Error {
+    fn drive(self: &Arc<Self>, socket: &Arc<Socket>, mut input: Input, backoff: &mut Backoff) -> Error {
         let mut heartbeat = Heartbeat::new(self.settings.tracking, self.settings.timing.staleness);
         let limit = self.settings.timing.request;
         let mut timer = ReplyTimer::new(limit, self.clock.now());
@@ -131,7 +139,7 @@ impl Connection {
             if let Err(why) = self.await_votes() {
                 return why;
             }
-            let has_answer = match self.handle(&mut input, &mut heartbeat) {
+            let has_answer = match self.handle(&mut input, &mut heartbeat, backoff) {
                 Ok(has_answer) => has_answer,
                 Err(error) => return unavailable(&self.settings, &error),
             };
@@ -188,13 +196,18 @@ impl Connection {
 
     /// Handles the received replies and pushes in the order of the stream (validity, step 4). Returns whether
     /// there was a reply.
-    fn handle(self: &Arc<Self>, input: &mut Input, heartbeat: &mut Heartbeat) -> io::Result<bool> {
+    fn handle(
+        self: &Arc<Self>,
+        input: &mut Input,
+        heartbeat: &mut Heartbeat,
+        backoff: &mut Backoff,
+    ) -> io::Result<bool> {
         let mut has_answer = false;
         while let Some(reply) = input.next()? {
             match reply {
                 Reply::Push(words) => self.handle_push(words),
                 reply => {
-                    self.handle_answer(reply, heartbeat)?;
+                    self.handle_answer(reply, heartbeat, backoff)?;
                     has_answer = true;
                 }
             }
@@ -214,7 +227,12 @@ impl Connection {
         }
     }
 
-    fn handle_answer(&self, reply: Reply, heartbeat: &mut Heartbeat) -> io::Result<()> {
+    fn handle_answer(
+        &self,
+        reply: Reply,
+        heartbeat: &mut Heartbeat,
+        backoff: &mut Backoff,
+    ) -> io::Result<()> {
         let vouched = || self.sentinels().map(|sentinels| sentinels.vouched());
         let Some(awaited) = self.outbox.next_awaited() else {
             return Err(io::Error::other(UNASKED));
@@ -244,6 +262,9 @@ impl Connection {
                 // A server answers `INFO` also while it refuses all other requests.
                 if !request.is_of_client() {
                     self.outbox.breaker.note_reply(&reply, self.clock.now(), random::number);
+                    if refuses_all(&reply).is_none() {
+                        backoff.reset();
+                    }
                 }
                 let is_demoted = matches!(&reply, Reply::Error(text) if text.starts_with(b"READONLY"));
                 request.complete(Ok(Answered { reply, generation: self.generation() }));

@@ -7,8 +7,8 @@
 //! 4. The requests of the session (scripts, and the identity of the data).
 //!
 //! Pushes before the last reply of the greeting can be ignored, because memory was emptied when the previous
-//! connection was lost, and the last request reads the name of the data. Pushes behind that reply are kept for
-//! the driver. They may say that the name has changed, and with per-key tracking, this is pushed only once.
+//! connection was lost, and the last request reads the name of the data. Pushes behind that reply are kept
+//! for the driver. They may say that the name has changed, and per-key tracking pushes this only once.
 
 use std::collections::VecDeque;
 use std::io;

@@ -18,6 +18,18 @@ use crate::protocol::reply::Reply;
 /// How long a test waits for an event before it fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// Waits until a condition holds.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let (_sender, never) = std::sync::mpsc::channel::<()>();
+    for _ in 0..LIMIT.as_millis() {
+        if is_so() {
+            return;
+        }
+        let _ = never.recv_timeout(Duration::from_millis(1));
+    }
+    panic!("not within {LIMIT:?}: {what}");
+}
+
 /// Reads the words of a request. Returns `None` at the end of the stream.
 fn read_request(stream: &mut impl BufRead) -> Option<Vec<String>> {
     let mut line = String::new();

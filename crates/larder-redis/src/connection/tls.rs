@@ -16,6 +16,10 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 /// Maximum number of bytes that are encrypted at once.
 const MAX_PART: usize = 64 << 10;
 
+/// Maximum number of times in a row that a read receives bytes without a decrypted byte. A record of the
+/// maximum length takes fewer.
+const MAX_FRUITLESS: u32 = 16;
+
 /// A TLS session on a socket that never blocks.
 #[derive(Debug)]
 pub(crate) struct TlsSocket {
@@ -53,10 +57,12 @@ impl TlsSocket {
     /// Reads decrypted bytes. Returns `WouldBlock` instead of waiting.
     ///
     /// Reads until the buffer is full or the socket has no more bytes. Otherwise bytes could remain in the
-    /// session, and no event of the socket would report them.
+    /// session, and no event of the socket would report them. But a server may send session tickets for ever.
+    /// So the read also ends after [`MAX_FRUITLESS`] attempts. The session has then decrypted all that it has
+    /// received, so an event of the socket reports the rest.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut session = self.session.lock();
-        let mut filled = 0;
+        let (mut filled, mut fruitless) = (0, 0);
         loop {
             let rest = buffer.get_mut(filled..).unwrap_or_default();
             if rest.is_empty() {
@@ -64,11 +70,14 @@ impl TlsSocket {
             }
             let outcome = match session.reader().read(rest) {
                 Ok(read @ 1..) => {
-                    filled += read;
+                    (filled, fruitless) = (filled + read, 0);
                     continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.receive(&mut session),
-                // The end of the stream, and all other errors.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && fruitless < MAX_FRUITLESS => {
+                    fruitless += 1;
+                    self.receive(&mut session)
+                }
+                // The end of the stream, too many attempts, and all other errors.
                 Ok(_) => Ok(false),
                 Err(error) => Err(error),
             };

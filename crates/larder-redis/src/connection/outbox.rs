@@ -13,10 +13,10 @@
 //! 5. If the socket has no room, the driver waits until it has room, and writes the rest. A caller that has
 //!    written a few batches also leaves the rest to the driver. Otherwise the caller might never return.
 //!
-//! The requests that wait for their replies are bounded in bytes, because each request is kept until then.
-//! Short requests have some more room than long ones. Otherwise values that wait to be stored would also hold
-//! up removals, and the releases of leases.
-//! The [`Breaker`] decides before (1) whether a request may be sent.
+//! The requests that wait for their replies are bounded in bytes, because each request is kept until then,
+//! and until the socket has room for what was written. Short requests have some more room than long ones.
+//! Otherwise values that wait to be stored would also hold up removals, and the releases of leases. The
+//! [`Breaker`] decides before (1) whether a request may be sent.
 
 use std::collections::VecDeque;
 use std::io;
@@ -48,7 +48,7 @@ struct Queue {
     awaited_len: usize,
 }
 
-/// Number of bytes that a request takes in addition to its words.
+/// Number of bytes that a request takes in addition to those that are written.
 const REQUEST_LEN: usize = 256;
 
 /// Maximum length of a short request.
@@ -57,20 +57,20 @@ const MAX_SHORT: usize = 4 << 10;
 /// Number of bytes of short requests that may wait in addition to [`MAX_AWAITED`].
 const ROOM_FOR_SHORT: usize = 8 << 20;
 
-impl Awaited {
-    fn len(&self) -> usize {
-        match &self.purpose {
-            Purpose::Request(request) => request.len() + REQUEST_LEN,
-            Purpose::Hello | Purpose::Ping => 0,
-        }
-    }
-}
-
 impl Queue {
-    fn wait_for(&mut self, purpose: Purpose, until: Duration) {
-        let awaited = Awaited { purpose, until };
-        self.awaited_len += awaited.len();
-        self.awaited.push_back(awaited);
+    /// Appends a request, and waits for its reply. What was written counts, with the text of a script. A
+    /// server that knows no script, or whose user may load none, gets the text with each request.
+    fn send(&mut self, request: Request, is_by_text: bool, until: Duration) {
+        let before = self.output.len();
+        request.write(&mut self.output, is_by_text);
+        let len = self.output.len() - before + REQUEST_LEN;
+        let request = if is_by_text { request.without_script() } else { request };
+        self.wait_for(Purpose::Request(request), until, len);
+    }
+
+    fn wait_for(&mut self, purpose: Purpose, until: Duration, len: usize) {
+        self.awaited_len += len;
+        self.awaited.push_back(Awaited { purpose, until, len });
     }
 }
 
@@ -173,8 +173,7 @@ impl Outbox {
             drop(queue);
             return Err(Box::new((request, why)));
         }
-        request.write(&mut queue.output, false);
-        queue.wait_for(Purpose::Request(request), now + limit);
+        queue.send(request, false, now + limit);
         Ok(())
     }
 
@@ -192,9 +191,7 @@ impl Outbox {
 
     /// Appends a request again, this time with the text of its script.
     pub(crate) fn append_by_text(&self, request: Request, until: Duration) {
-        let mut queue = self.queue.lock();
-        request.write(&mut queue.output, true);
-        queue.wait_for(Purpose::Request(request.without_script()), until);
+        self.queue.lock().send(request, true, until);
     }
 
     /// Appends a heartbeat: a `HELLO` without arguments, whose reply shows whether the server is still a
@@ -202,10 +199,10 @@ impl Outbox {
     pub(crate) fn append_heartbeat(&self, has_ping: bool, until: Duration) {
         let mut queue = self.queue.lock();
         queue.output.extend_from_slice(b"*1\r\n$5\r\nHELLO\r\n");
-        queue.wait_for(Purpose::Hello, until);
+        queue.wait_for(Purpose::Hello, until, 0);
         if has_ping {
             queue.output.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
-            queue.wait_for(Purpose::Ping, until);
+            queue.wait_for(Purpose::Ping, until, 0);
         }
     }
 
@@ -213,7 +210,7 @@ impl Outbox {
     pub(crate) fn next_awaited(&self) -> Option<Awaited> {
         let mut queue = self.queue.lock();
         let next = queue.awaited.pop_front()?;
-        queue.awaited_len = queue.awaited_len.saturating_sub(next.len());
+        queue.awaited_len = queue.awaited_len.saturating_sub(next.len);
         Some(next)
     }
 
@@ -311,6 +308,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::connection::request::Script;
     use crate::protocol::command::Command;
     use crate::settings::Timing;
 
@@ -336,6 +334,26 @@ mod tests {
         assert!(!is_sent(8 << 10) && is_sent(8));
         fill(MAX_AWAITED + ROOM_FOR_SHORT + 1);
         assert!(!is_sent(8 << 10) && !is_sent(8), "short requests are bounded, too");
+        drop(outbox.disconnect(Error::Closed, Duration::ZERO, 0));
+    }
+
+    #[test]
+    fn the_text_of_a_script_takes_room_until_the_reply() {
+        static SCRIPT: Script = Script::new("return 'a text that the server does not know'");
+        let (outbox, _theirs) = connected();
+        let request = || Request::script(&SCRIPT, Command::tail().arg("0"), drop);
+        let len = || outbox.queue.lock().awaited_len;
+        let append = || outbox.append(request(), Duration::ZERO, Duration::MAX).is_ok();
+        // The first attempt, and the one after a reply that the server does not know the script.
+        assert!(append());
+        outbox.append_by_text(request(), Duration::MAX);
+        let written = outbox.queue.lock().output.len();
+        assert!(written > 2 * SCRIPT.text.len() && len() == written + 2 * REQUEST_LEN, "{}", len());
+        assert!(outbox.next_awaited().is_some() && outbox.next_awaited().is_some());
+        assert_eq!(len(), 0);
+        // The text of the last request exceeds the bound, and the rest of the request does not.
+        outbox.queue.lock().awaited_len = MAX_AWAITED + ROOM_FOR_SHORT - REQUEST_LEN - SCRIPT.text.len();
+        assert!(append() && !append());
         drop(outbox.disconnect(Error::Closed, Duration::ZERO, 0));
     }
 

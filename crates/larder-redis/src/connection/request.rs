@@ -125,4 +125,6 @@ pub(crate) enum Purpose {
 pub(crate) struct Awaited {
     pub(crate) purpose: Purpose,
     pub(crate) until: Duration,
+    /// Number of bytes that the request takes until its reply.
+    pub(crate) len: usize,
 }

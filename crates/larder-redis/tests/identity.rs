@@ -1,10 +1,13 @@
 //! Tests of how a client finds out which data the server has. The test chooses the answers of the server.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
+use larder::remote::{Life, RemoteTier, SetCondition};
+
+use crate::node::{Node, NodeFault};
 use crate::scripted_server::{Scripted, ScriptedServer, bulk};
-use crate::support::{eventually, open};
+use crate::support::{ask, eventually, key, open};
 
 /// Returns whether a request identifies the data.
 fn identifies(words: &[String]) -> bool {
@@ -35,4 +38,36 @@ fn a_push_in_the_same_read_as_the_last_answer_of_the_greeting_is_handled() {
         eventually("the data is identified again", || identifications.load(Ordering::SeqCst) == 2);
         drop(tier);
     }
+}
+
+#[test]
+fn an_identification_from_before_a_change_of_all_keys_does_not_count() {
+    let (release, held) = mpsc::channel::<()>();
+    let (infos, identifications, held) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(held));
+    let server = ScriptedServer::start(move |words| {
+        // Each identification after the greeting waits for the test.
+        if words[0] == "INFO" && infos.fetch_add(1, Ordering::SeqCst) > 0 {
+            drop(held.lock().unwrap().recv());
+        }
+        if !identifies(words) {
+            return Scripted::Usual;
+        }
+        let all = invalidation("_\r\n");
+        match identifications.fetch_add(1, Ordering::SeqCst) {
+            // The second identification begins after this answer of the greeting.
+            0 => Scripted::Reply(bulk("world1") + &all),
+            // All keys change once more before the answer, and one key after it.
+            1 => Scripted::Reply(all + &bulk("world2") + &invalidation(&list_of("larder:1:prices:k"))),
+            _ => Scripted::Usual,
+        }
+    });
+    let node = Node::open(&server.url("request_timeout=20s"), NodeFault::None);
+    let set = || ask(|reply| node.tier.set(key("k"), vec![1], Life::Never, SetCondition::Always, reply));
+    release.send(()).unwrap();
+    // The last push is handled after the second answer.
+    node.await_epoch(&key("k"), 1);
+    let error = set().unwrap_err().to_string();
+    assert!(error.contains("has not said which data it has"), "{error}");
+    release.send(()).unwrap();
+    eventually("the third identification counts", || set().is_ok());
 }

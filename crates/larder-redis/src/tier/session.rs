@@ -8,7 +8,8 @@
 //!
 //! 1. at the start of each connection, before the first request;
 //! 2. when the server pushes that all keys may have changed. It also pushes this after it has copied the
-//!    data of another server. Until the reply has arrived, only removals and fences are sent;
+//!    data of another server. Until the reply has arrived, only removals and fences are sent. A reply to an
+//!    identification that began before this push does not count;
 //! 3. when the marker has changed or was evicted.
 //!
 //! A former master that becomes the master again without copying the other master's data has a marker with
@@ -69,6 +70,11 @@ pub(super) struct Directory {
     pub(super) names: Names,
     /// Name of the data. `None` while it is unknown.
     pub(super) world: Option<Arc<str>>,
+    /// Number of identifications that have begun.
+    identifications: u64,
+    /// The first identification whose reply counts. It began after the last push that all keys may have
+    /// changed. An earlier reply may be from before the change.
+    first_valid: u64,
     /// The last known name, and the ids of the server that it belongs to.
     last: Option<(Identity, Arc<str>)>,
     /// The names that were known before, oldest first.
@@ -102,7 +108,14 @@ pub(super) struct TierState {
 
 impl TierState {
     pub(super) fn new(prefix: &str, is_durable: bool) -> Self {
-        let directory = Directory { names: Names::new(prefix), world: None, last: None, left: Vec::new() };
+        let directory = Directory {
+            names: Names::new(prefix),
+            world: None,
+            identifications: 0,
+            first_valid: 0,
+            last: None,
+            left: Vec::new(),
+        };
         Self { directory: RwLock::new(directory), near: OnceLock::new(), is_durable }
     }
 
@@ -137,11 +150,15 @@ impl TierState {
         left.fold(command, |command, world| command.arg(world.as_bytes()))
     }
 
-    /// Stores the name of the data. Returns whether it differs from the previous name.
-    fn is_world(&self, identity: Identity, reply: &Reply) -> Result<bool, Error> {
+    /// Stores the name of the data, if the identification with this number counts. Returns whether the name
+    /// differs from the previous one.
+    fn is_world(&self, identity: Identity, number: u64, reply: &Reply) -> Result<bool, Error> {
         let world = reply.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let world: Arc<str> = world.ok_or(Error::Garbled("the name of the data"))?.into();
         let mut directory = self.directory.write();
+        if number < directory.first_valid {
+            return Ok(false);
+        }
         let before = directory.last.replace((identity, world.clone())).map(|(_, before)| before);
         let is_other = before.as_ref() != Some(&world);
         if let Some(before) = before.filter(|_| is_other) {
@@ -154,8 +171,16 @@ impl TierState {
         Ok(is_other)
     }
 
+    /// Begins an identification. Returns its number.
+    fn begin_identification(&self) -> u64 {
+        let mut directory = self.directory.write();
+        directory.identifications += 1;
+        directory.identifications
+    }
+
     /// Identifies the data again on an open connection.
     fn identify_again(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let number = self.begin_identification();
         let (state, again) = (self.clone(), connection.clone());
         let info = Request::new(Command::new("INFO"), move |answer| {
             let identity = answer.and_then(|answered| identity_of(&answered.reply));
@@ -164,7 +189,7 @@ impl TierState {
             };
             let (command, of_answer) = (state.identify(&identity), again.clone());
             let request = Request::script(&IDENTIFY, command, move |answer| {
-                let is_other = answer.and_then(|answered| state.is_world(identity, &answered.reply));
+                let is_other = answer.and_then(|answered| state.is_world(identity, number, &answered.reply));
                 match is_other {
                     Ok(true) => state.void_all(),
                     Ok(false) => {}
@@ -211,11 +236,11 @@ impl Session for TierSession {
         let identity = identity_of(&info).map_err(|_| {
             greeting.unsupported("its INFO has no ids of a master", "use Redis 6.2 or later, or Valkey")
         })?;
-        let command = self.0.identify(&identity);
+        let (number, command) = (self.0.begin_identification(), self.0.identify(&identity));
         let mut script = Command::new("EVAL").arg(IDENTIFY.text);
         script.append(&command);
         let world = greeting.require(&script)?;
-        self.0.is_world(identity, &world)?;
+        self.0.is_world(identity, number, &world)?;
         Ok(())
     }
 
@@ -248,7 +273,10 @@ impl Session for TierSession {
     }
 
     fn all_changed(&self, connection: &Arc<Connection>) {
-        self.0.directory.write().world = None;
+        let mut directory = self.0.directory.write();
+        directory.world = None;
+        directory.first_valid = directory.identifications + 1;
+        drop(directory);
         self.0.void_all();
         self.0.identify_again(connection);
     }

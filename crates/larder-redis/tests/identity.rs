@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use larder::remote::{Life, RemoteTier, SetCondition};
+use larder_redis::{Error, RedisTier};
 
 use crate::node::{Node, NodeFault};
 use crate::scripted_server::{Scripted, ScriptedServer, bulk};
@@ -70,4 +71,26 @@ fn an_identification_from_before_a_change_of_all_keys_does_not_count() {
     assert!(error.contains("has not said which data it has"), "{error}");
     release.send(()).unwrap();
     eventually("the third identification counts", || set().is_ok());
+}
+
+#[test]
+fn a_server_whose_ids_the_marker_cannot_have_is_refused() {
+    for (run, replication) in [("a-b", "r1"), ("r1", "a b"), ("ä", "r1"), ("", "r1")] {
+        let identifications = Arc::new(AtomicUsize::new(0));
+        let counts = identifications.clone();
+        let server = ScriptedServer::start(move |words| {
+            counts.fetch_add(usize::from(identifies(words)), Ordering::SeqCst);
+            match words[0].as_str() {
+                "INFO" => {
+                    let ids = format!("run_id:{run}\r\nmaster_replid:{replication}\r\n");
+                    Scripted::Reply(bulk(&format!("{ids}role:master\r\n")))
+                }
+                _ => Scripted::Usual,
+            }
+        });
+        let error = RedisTier::open(&server.url("")).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+        assert!(error.to_string().contains("ids of a master that consist of letters and digits"), "{error}");
+        assert_eq!(identifications.load(Ordering::SeqCst), 0);
+    }
 }

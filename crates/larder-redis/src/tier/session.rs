@@ -154,6 +154,7 @@ impl TierState {
     /// differs from the previous one.
     fn is_world(&self, identity: Identity, number: u64, reply: &Reply) -> Result<bool, Error> {
         let world = reply.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let world = world.filter(|world| is_readable(world));
         let world: Arc<str> = world.ok_or(Error::Garbled("the name of the data"))?.into();
         let mut directory = self.directory.write();
         if number < directory.first_valid {
@@ -202,13 +203,19 @@ impl TierState {
     }
 }
 
+/// Returns whether [`IDENTIFY`] can read this id or name in the marker. Otherwise each identification would
+/// write the marker again, and the push for that write would cause the next identification.
+fn is_readable(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Reads the ids of a server from its reply to `INFO`. Returns an error for a replica, because it can't be
 /// used.
 pub(super) fn identity_of(reply: &Reply) -> Result<Identity, Error> {
     let text = reply.as_bytes().map(String::from_utf8_lossy).unwrap_or_default();
     let field = |name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        value.map(|value| value.trim().to_owned()).filter(|value| is_readable(value))
     };
     match (field("run_id"), field("master_replid"), field("role").as_deref()) {
         (Some(run), Some(replication), Some("master")) => Ok(Identity { run, replication }),
@@ -234,7 +241,8 @@ impl Session for TierSession {
             is_loaded(greeting, script, reply)?;
         }
         let identity = identity_of(&info).map_err(|_| {
-            greeting.unsupported("its INFO has no ids of a master", "use Redis 6.2 or later, or Valkey")
+            let why = "its INFO has no ids of a master that consist of letters and digits";
+            greeting.unsupported(why, "use Redis 6.2 or later, or Valkey")
         })?;
         let (number, command) = (self.0.begin_identification(), self.0.identify(&identity));
         let mut script = Command::new("EVAL").arg(IDENTIFY.text);

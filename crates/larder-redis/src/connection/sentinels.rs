@@ -149,8 +149,8 @@ impl Sentinels {
             }
             let (has_ended, why) = (election.votes.has_ended(round), self.why_none(&election.votes));
             drop(election);
-            let waited = attempt.left(attempt.until).and_then(|left| wait_for(None, attempt.waker, left));
-            if has_ended || waited.is_err() {
+            let wait = || wait_for(None, attempt.waker, attempt.left(attempt.until)?);
+            if has_ended || wait().is_err() {
                 return Err(why);
             }
         }

@@ -8,7 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::connect::Attempt;
 use super::greeting::{Greeting, Input};
+use super::sentinels::SentinelsHandle;
 use super::stream::{PollWaker, Socket};
 use super::*;
 use crate::clock::SystemBootClock;
@@ -94,4 +96,22 @@ fn an_answer_without_a_request_is_the_answer_to_no_other_request() {
     let asked = ask_twice("", ["+a\r\n+a\r\n", "+b\r\n"]);
     assert!(asked.iter().any(is_refused), "{asked:?}");
     assert_ne!(asked[1], status("a"));
+}
+
+/// The clock stands still, so the time limit of the attempt never ends.
+#[test]
+fn the_search_for_a_master_ends_when_the_last_sentinel_has_failed() {
+    // Nothing listens on port 1.
+    let settings = Settings::from_url("redis-sentinel://127.0.0.1:1/mymaster?connect_timeout=60s").unwrap();
+    let clock = Arc::new(circuit::ManualClock::default());
+    let (sender, found) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (waker, is_closed) = (Arc::new(PollWaker::new().unwrap()), AtomicBool::new(false));
+        let handle = SentinelsHandle::start(&settings, clock.clone(), waker.clone()).unwrap().unwrap();
+        let until = clock.now() + settings.timing.connect;
+        let attempt = Attempt { waker: &waker, clock: &*clock, is_closed: &is_closed, until };
+        sender.send(handle.0.find_master(attempt).map(drop))
+    });
+    let error = found.recv_timeout(LIMIT).expect("the search ends").unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
 }

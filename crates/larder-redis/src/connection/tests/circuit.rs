@@ -28,7 +28,7 @@ enum Manner {
 }
 
 #[derive(Debug, Default)]
-struct ManualClock(AtomicU64);
+pub(super) struct ManualClock(AtomicU64);
 
 impl BootClock for ManualClock {
     fn now(&self) -> Duration {

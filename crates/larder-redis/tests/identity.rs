@@ -94,3 +94,26 @@ fn a_server_whose_ids_the_marker_cannot_have_is_refused() {
         assert_eq!(identifications.load(Ordering::SeqCst), 0);
     }
 }
+
+#[test]
+fn a_server_that_answers_no_digest_of_a_script_is_refused_and_others_are_used() {
+    let longer = "0".repeat(41);
+    for digest in ["", "0123", &longer, &"A".repeat(40), &"g".repeat(40), &" ".repeat(40)] {
+        let digest = bulk(digest);
+        let server = ScriptedServer::start(move |words| match words[0].as_str() {
+            "SCRIPT" => Scripted::Reply(digest.clone()),
+            _ => Scripted::Usual,
+        });
+        let error = RedisTier::open(&server.url("")).map(drop).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+        assert!(error.to_string().contains("SCRIPT LOAD is no SHA-1 digest"), "{error}");
+    }
+    // A server that knows no script gets each script by its text or by its digest, and never by such a word.
+    let server = ScriptedServer::start(|words| {
+        assert!(words[0] != "EVALSHA" || words[1].len() == 40, "{words:?}");
+        Scripted::Usual
+    });
+    let tier = open(&server.url(""));
+    let set = ask(|reply| tier.set(key("k"), vec![1], Life::Never, SetCondition::Always, reply));
+    assert!(set.unwrap());
+}

@@ -221,6 +221,7 @@ fn a_server_that_redirects_as_a_cluster_does_is_a_clear_error() {
                 "HELLO" => "%2\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n",
                 "INFO" => "$36\r\nrun_id:a\nmaster_replid:b\nrole:master\r\n",
                 "EVAL" => "-MOVED 3999 127.0.0.1:6381\r\n",
+                "SCRIPT" => "-NOPERM no permissions\r\n",
                 _ => "+OK\r\n",
             };
             if client.write_all(answer.as_bytes()).is_err() {

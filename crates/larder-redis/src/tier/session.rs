@@ -297,13 +297,25 @@ impl Session for TierSession {
 
 /// Stores the digest of a script. If the user is not allowed to load scripts, the client sends their text
 /// each time.
+///
+/// All tiers of the process use the digest that the first server has returned. So a word that is no digest is
+/// refused.
 fn is_loaded(greeting: &Greeting<'_>, script: &Script, reply: Reply) -> Result<(), Error> {
     match reply {
         Reply::Error(text) if text.starts_with(b"NOPERM") => Ok(()),
         Reply::Error(text) => Err(greeting.refusal(&text)),
         digest => {
-            script.is_loaded_as(digest.into_bytes().ok_or(Error::Garbled("SCRIPT LOAD"))?);
+            let digest = digest.into_bytes().filter(|digest| is_sha1(digest)).ok_or_else(|| {
+                let why = "its answer to SCRIPT LOAD is no SHA-1 digest";
+                greeting.unsupported(why, "use Redis 6.2 or later, or Valkey")
+            })?;
+            script.is_loaded_as(digest);
             Ok(())
         }
     }
+}
+
+/// Returns whether a word is a digest as Redis and Valkey write it.
+fn is_sha1(word: &[u8]) -> bool {
+    word.len() == 40 && word.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

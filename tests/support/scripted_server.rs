@@ -72,7 +72,8 @@ fn answer_all(mut client: &UnixStream, script: &Script) {
     }
 }
 
-fn usual(words: &[String]) -> String {
+/// Returns the answer of a master that has no data and no scripts.
+pub(crate) fn usual(words: &[String]) -> String {
     let is_identity = words.get(1).is_some_and(|text| text.contains("local run, repl, name"));
     match words[0].as_str() {
         "HELLO" => "%2\r\n+role\r\n+master\r\n+mode\r\n+standalone\r\n".to_owned(),

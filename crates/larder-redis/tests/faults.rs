@@ -1,15 +1,19 @@
 //! Tests of servers that can't be used, of connections that fail, and of time limits.
 
+use std::pin::pin;
+use std::sync::Mutex;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use larder::RemoteErrorKind;
-use larder::remote::{Life, RemoteTier, SetCondition};
+use larder::remote::{Life, RemoteTier, SetCondition, reply};
 use larder_redis::{Error, RedisTier};
 
 use crate::node::{Node, NodeFault};
 use crate::proxy::Proxy;
+use crate::scripted_server::{Scripted, ScriptedServer, usual};
 use crate::server::RedisServer;
-use crate::support::{LIMIT, ask, eventually, key, now, open};
+use crate::support::{ask, eventually, key, open};
 
 #[test]
 fn a_wrong_password_is_refused_and_not_shown() {
@@ -77,17 +81,15 @@ fn a_master_that_becomes_a_replica_is_left() {
 }
 
 #[test]
-fn a_server_that_is_away_is_an_error_at_once_and_is_found_when_it_is_back() {
+fn a_server_that_is_away_is_an_error_and_is_found_when_it_is_back() {
     let Some(mut server) = RedisServer::start(&[]) else { return };
     let url = server.url("");
     server.kill();
     let tier = open(&url);
-    let began = now();
     for _ in 0..100 {
         let error = ask(|reply| tier.get(key("k"), reply)).unwrap_err();
         assert_eq!((error.kind(), error.may_be_applied()), (RemoteErrorKind::Unavailable, true));
     }
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     server.restart();
     eventually("it is found", || ask(|reply| tier.get(key("k"), reply)).is_ok());
     tier.close();
@@ -95,31 +97,23 @@ fn a_server_that_is_away_is_an_error_at_once_and_is_found_when_it_is_back() {
 }
 
 #[test]
-fn a_silent_line_ends_in_the_time_limit_and_the_circuit_opens() {
+fn a_silent_line_ends_in_the_time_limit_and_is_replaced() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let proxy = Proxy::start(server.socket());
     let node = Node::open(
         &proxy.url("staleness=200ms&request_timeout=300ms&connect_timeout=300ms"),
         NodeFault::None,
     );
-    assert!(node.set(&key("k"), b"v"));
+    eventually("it answers", || node.set(&key("k"), b"v"));
     proxy.drop_bytes(true);
-    let began = now();
     assert!(ask(|reply| node.tier.get(key("k"), reply)).is_err());
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     // An attempt to connect fails while the proxy accepts connections but sends no replies.
-    let (attempts, mut times) = (proxy.accepted(), Vec::new());
+    let attempts = proxy.accepted();
     eventually("two attempts to connect have failed", || {
-        let began = now();
         let error = ask(|reply| node.tier.get(key("k"), reply)).unwrap_err();
         assert_eq!(error.kind(), RemoteErrorKind::Unavailable);
-        times.push(began.elapsed());
         proxy.accepted() >= attempts + 2
     });
-    // Any one of these requests may have been slow, because the machine was busy.
-    times.sort();
-    let usual = times[times.len() / 2];
-    assert!(usual < Duration::from_millis(100), "{usual:?}, of {} requests", times.len());
     proxy.drop_bytes(false);
     proxy.cut(false);
     eventually("it is used again", || node.set(&key("k"), b"w"));
@@ -144,11 +138,16 @@ fn a_connection_that_ends_in_one_direction_is_replaced() {
 #[test]
 fn a_paused_server_is_waited_for_within_the_time_limit() {
     let Some(server) = RedisServer::start(&[]) else { return };
-    let tier = open(&server.url("request_timeout=10s"));
-    server.cli(&["CLIENT", "PAUSE", "300", "WRITE"]);
-    let began = now();
-    let set = ask(|reply| tier.set(key("k"), b"v".to_vec(), Life::Never, SetCondition::Always, reply));
-    assert!(set.unwrap() && began.elapsed() < LIMIT);
+    let tier = open(&server.url(""));
+    assert_eq!(server.cli(&["CLIENT", "PAUSE", "60000", "WRITE"]), "OK");
+    let (sender, answer) = reply();
+    tier.set(key("k"), b"v".to_vec(), Life::Never, SetCondition::Always, sender);
+    let has_request = || server.cli(&["CLIENT", "LIST"]).contains("cmd=evalsha");
+    eventually("the server has the request", has_request);
+    let mut answer = pin!(answer);
+    assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(server.cli(&["CLIENT", "UNPAUSE"]), "OK");
+    assert!(pollster::block_on(answer).unwrap());
 }
 
 #[test]
@@ -157,7 +156,7 @@ fn a_user_of_the_crate_can_drop_the_tier_at_any_time() {
     let tier = open(&server.url(""));
     let answers: Vec<_> = (0..500)
         .map(|_| {
-            let (sender, answer) = larder::remote::reply();
+            let (sender, answer) = reply();
             tier.get(key("k"), sender);
             answer
         })
@@ -176,7 +175,7 @@ fn a_request_that_was_sent_may_be_applied_when_the_client_is_closed() {
     let proxy = Proxy::start(server.socket());
     let tier = open(&proxy.url("request_timeout=20s"));
     proxy.hold_answers(true);
-    let (sender, answer) = larder::remote::reply();
+    let (sender, answer) = reply();
     tier.set(key("k"), b"v".to_vec(), Life::Never, SetCondition::Always, sender);
     tier.close();
     assert!(answer.wait().unwrap_err().may_be_applied());
@@ -202,10 +201,18 @@ fn an_attempt_to_connect_to_a_server_that_accepts_no_connections_ends() {
 }
 
 #[test]
-fn a_server_that_is_far_away_is_greeted_in_few_times_of_travel() {
-    let Some(server) = RedisServer::start(&[]) else { return };
-    let proxy = Proxy::start(server.socket());
-    proxy.delay(Duration::from_millis(50));
-    let tier = RedisTier::open(&proxy.url("connect_timeout=900ms")).unwrap();
-    assert!(tier.why_down().is_none(), "{:?}", tier.why_down());
+fn a_server_that_is_far_away_is_greeted_in_four_times_of_travel() {
+    // The server sends no answer before it has the last of the requests that are sent together. So a client
+    // that waited for an earlier answer would wait for ever.
+    let held = Mutex::new(String::new());
+    let server = ScriptedServer::start(move |words| {
+        let mut held = held.lock().unwrap();
+        *held += &usual(words);
+        match words[0].as_str() {
+            "SCRIPT" | "SELECT" => Scripted::Silence,
+            _ => Scripted::Reply(std::mem::take(&mut held)),
+        }
+    });
+    let tier = RedisTier::open(&server.url("")).unwrap();
+    eventually("the server is greeted", || tier.why_down().is_none());
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::scripted_sentinels::read_words;
+use crate::support::{patient, watch_this_test};
+use crate::watchdog::Watch;
 
 /// The answer of a server to a request.
 pub(crate) enum Scripted {
@@ -23,12 +25,13 @@ type Script = dyn Fn(&[String]) -> Scripted + Send + Sync;
 /// A server on its own Unix socket. Its thread ends with the process.
 pub(crate) struct ScriptedServer {
     dir: tempfile::TempDir,
+    _watch: Watch,
 }
 
 impl ScriptedServer {
     /// Starts a server. `script` returns the answer to each request.
     pub(crate) fn start(script: impl Fn(&[String]) -> Scripted + Send + Sync + 'static) -> Self {
-        let server = Self { dir: tempfile::tempdir().unwrap() };
+        let server = Self { dir: tempfile::tempdir().unwrap(), _watch: watch_this_test() };
         let script: Arc<Script> = Arc::new(script);
         let listener = UnixListener::bind(server.socket()).unwrap();
         std::thread::spawn(move || {
@@ -44,8 +47,10 @@ impl ScriptedServer {
         self.dir.path().join("scripted.sock")
     }
 
+    /// Returns the URL with these options. The time limits are long enough for a busy machine, unless the
+    /// test sets its own.
     pub(crate) fn url(&self, options: &str) -> String {
-        format!("redis+unix://{}?{options}", self.socket().display())
+        format!("redis+unix://{}?{}", self.socket().display(), patient(options))
     }
 }
 

@@ -173,7 +173,7 @@ fn a_user_of_the_crate_can_drop_the_tier_at_any_time() {
 fn a_request_that_was_sent_may_be_applied_when_the_client_is_closed() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let proxy = Proxy::start(server.socket());
-    let tier = open(&proxy.url("request_timeout=20s"));
+    let tier = open(&proxy.url(""));
     proxy.hold_answers(true);
     let (sender, answer) = reply();
     tier.set(key("k"), b"v".to_vec(), Life::Never, SetCondition::Always, sender);

@@ -51,3 +51,5 @@ mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transactions;
+#[path = "../../../tests/support/watchdog.rs"]
+mod watchdog;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::support::{LIMIT, pause};
+use crate::support::{LIMIT, patient, pause};
 
 /// Whether the bytes of the server are held back.
 #[derive(Debug, Default)]
@@ -116,8 +116,10 @@ impl Proxy {
         Self { switches, server, dir, connections }
     }
 
+    /// Returns the URL with these options. The time limits are like those of a
+    /// [`RedisServer`](crate::server::RedisServer).
     pub(crate) fn url(&self, options: &str) -> String {
-        format!("redis+unix://{}?{options}", self.dir.path().join("proxy.sock").display())
+        format!("redis+unix://{}?{}", self.dir.path().join("proxy.sock").display(), patient(options))
     }
 
     /// Directs later connections to another server.

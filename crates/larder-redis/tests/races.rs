@@ -65,7 +65,7 @@ impl Racers {
     fn new(server: &RedisServer, tracking: &str, fault: NodeFault) -> Self {
         let options = format!("staleness=1s&request_timeout=20s&tracking={tracking}");
         let proxy = Proxy::start(server.socket());
-        let node = Node::open(&proxy.url(&format!("{options}&connect_timeout=5s")), fault);
+        let node = Node::open(&proxy.url(&options), fault);
         let other = Node::open(&server.url(&options), NodeFault::None);
         Self { proxy, node, other, pushes: u64::from(tracking == "broadcast") }
     }

@@ -131,7 +131,7 @@ fn a_master_that_comes_back_without_the_removals_of_another_one_has_no_entries()
     let Some(first) = RedisServer::start(&[]) else { return };
     let Some(second) = RedisServer::start(&[]) else { return };
     let proxy = Proxy::start(first.socket());
-    let tier = open(&proxy.url("request_timeout=20s&connect_timeout=5s"));
+    let tier = open(&proxy.url(""));
     let set = |name: &str| {
         ask(|reply| tier.set(key(name), b"v".to_vec(), Life::Never, SetCondition::Always, reply)).is_ok()
     };

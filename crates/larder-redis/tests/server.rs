@@ -5,6 +5,8 @@ use std::process::Command;
 
 use crate::redis_process::RedisProcess;
 use crate::skip::skip;
+use crate::support::{patient, watch_this_test};
+use crate::watchdog::Watch;
 
 /// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
@@ -16,6 +18,7 @@ pub(crate) struct RedisServer {
     process: Option<RedisProcess>,
     arguments: Vec<String>,
     dir: tempfile::TempDir,
+    _watch: Watch,
 }
 
 impl RedisServer {
@@ -29,7 +32,7 @@ impl RedisServer {
         let dir = tempfile::tempdir().unwrap();
         let process = Some(RedisProcess::start_or_skip(dir.path(), arguments)?);
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Some(Self { process, arguments, dir })
+        Some(Self { process, arguments, dir, _watch: watch_this_test() })
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -39,8 +42,7 @@ impl RedisServer {
     /// Returns the URL of the server, with these options. The time limits are long enough for a busy machine,
     /// unless the test sets its own.
     pub(crate) fn url(&self, options: &str) -> String {
-        let patience = if options.contains("request_timeout") { "" } else { "&request_timeout=20s" };
-        format!("redis+unix://{}?connect_timeout=5s{patience}&{options}", self.socket().display())
+        format!("redis+unix://{}?{}", self.socket().display(), patient(options))
     }
 
     /// Starts a server that also listens on a free port of the loopback.

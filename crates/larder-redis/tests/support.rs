@@ -6,6 +6,8 @@ use larder::Format;
 use larder::remote::{RemoteAnswer, RemoteKey, RemoteKeyspace, RemoteReply, RemoteResult, RemoteTier, reply};
 use larder_redis::RedisTier;
 
+use crate::watchdog::{Watch, patience};
+
 /// Maximum time for a step of a test.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
@@ -26,6 +28,22 @@ pub(crate) fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "real servers keep real time")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
+}
+
+/// Watches the current test from now on. If the test hangs, the watchdog ends the process.
+pub(crate) fn watch_this_test() -> Watch {
+    let thread = std::thread::current();
+    Watch::over(thread.name().unwrap_or("a thread of some test").to_owned(), patience())
+}
+
+/// Returns the options of a URL with time limits that are long enough for a busy machine, unless the options
+/// have such limits.
+pub(crate) fn patient(options: &str) -> String {
+    let limit = |limit: &'static str| {
+        let is_given = limit.split('=').next().is_some_and(|name| options.contains(name));
+        if is_given { "" } else { limit }
+    };
+    [limit("connect_timeout=5s"), limit("request_timeout=20s"), options].join("&")
 }
 
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -35,7 +35,7 @@ impl Proxied {
     fn open() -> Option<Self> {
         let server = RedisServer::start(&[])?;
         let proxy = Proxy::start(server.socket());
-        let cache = larder_redis::open_url(&proxy.url("request_timeout=20s")).unwrap();
+        let cache = larder_redis::open_url(&proxy.url("")).unwrap();
         let prices = cache.keyspace(PRICES).unwrap();
         Some(Self { server, proxy, cache, prices })
     }

@@ -147,7 +147,7 @@ fn a_change_by_another_program_during_a_round_is_found() {
 fn a_connection_that_is_lost_during_a_transaction_leaves_all_of_it_or_nothing() {
     let Some(server) = RedisServer::start(&[]) else { return };
     let proxy = Proxy::start(server.socket());
-    let cache = larder_redis::open_url(&proxy.url("prefix=shop&request_timeout=20s")).unwrap();
+    let cache = larder_redis::open_url(&proxy.url("prefix=shop")).unwrap();
     let balances = cache.keyspace(BALANCES).unwrap();
     let nodes = caches(&server, "per-key", 1);
     balances.insert(&1, 0).unwrap();

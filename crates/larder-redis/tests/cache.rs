@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::{Cache, Format, Keyspace, KeyspaceDefinition, Load, Loaded};
 
 use crate::server::RedisServer;
-use crate::support::{eventually, now};
+use crate::support::eventually;
 
 const PRICES: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("prices");
 const PARTS: KeyspaceDefinition<(String, u32), String> = KeyspaceDefinition::new("parts");
@@ -189,10 +189,8 @@ fn a_server_that_is_away_costs_hits_and_fails_invalidations() {
     let loaded = |value| *prices.get_or_load("k", || Ok::<u64, std::io::Error>(value)).unwrap();
     eventually("memory answers nothing", || loaded(2) == 2);
     assert_eq!(loaded(3), 3, "nothing is kept without the server");
-    let began = now();
     assert!(prices.remove("k").is_err());
     assert!(prices.insert("k", 4).is_err());
-    assert!(began.elapsed() < Duration::from_secs(1));
     server.restart();
     eventually("it works again", || prices.insert("k", 5).is_ok());
     assert_eq!(get(&prices, "k"), Some(5));

@@ -10,7 +10,7 @@ use larder_redis::inspect::{ServerInspector, WalkCursor, WalkFilter};
 use larder_redis::{Error, RedisTier};
 
 use crate::scripted_server::{Scripted, ScriptedServer, bulk};
-use crate::support::{LIMIT, ask, eventually, key, now, open, records};
+use crate::support::{LIMIT, ask, eventually, key, open, records};
 
 fn is_scan(words: &[String]) -> bool {
     words[0] == "SCAN" || (words[0] == "EVAL" && words[1].contains("'SCAN'"))
@@ -108,10 +108,8 @@ fn a_server_that_only_pushes_keeps_no_caller() {
     });
     let tier = RedisTier::open(&server.url("request_timeout=10ms&connect_timeout=10s")).unwrap();
     tier.register(records()).unwrap();
-    let began = now();
     let error = ends(move || ask(|reply| tier.get(key("k"), reply))).unwrap_err();
     assert_eq!((error.kind(), error.may_be_applied()), (RemoteErrorKind::Unavailable, true), "{error}");
-    assert!(began.elapsed() < LIMIT);
 }
 
 #[test]
@@ -120,9 +118,13 @@ fn the_error_of_a_silent_server_names_the_limit_that_has_ended() {
         "INFO" => Scripted::Silence,
         _ => Scripted::Usual,
     });
-    let mut inspector =
-        ServerInspector::open(&server.url("request_timeout=30ms&connect_timeout=10s")).unwrap();
-    let error = inspector.info().unwrap_err().to_string();
+    let (url, mut inspector) = (server.url("request_timeout=30ms&connect_timeout=10s"), None);
+    // The opening has a lookup with the same limit, which a busy machine may exceed.
+    eventually("the tool is connected", || {
+        inspector = ServerInspector::open(&url).ok();
+        inspector.is_some()
+    });
+    let error = inspector.unwrap().info().unwrap_err().to_string();
     assert!(error.contains("did not answer within 30 ms"), "{error}");
     let tier = RedisTier::open(&server.url("request_timeout=10s&connect_timeout=30ms")).unwrap();
     let is_named = |why: Error| why.to_string().contains("did not answer within 30 ms");

@@ -2,15 +2,37 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::redis_process::RedisProcess;
 use crate::skip::skip;
 use crate::support::{patient, watch_this_test};
 use crate::watchdog::Watch;
 
-/// Returns a port that was free a moment ago.
+/// Returns a port that was free a moment ago, and that no other test of this process gets. It is below the
+/// ports that the system gives to the client's side of connections.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() % 200 * 100;
+    loop {
+        let port = 10_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = u16::try_from(port).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Maximum number of attempts to start a server on a free port.
+const MAX_PORTS: u32 = 5;
+
+/// Returns whether redis-cli is installed. Otherwise prints that.
+fn has_cli() -> bool {
+    let has_cli = Command::new("redis-cli").arg("--version").output().is_ok();
+    if !has_cli {
+        skip("this machine has no redis-cli");
+    }
+    has_cli
 }
 
 /// A running redis-server. Dropping this value kills the process.
@@ -25,14 +47,17 @@ impl RedisServer {
     /// Starts a server with these arguments, by default without persistence. If redis-server or redis-cli
     /// is not installed, prints that and returns `None`.
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
-        if Command::new("redis-cli").arg("--version").output().is_err() {
-            skip("this machine has no redis-cli");
+        if !has_cli() {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
-        let process = Some(RedisProcess::start_or_skip(dir.path(), arguments)?);
+        let process = RedisProcess::start_or_skip(dir.path(), arguments)?;
+        Some(Self::of(process, arguments, dir))
+    }
+
+    fn of(process: RedisProcess, arguments: &[&str], dir: tempfile::TempDir) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Some(Self { process, arguments, dir, _watch: watch_this_test() })
+        Self { process: Some(process), arguments, dir, _watch: watch_this_test() }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -47,10 +72,28 @@ impl RedisServer {
 
     /// Starts a server that also listens on a free port of the loopback.
     pub(crate) fn start_with_port(arguments: &[&str]) -> Option<(Self, u16)> {
-        let port = free_port();
-        let text = port.to_string();
-        let arguments = [["--port", &text, "--bind", "127.0.0.1"].as_slice(), arguments].concat();
-        Some((Self::start(&arguments)?, port))
+        Self::start_on_port("--port", arguments)
+    }
+
+    /// Starts a server that also listens on a free port of the loopback. `option` is the name of the option
+    /// for the port. If another program takes the port first, tries another one.
+    pub(crate) fn start_on_port(option: &str, arguments: &[&str]) -> Option<(Self, u16)> {
+        for attempt in 1.. {
+            let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+            let text = port.to_string();
+            let arguments = [[option, &text, "--bind", "127.0.0.1"].as_slice(), arguments].concat();
+            // The last attempt says why the server does not start.
+            if attempt == MAX_PORTS {
+                return Some((Self::start(&arguments)?, port));
+            }
+            if !has_cli() {
+                return None;
+            }
+            if let Ok(process) = RedisProcess::start(dir.path(), &arguments) {
+                return Some((Self::of(process, &arguments, dir), port));
+            }
+        }
+        None
     }
 
     /// Starts the server again with the data in its directory.

@@ -370,3 +370,16 @@ fn a_script_that_the_server_has_forgotten_is_sent_again() {
     assert_eq!(server.cli(&["SCRIPT", "FLUSH"]), "OK");
     assert_eq!(remove(&tier, &["k"]), 1);
 }
+
+/// A renewal that was sent again could come after the end of its fence.
+#[test]
+fn a_fence_is_sent_once_by_a_client_whose_scripts_the_server_has_forgotten() {
+    let Some(server) = RedisServer::start(&[]) else { return };
+    let tier = open(&server.url(""));
+    let (before, has_fence) = (server.calls("evalsha"), || server.cli(&["EXISTS", "larder::f:1:prices:k"]));
+    assert_eq!(server.cli(&["SCRIPT", "FLUSH"]), "OK");
+    ask(|reply| tier.fence(key("k"), 1, Duration::from_mins(1), reply)).unwrap();
+    assert_eq!((server.calls("evalsha"), has_fence().as_str()), (before, "1"));
+    ask(|reply| tier.unfence(key("k"), 1, reply)).unwrap();
+    assert_eq!(has_fence(), "0");
+}

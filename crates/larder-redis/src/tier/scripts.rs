@@ -304,6 +304,9 @@ return redis.call('PTTL', KEYS[1])",
 /// Arguments: a token, the duration of the fence in ms. Removes the slot, unless the fence of this token has
 /// held without interruption. In that case the slot can't contain a lease, and its record comes from a write,
 /// not from a load. The first write is a removal, so the script also works when the server's memory is full.
+///
+/// It is not among the scripts that are loaded, so each request has its text. Otherwise a server that has
+/// forgotten only this script would get the request a second time, which could come after [`UNFENCE`].
 pub(super) static FENCE: Script = Script::new(
     "local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -323,7 +326,7 @@ return 1",
 );
 
 /// The scripts that are loaded at the start of a connection.
-pub(super) static ALL: [&Script; 23] = [
+pub(super) static ALL: [&Script; 22] = [
     &GET,
     &GET_MANY,
     &LEASE_OR_GET,
@@ -340,7 +343,6 @@ pub(super) static ALL: [&Script; 23] = [
     &EXPIRE,
     &TTL,
     &TTL_PLAIN,
-    &FENCE,
     &UNFENCE,
     &END_GENERATION,
     &END_RANGE,

@@ -150,6 +150,13 @@ mod tests {
         begun: AtomicUsize,
     }
 
+    impl Names {
+        fn allow(&self, host: &str, last: u8) {
+            self.allowed.lock().unwrap().push((host.to_owned(), address(last, 0)));
+            self.changed.notify_all();
+        }
+    }
+
     struct Test {
         names: Arc<Names>,
         resolver: Resolver,
@@ -175,8 +182,7 @@ mod tests {
 
         /// Ends one resolution of a host.
         fn allow(&self, host: &str, last: u8) {
-            self.names.allowed.lock().unwrap().push((host.to_owned(), address(last, 0)));
-            self.names.changed.notify_all();
+            self.names.allow(host, last);
         }
 
         /// Makes an attempt, which waits for its addresses only with `waits`.
@@ -234,8 +240,18 @@ mod tests {
             assert!(test.resolve("slow", 1, false).is_err());
             test.now += MAX_AGE;
         }
-        test.allow("slow", 1);
-        assert_eq!(test.resolve("slow", 1, true), Ok(vec![address(1, 1)]));
+        // The resolution ends while the last attempt waits. A result from before it would be too old.
+        let (names, mut waits) = (test.names.clone(), 0);
+        let wait = || {
+            if waits == 0 {
+                names.allow("slow", 1);
+            }
+            waits += 1;
+            assert!(waits < MAX_WAITS, "it is not resolved");
+            std::thread::park_timeout(Duration::from_millis(1));
+            Ok(())
+        };
+        assert_eq!(test.resolver.resolve("slow", 1, test.now, wait).unwrap(), [address(1, 1)]);
         assert_eq!(test.names.begun.load(Ordering::Relaxed), 1);
     }
 

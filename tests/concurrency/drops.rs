@@ -66,6 +66,7 @@ fn call_everything(cache: &Cache) {
     for version in 0..3 {
         if let Ok(callers) = cache.keyspace(CALLERS.version(version)) {
             drop((callers.get(&1), callers.remove(&1), callers.get_or_load(&2, || Err::<Caller, _>(()))));
+            drop(callers.try_get_group([&1, &2, &3]));
             drop(callers.insert(&3, Caller::default()));
             let mut stale = cache.invalidation();
             stale.clear(&callers);

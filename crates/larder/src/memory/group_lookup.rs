@@ -30,6 +30,7 @@
 //! changes in between, and the lookup would find a part of them.
 
 use super::Memory;
+use super::evicted_values::EvictedValues;
 use super::group_publication::{GroupConditions, LockedShards};
 use super::shard::Shard;
 use crate::memory::lookup::Lookup;
@@ -54,6 +55,8 @@ impl Memory {
         found: &mut [Lookup],
         conditions: GroupConditions<'_>,
     ) -> Option<Timestamp> {
+        // Declared before the locks, so that the values are dropped after the locks are released.
+        let mut replaced = EvictedValues::default();
         let mut locked = self.read_shards(keys);
         let now = (conditions.now)();
         // (a)
@@ -75,7 +78,11 @@ impl Memory {
                 // (c)
                 (Lookup::Unknown(_), _) | (_, Lookup::Unknown(_)) => return None,
                 (_, _) if failpoint_is_set(Failpoint::LookOnce) => {}
-                (_, again) => *found = again,
+                (_, again) => {
+                    if let Lookup::Value(value, _) = std::mem::replace(found, again) {
+                        replaced.push(value);
+                    }
+                }
             }
         }
         Some(now)

@@ -11,7 +11,7 @@ const NOW: Timestamp = Timestamp::from_millis(2_000);
 /// A lookup of two keys after its first step. Memory does not know the first key. The value of the second
 /// key is 20.
 struct GroupLookup {
-    memory: Memory,
+    memory: Arc<Memory>,
     on_disk: [u8; 5],
     in_memory: [u8; 5],
     found: Vec<Lookup>,
@@ -19,12 +19,17 @@ struct GroupLookup {
 
 impl GroupLookup {
     fn begin() -> Self {
-        let (memory, on_disk) = (Memory::new(1, 1_000, 1 << 20, 0), key_of(1));
+        Self::with(|_| number(20))
+    }
+
+    /// Begins a lookup whose second key has the entry `held`.
+    fn with(held: impl FnOnce(&Arc<Memory>) -> IncomingEntry) -> Self {
+        let (memory, on_disk) = (Arc::new(Memory::new(1, 1_000, 1 << 20, 0)), key_of(1));
         // Two keys may share an epoch, by the random seed of their hashes. Then a change of the second key
         // would also void the token of the first.
         let has_own_epoch = |key: &[u8; 5]| epoch_of(memory.key(key)) != epoch_of(memory.key(&on_disk));
         let in_memory = (2..u8::MAX).map(key_of).find(has_own_epoch).unwrap();
-        memory.store(memory.key(&in_memory), number(20), START).unwrap();
+        memory.store(memory.key(&in_memory), held(&memory), START).unwrap();
         let found = memory.get_group(&[memory.key(&on_disk), memory.key(&in_memory)], || START);
         assert!(matches!(&*found, [Lookup::Unknown(_), Lookup::Value(..)]), "{found:?}");
         Self { memory, on_disk, in_memory, found }
@@ -93,4 +98,21 @@ fn a_group_lookup_has_what_memory_has_under_the_second_locks() {
     let expired = IncomingEntry { expires_at: NOW, ..number(40) };
     lookup.memory.store(lookup.memory.key(&lookup.in_memory), expired, START).unwrap();
     assert_eq!(lookup.confirm(true), Some((NOW, None)), "the value has expired");
+}
+
+#[test]
+fn a_value_that_was_replaced_during_a_group_lookup_is_dropped_without_a_lock() {
+    let (done, is_done) = crate::sys::sync::channel::bounded(1);
+    // The lookup runs on its own thread, so that a deadlock fails the test instead of hanging it.
+    std::thread::spawn(move || {
+        let calls_memory = |memory: &Arc<Memory>| IncomingEntry {
+            value: Some(Arc::new(Caller(Arc::downgrade(memory)))),
+            ..clean(10)
+        };
+        let mut lookup = GroupLookup::with(calls_memory);
+        lookup.memory.store(lookup.memory.key(&lookup.in_memory), number(30), START).unwrap();
+        done.send(lookup.confirm(true)).unwrap();
+    });
+    let confirmed = is_done.recv_timeout(std::time::Duration::from_mins(1));
+    assert_eq!(confirmed.expect("the value is dropped under the lock"), Some((NOW, Some(30))));
 }

@@ -2,7 +2,7 @@
 //! is made while the lookup decodes a value that it has read from disk, so the order of the steps is always
 //! the same.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +32,21 @@ const HELD: (u64, u64) = (2, 1);
 thread_local! {
     /// Runs at the start of the next decoding of a value.
     static CHANGE: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    /// The number whose next `Drop` panics.
+    static PANICS: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct Number(u64);
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        if PANICS.get() == Some(self.0) {
+            PANICS.set(None);
+            panic!("a user's Drop");
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -158,6 +169,18 @@ fn a_value_stored_after_a_removal_of_a_range_is_found_without_the_range() {
         keyspace.insert(&HELD, Number(21)).unwrap();
     });
     assert_eq!(found, Some([None, None, Some(21)]));
+}
+
+/// The lookup owns the last handle of the replaced value.
+#[test]
+fn a_panic_in_the_drop_of_a_value_that_is_replaced_meanwhile_ends_in_the_lookup() {
+    let found = Numbers::new().beside(|keyspace| {
+        PANICS.set(Some(20));
+        keyspace.insert(&HELD, Number(21)).unwrap();
+        assert_eq!(PANICS.get(), Some(20), "the lookup has a handle");
+    });
+    assert_eq!(found, Some([Some(10), Some(11), Some(21)]));
+    assert_eq!(PANICS.get(), None, "the replaced value is dropped");
 }
 
 /// The value in memory is replaced before the second key expires. So the old value and the missing second

@@ -15,7 +15,9 @@
 //!    commit.
 //! 5. Weight is reserved for the values that are stored clean because they will not be committed. These
 //!    values reuse the weight of the values that they replace. If this weight and the free weight are too
-//!    small, the locks are released, other entries are evicted, and the steps begin again at (1).
+//!    small, the locks are released, other entries are evicted for the difference, and the steps begin again
+//!    at (1). The entries that were read are evicted only if the others do not suffice. Then (3) fails, and
+//!    the next round finds that these entries are missing.
 //! 6. All changes are made. Each stored entry and each tombstone gets a sequence.
 //! 7. The locks are released. Then the replaced values are added to the caller's list, and their weight is
 //!    released.
@@ -85,6 +87,17 @@ pub(crate) struct GroupConditions<'a> {
     pub(crate) is_current: &'a dyn Fn() -> bool,
 }
 
+/// The weight in the budget for the values that are stored clean.
+struct CleanRoom {
+    /// The weight of these values.
+    needed: u64,
+    /// The part of `needed` that is reserved.
+    reserved: u64,
+    /// The part of `needed` that step 5 could not reserve, beside `reserved` and the weight of the replaced
+    /// values.
+    missing: u64,
+}
+
 /// The locks of several shards, in the order of their numbers.
 pub(super) struct LockedShards<G> {
     numbers: Vec<usize>,
@@ -113,36 +126,45 @@ impl Memory {
         conditions: GroupConditions<'_>,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
-        let weight: u64 = changes.iter().map(|(_, change)| change.clean_weight()).sum();
-        let mut reserved = 0;
+        let needed = changes.iter().map(|(_, change)| change.clean_weight()).sum();
+        let mut room = CleanRoom { needed, reserved: 0, missing: 0 };
         loop {
-            let published =
-                self.publish_locked(reads, changes, (weight, reserved), conditions, evicted_values);
-            match published {
-                // 5.
-                Err(Refused::NoRoom) if reserved == 0 => {
-                    let Some((key, _)) = changes.first() else { return Err(Refused::NoRoom) };
-                    if !self.reserve_weight(*key, weight, evicted_values) {
-                        return Err(Refused::NoRoom);
-                    }
-                    reserved = weight;
-                }
-                Err(refused) => {
-                    self.budget.release(reserved);
-                    return Err(refused);
-                }
-                Ok(()) => return Ok(()),
+            let published = self.publish_locked(reads, changes, &mut room, conditions, evicted_values);
+            // 5.
+            if published == Err(Refused::NoRoom) && self.reserve_missing(reads, room.missing, evicted_values)
+            {
+                room.reserved += room.missing;
+                continue;
             }
+            if published.is_err() {
+                self.budget.release(room.reserved);
+            }
+            return published;
         }
     }
 
-    /// Runs steps 1 to 7. `weight` is the weight of all entries that are stored clean. `reserved` is the
-    /// part of `weight` that the caller has already reserved.
+    /// Reserves weight, and evicts the entries that were read only if the others do not suffice.
+    #[cold]
+    fn reserve_missing(
+        &self,
+        reads: &[GroupRead<'_>],
+        missing: u64,
+        evicted_values: &mut EvictedValues,
+    ) -> bool {
+        let found = reads.iter().filter(|read| read.entry.is_some());
+        let mut spared: Vec<_> = found.map(|read| read.key).collect();
+        spared.sort_unstable_by_key(|key| self.index_of(key.hash));
+        missing <= self.budget.capacity()
+            && (self.reserve_beside(&spared, missing, evicted_values)
+                || self.reserve_beside(&[], missing, evicted_values))
+    }
+
+    /// Runs steps 1 to 7. If the changes are refused, the caller releases the reserved weight.
     fn publish_locked(
         &self,
         reads: &[GroupRead<'_>],
         changes: &mut Vec<(SlotKey<'_>, GroupChange)>,
-        (weight, mut reserved): (u64, u64),
+        room: &mut CleanRoom,
         conditions: GroupConditions<'_>,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
@@ -169,13 +191,11 @@ impl Memory {
             replaced += shard.weight_of_clean(*key);
         }
         // 5.
-        let missing = weight.saturating_sub(reserved).saturating_sub(replaced);
-        if missing > 0 {
-            if reserved > 0 || !self.budget.try_reserve(missing) {
-                return Err(Refused::NoRoom);
-            }
-            reserved += missing;
+        room.missing = room.needed.saturating_sub(room.reserved).saturating_sub(replaced);
+        if room.missing > 0 && !self.budget.try_reserve(room.missing) {
+            return Err(Refused::NoRoom);
         }
+        room.reserved += room.missing;
         // 6.
         let mut deferred = DeferredDrops::default();
         let mut locked = Some(locked);
@@ -191,7 +211,7 @@ impl Memory {
         }
         // 7. The new values take the reserved weight, and as much of the released weight as they need.
         drop(locked);
-        deferred.weight = (deferred.weight + reserved).saturating_sub(weight);
+        deferred.weight = (deferred.weight + room.reserved).saturating_sub(room.needed);
         pass_on(&mut deferred, &self.budget, evicted_values);
         Ok(())
     }

@@ -44,11 +44,22 @@ impl<'a> LockedShard<'a> {
         self.shard.evict(&mut self.released.deferred)
     }
 
+    /// Like [`evict`](Self::evict), but evicts no entry of the keys in `spared`.
+    pub(super) fn evict_beside(&mut self, spared: &[SlotKey<'_>]) -> bool {
+        self.shard.evict_beside(spared, &mut self.released.deferred)
+    }
+
     /// Evicts one clean entry, and keeps `weight` of its weight reserved for an entry of `key`. Returns
     /// whether the evicted weight was enough. If not, keeps nothing reserved.
     pub(super) fn evict_for(&mut self, key: SlotKey<'_>, weight: u64) -> bool {
         self.shard.prefetch_home(key);
         self.evict() && self.released.deferred.give_room(weight)
+    }
+
+    /// Evicts one clean entry, but not that of `key`, and keeps `weight` of its weight reserved for a heavier
+    /// value of `key`. Returns whether the evicted weight was enough. If not, keeps nothing reserved.
+    pub(super) fn evict_for_growth(&mut self, key: SlotKey<'_>, weight: u64) -> bool {
+        self.evict_beside(&[key]) && self.released.deferred.give_room(weight)
     }
 
     /// Unlocks the shard. Returns the list that received the released values, so that the caller can reuse

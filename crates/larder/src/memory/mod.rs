@@ -41,6 +41,7 @@ mod reading;
 pub(crate) mod refresh;
 mod removal;
 mod removal_groups;
+mod room;
 mod segments;
 pub(crate) mod shard;
 mod slot;
@@ -75,9 +76,7 @@ use shard::Shard;
 use crate::format::key::hash::{HashSeed, KeyspaceSeed};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::process::Process;
-use crate::sys::sync::{
-    Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, key_seeds, thread,
-};
+use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, key_seeds};
 use crate::units::Timestamp;
 
 #[derive(Debug)]
@@ -327,44 +326,6 @@ impl Memory {
             return None;
         }
         Some(self.lock(key, evicted_values))
-    }
-
-    /// Reserves weight in the budget for a key, evicting entries as needed. The first victim is in the key's
-    /// own shard, so that shards keep their sizes and the new entry competes with its neighbours. The other
-    /// victims come from all shards, round-robin. The caller must not hold a lock.
-    fn reserve_weight(&self, key: SlotKey<'_>, weight: u64, evicted_values: &mut EvictedValues) -> bool {
-        if weight > self.budget.capacity() {
-            return false;
-        }
-        if self.budget.try_reserve(weight) {
-            return true;
-        }
-        self.lock(key, evicted_values).evict();
-        let mut idle = 0;
-        while !self.budget.try_reserve(weight) {
-            if self.evict_next(evicted_values) {
-                idle = 0;
-                continue;
-            }
-            // The shard has no clean entry. If no shard has one, other callers have reserved the room, and
-            // will use or release it soon.
-            idle += 1;
-            if idle > 8 * self.shards.len() {
-                return false;
-            }
-            if idle % self.shards.len() == 0 {
-                thread::yield_now();
-            }
-        }
-        true
-    }
-
-    /// Evicts one clean entry from the next shard, round-robin. Returns whether that shard had a clean
-    /// entry.
-    fn evict_next(&self, evicted_values: &mut EvictedValues) -> bool {
-        let next = self.next_victim.fetch_add(1, Ordering::Relaxed);
-        let shard = self.shards.get(next & (self.shards.len() - 1));
-        shard.is_some_and(|shard| self.lock_shard(shard, evicted_values).evict())
     }
 
     #[inline]

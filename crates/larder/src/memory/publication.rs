@@ -20,6 +20,10 @@
 //! A change of a key behind a barrier would be refused. So before (1), the caller waits for the end of the
 //! range removal ([`super::barrier_waits`]). A range removal that begins later may still refuse the change.
 //!
+//! A value that will not be committed takes the weight of the value that it replaces. If it is heavier, other
+//! entries are evicted for the difference, before (3). The entry that was read is spared: (c) would refuse
+//! the change that evicted it.
+//!
 //! Expiry and eviction do not look up the leases of a key, so they do not revoke them. So (b) and (c) are
 //! needed in addition to (a).
 //!
@@ -37,6 +41,7 @@ use crate::format::key::scope::Scope;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::Ordering;
 use crate::units::Timestamp;
 
 #[derive(Clone, Copy)]
@@ -106,29 +111,54 @@ impl Memory {
     ) -> Result<u64, Refused> {
         self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
-        if weight > 0 {
-            // The value reuses the room of the value that it replaces. Evicting other entries instead could
-            // evict the entry that was read.
+        let may_fit = weight <= self.budget.capacity();
+        let mut reserved = 0;
+        loop {
             let mut locked = self.lock(key, evicted_values);
-            if locked.shard.weight_of_clean(key) >= weight {
+            // The value reuses the room of the value that it replaces, and other entries are evicted only
+            // for the rest. A value that will be committed needs no room now.
+            let replaced = if weight > 0 { locked.shard.weight_of_clean(key) } else { 0 };
+            let missing = weight.saturating_sub(reserved).saturating_sub(replaced);
+            let has_room = missing == 0
+                || may_fit && (self.budget.try_reserve(missing) || locked.evict_for_growth(key, missing));
+            if has_room {
                 let deferred = &mut locked.released.deferred;
+                deferred.weight += reserved + missing;
                 let stored = locked.shard.publish(key, publication, entry, &self.sequence, deferred);
                 if stored.is_ok() {
-                    deferred.give_room(weight);
+                    let has_given = deferred.give_room(weight);
+                    debug_assert!(has_given, "the replaced value and the reservation have this weight");
                 }
                 return stored;
             }
             drop(locked);
+            if !may_fit || !self.reserve_beside(&[key], missing, evicted_values) {
+                self.budget.release(reserved);
+                return Err(self.publish_nothing(key, publication, evicted_values));
+            }
+            // The replaced value may be lighter by now. Then the next pass reserves the difference.
+            reserved += missing;
         }
-        let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
-            let mut locked = self.lock(key, evicted_values);
-            let now = locked.shard.confirm(key, publication)?;
-            // The previous value is removed. Otherwise it would stay visible after this write.
-            return Err(locked.shard.forget_replaced(key, now, &mut locked.released.deferred));
+    }
+
+    /// Removes the entry that was read, unless changes of the key must be committed. Otherwise the entry
+    /// would stay visible after a change that found no room.
+    #[cold]
+    fn publish_nothing(
+        &self,
+        key: SlotKey<'_>,
+        publication: Publication<'_>,
+        evicted_values: &mut EvictedValues,
+    ) -> Refused {
+        let mut locked = self.lock(key, evicted_values);
+        let refused = match locked.shard.confirm(key, publication) {
+            Ok(now) => locked.shard.forget_replaced(key, now, &mut locked.released.deferred),
+            Err(refused) => refused,
         };
-        let deferred = &mut locked.released.deferred;
-        let stored = locked.shard.publish(key, publication, entry, &self.sequence, deferred);
-        stored.inspect_err(|_| locked.released.deferred.weight += weight)
+        if refused == Refused::NoRoom {
+            self.bypassed.fetch_add(1, Ordering::Relaxed);
+        }
+        refused
     }
 
     /// In a memory-only keyspace, removes the entry that was read.

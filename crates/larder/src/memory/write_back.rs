@@ -41,7 +41,7 @@ impl Memory {
         let mut reservation = Reservation::new(self.budget.clone());
         let mut idle = 0;
         while !reservation.grow_to(weight) {
-            if self.evict_next(evicted_values) {
+            if self.evict_next(&[], evicted_values) {
                 idle = 0;
                 continue;
             }

@@ -52,6 +52,28 @@ impl Shard {
         true
     }
 
+    /// Like [`evict`](Self::evict), but evicts no entry of the keys in `spared`. These entries move to the
+    /// start of their queues, like entries that are overwritten.
+    pub(in crate::memory) fn evict_beside(
+        &mut self,
+        spared: &[SlotKey<'_>],
+        deferred: &mut DeferredDrops,
+    ) -> bool {
+        let clean = |key: &SlotKey<'_>| {
+            let (id, slot) = self.find(*key)?;
+            (slot.state == SlotState::Clean).then(|| (id, slot.hash, self.policy.weight_of(id)))
+        };
+        let spared: Vec<_> = spared.iter().filter_map(clean).collect();
+        for (id, ..) in &spared {
+            self.policy.detach(*id);
+        }
+        let is_evicted = self.evict(deferred);
+        for (id, hash, weight) in spared {
+            self.policy.attach(id, hash, weight);
+        }
+        is_evicted
+    }
+
     /// Prefetches the entry that is probably the next victim. Otherwise the next eviction would wait for the
     /// cache lines of this entry, one after another.
     #[inline]

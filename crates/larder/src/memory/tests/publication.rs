@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::format::key::scope::Scope;
+use crate::memory::group_publication::{GroupChange, GroupConditions, GroupRead};
 use crate::memory::key_leases::NO_LEASE;
 use crate::memory::lookup::ReadEntry;
 use crate::memory::publication::{BehindBarrier, Publication};
@@ -119,10 +120,7 @@ fn a_change_of_nothing_replaces_an_absence() {
 
 #[test]
 fn a_change_in_full_memory_takes_the_room_of_the_entry_that_it_replaces() {
-    let changing = Changing::new(Some(any_clean));
-    for key in 101..200 {
-        changing.memory.store(changing.memory.key(&key_of(key)), clean(10), START).unwrap();
-    }
+    let changing = full();
     let (lease, read) = (changing.lease, changing.read);
     let publication = Publication { lease, read, now: &|| START, is_on_disk: &|| false };
     let mut evicted_values = EvictedValues::default();
@@ -130,6 +128,79 @@ fn a_change_in_full_memory_takes_the_room_of_the_entry_that_it_replaces() {
         changing.memory.publish_entry(changing.key(), publication, clean(10), &mut evicted_values);
     assert!(published.is_ok() && evicted_values.len() == 1, "only the replaced value leaves");
     changing.memory.validate();
+}
+
+/// Fills memory with entries of weight 10, of which the entry that was read is one.
+fn full() -> Changing {
+    let changing = Changing::new(Some(any_clean));
+    for key in 101..200 {
+        changing.memory.store(changing.memory.key(&key_of(key)), clean(10), START).unwrap();
+    }
+    assert_eq!(changing.memory.budget.used(), 1_000);
+    changing
+}
+
+/// Only the difference is evicted, and not the entry that was read. Otherwise the change would be lost.
+#[test]
+fn a_change_that_grows_its_entry_in_full_memory_evicts_others_for_the_difference() {
+    for (weight, evicted) in [(11, 1), (20, 1), (21, 2), (400, 39), (1_000, 99)] {
+        let changing = full();
+        let (lease, read) = (changing.lease, changing.read);
+        let publication = Publication { lease, read, now: &|| START, is_on_disk: &|| false };
+        let (key, mut evicted_values) = (changing.key(), EvictedValues::default());
+        let published = changing.memory.publish_entry(key, publication, clean(weight), &mut evicted_values);
+        assert!(published.is_ok(), "{weight}: {published:?}");
+        assert_eq!(evicted_values.len(), evicted + 1, "{weight}: the replaced value and others");
+        changing.memory.validate();
+    }
+}
+
+#[test]
+fn a_change_that_is_too_heavy_for_memory_removes_its_entry_and_no_other() {
+    let changing = full();
+    let (lease, read) = (changing.lease, changing.read);
+    let publication = Publication { lease, read, now: &|| START, is_on_disk: &|| false };
+    let (key, mut evicted_values) = (changing.key(), EvictedValues::default());
+    let published = changing.memory.publish_entry(key, publication, clean(1_001), &mut evicted_values);
+    assert_eq!((published, evicted_values.len()), (Err(Refused::NoRoom), 1));
+    assert_eq!((changing.memory.totals().bypassed, changing.memory.budget.used()), (1, 990));
+    changing.memory.validate();
+}
+
+/// A group that replaces the entry that was read. Its other reads are the keys in `beside`, which are in
+/// memory.
+fn publish_group(changing: &Changing, weight: u64, beside: &[u8]) -> (Result<(), Refused>, usize) {
+    let memory = &changing.memory;
+    let others: Vec<_> = beside.iter().map(|number| key_of(*number)).collect();
+    let mut reads = Vec::new();
+    for bytes in &others {
+        let (lease, _, entry) = memory.lease_over(memory.key(bytes), START);
+        reads.push(GroupRead { key: memory.key(bytes), lease, entry, is_confirmed: false });
+    }
+    let (lease, entry) = (changing.lease, changing.read);
+    reads.push(GroupRead { key: changing.key(), lease, entry, is_confirmed: false });
+    let mut changes = vec![(changing.key(), GroupChange::Put(clean(weight)))];
+    let conditions = GroupConditions { now: &|| START, is_current: &|| false };
+    let mut evicted_values = EvictedValues::default();
+    let published = memory.publish_group(&reads, &mut changes, conditions, &mut evicted_values);
+    memory.validate();
+    (published, evicted_values.len())
+}
+
+#[test]
+fn a_group_that_grows_an_entry_in_full_memory_evicts_others_for_the_difference() {
+    assert_eq!(publish_group(&full(), 400, &[]), (Ok(()), 39 + 1));
+    assert_eq!(publish_group(&full(), 800, &[101, 102, 103]), (Ok(()), 79 + 1));
+    assert_eq!(publish_group(&full(), 970, &[101, 102, 103]), (Ok(()), 96 + 1));
+}
+
+/// The next round reads the evicted entries as missing, and then stores its value.
+#[test]
+fn a_group_with_no_room_beside_what_it_has_read_evicts_that_and_is_refused() {
+    let changing = full();
+    let (published, evicted) = publish_group(&changing, 971, &[101, 102, 103]);
+    assert_eq!(published, Err(Refused::Unconfirmed));
+    assert!(evicted >= 96, "{evicted}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tests of changes during a range removal.
+//! Tests of changes during a range removal, and of changes in full memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crate::api::keyspace::definition::KeyspaceDefinition;
 use crate::api::keyspace::transaction::watch::Watch;
 use crate::format::key::scope::Scope;
 use crate::sys::clock::Deadline;
+use crate::units::ByteSize;
 
 const STOCK: KeyspaceDefinition<String, u64> = KeyspaceDefinition::new("stock");
 
@@ -69,4 +70,27 @@ fn a_change_at_once_does_not_wait_for_a_range_removal() {
     let changed = stock.change_at_once(full.as_slice(), Durability::Buffered, &mut wait, &mut add);
     assert!(changed.unwrap().is_none());
     memory.lower_barriers(&all);
+}
+
+/// Room for the whole new value beside the old one would evict the old value. Then the closure would get no
+/// value, and the change would lose all but its own byte.
+#[test]
+fn a_value_that_grows_in_memory_keeps_what_it_had() {
+    const BYTES: KeyspaceDefinition<u64, Vec<u8>> = KeyspaceDefinition::new("bytes");
+    let cache = Cache::builder().memory_capacity(ByteSize::mib(1)).shards(1).open().unwrap();
+    let bytes = cache.keyspace(BYTES).unwrap();
+    bytes.insert(&1, vec![1; 600_000]).unwrap();
+    let grow = |by: usize| {
+        let grown = bytes.modify(&1, |value, _| {
+            let mut value = value.expect("the value is not evicted").clone();
+            value.resize(value.len() + by, 1);
+            Change::insert(value)
+        });
+        grown.unwrap();
+        bytes.get(&1).map(|value| value.len())
+    };
+    assert_eq!(grow(1), Some(600_001));
+    bytes.insert(&2, vec![2; 400_000]).unwrap();
+    assert_eq!(grow(99_999), Some(700_000));
+    assert_eq!(bytes.get(&2), None, "it has made room");
 }

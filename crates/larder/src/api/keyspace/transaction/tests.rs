@@ -100,6 +100,21 @@ fn a_large_value_of_a_transaction_holds_its_weight_until_it_is_committed() {
     assert_eq!(changed, inserted);
 }
 
+#[test]
+fn a_value_that_grows_in_memory_evicts_another_and_not_the_entry_that_the_closure_has_read() {
+    let cache = Cache::builder().memory_capacity(ByteSize::mib(1)).shards(1).open().unwrap();
+    let bytes = cache.keyspace(BYTES).unwrap();
+    bytes.insert(&1, vec![1; 600_000]).unwrap();
+    bytes.insert(&2, vec![2; 400_000]).unwrap();
+    let grown: Result<(), Error> = cache.transaction(|tx| {
+        assert!(tx.get(&bytes, &1)?.is_some(), "it is not evicted");
+        tx.insert(&bytes, &1, vec![1; 700_000])
+    });
+    grown.unwrap();
+    assert_eq!(bytes.get(&1).map(|value| value.len()), Some(700_000));
+    assert_eq!(bytes.get(&2), None, "it has made room");
+}
+
 /// Lookups miss the entry now, but find it later. So the transaction must not treat it as missing.
 #[test]
 fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {

@@ -215,13 +215,19 @@ impl Memory {
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
         let weight = entry.clean_weight();
-        let Some(mut locked) = self.lock_with_room_of_all(key, weight, evicted_values) else {
-            // The previous value is removed. Otherwise it would stay visible after this write.
-            let mut locked = self.lock(key, evicted_values);
+        let has_room = self.reserve_weight(key, weight, evicted_values);
+        let mut locked = self.lock(key, evicted_values);
+        if !has_room {
             let deferred = &mut locked.released.deferred;
             deferred.refused(entry);
-            return Err(locked.shard.forget_replaced(key, now, deferred));
-        };
+            // The previous value is removed. Otherwise it would stay visible after this write.
+            let refused = locked.shard.forget_replaced(key, now, deferred);
+            // Any other refused write is prepared again, for a commit.
+            if refused == Refused::NoRoom {
+                self.count_bypassed();
+            }
+            return Err(refused);
+        }
         let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
     }
@@ -302,7 +308,7 @@ impl Memory {
     ) -> Option<LockedShard<'a>> {
         let has_room = self.budget.try_reserve(weight);
         if !has_room && weight > self.budget.capacity() {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            self.count_bypassed();
             return None;
         }
         // Both cases share this lock call, so that the guard is never moved in memory.
@@ -322,7 +328,7 @@ impl Memory {
         evicted_values: &'a mut EvictedValues,
     ) -> Option<LockedShard<'a>> {
         if !self.reserve_weight(key, weight, evicted_values) {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            self.count_bypassed();
             return None;
         }
         Some(self.lock(key, evicted_values))

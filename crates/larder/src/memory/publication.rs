@@ -41,7 +41,6 @@ use crate::format::key::scope::Scope;
 use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
-use crate::sys::sync::Ordering;
 use crate::units::Timestamp;
 
 #[derive(Clone, Copy)]
@@ -156,7 +155,7 @@ impl Memory {
             Err(refused) => refused,
         };
         if refused == Refused::NoRoom {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
+            self.count_bypassed();
         }
         refused
     }

@@ -10,6 +10,11 @@ use super::slot_key::SlotKey;
 use crate::sys::sync::{Ordering, thread};
 
 impl Memory {
+    /// Counts a value that memory does not keep, for lack of room.
+    pub(super) fn count_bypassed(&self) {
+        self.bypassed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Reserves weight in the budget for a key, evicting entries as needed. The first victim is in the key's
     /// own shard, so that shards keep their sizes and the new entry competes with its neighbours. The other
     /// victims come from all shards, round-robin. The caller must not hold a lock.

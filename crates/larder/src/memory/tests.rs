@@ -95,6 +95,50 @@ fn a_large_value_may_take_the_room_of_entries_in_every_shard() {
     assert_eq!(memory.totals().bypassed, 1);
 }
 
+/// A write that is refused, because it must be committed, is prepared again. So memory keeps its value.
+#[test]
+fn a_write_without_room_is_counted_as_bypassed_only_if_it_is_not_repeated() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    let on_disk = [0, 0, 0, 1, 1];
+    let refused = memory.store(memory.key(&on_disk), clean(1_001), Timestamp::ZERO);
+    assert_eq!((refused, memory.totals().bypassed), (Err(Refused::Unsaved), 0));
+    let refused = memory.store(memory.key(&key_of(1)), clean(1_001), Timestamp::ZERO);
+    assert_eq!((refused, memory.totals().bypassed), (Err(Refused::NoRoom), 1));
+}
+
+/// Otherwise a key that is overwritten during each commit would cost an eviction for each commit.
+#[test]
+fn a_value_that_was_replaced_before_its_commit_takes_no_room_of_other_entries() {
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    for key in 0..100 {
+        memory.store(memory.key(&key_of(key)), clean(10), Timestamp::ZERO).unwrap();
+    }
+    let (bytes, mut evicted_values) = (key_of(200), EvictedValues::default());
+    let key = memory.key(&bytes);
+    memory.store(key, dirty(&memory, 10), Timestamp::ZERO).unwrap();
+    let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
+    memory.store(key, dirty(&memory, 10), Timestamp::ZERO).unwrap();
+    memory.mark_clean(&drained[0], &mut evicted_values);
+    assert_eq!((evicted_values.len(), memory.totals().evictions, memory.budget.used()), (0, 0, 1_000));
+    let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
+    memory.mark_clean(&drained[0], &mut evicted_values);
+    assert_eq!((evicted_values.len(), memory.totals().evictions, memory.budget.used()), (1, 1, 1_000));
+    assert!(memory.has_clean(&bytes));
+    // A value that is too heavy for memory evicts nothing either.
+    memory.store(key, dirty(&memory, 1_001), Timestamp::ZERO).unwrap();
+    let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
+    memory.mark_clean(&drained[0], &mut evicted_values);
+    assert_eq!((memory.totals().evictions, memory.totals().bypassed), (1, 1));
+    // Other callers have reserved all weight.
+    let memory = Memory::new(1, 1_000, 1 << 20, 0);
+    assert!(memory.budget.try_reserve(1_000));
+    memory.store(memory.key(&bytes), dirty(&memory, 10), Timestamp::ZERO).unwrap();
+    let drained = memory.drain(Timestamp::ZERO, &mut evicted_values);
+    memory.store(memory.key(&bytes), dirty(&memory, 10), Timestamp::ZERO).unwrap();
+    memory.mark_clean(&drained[0], &mut evicted_values);
+    assert_eq!(memory.totals().bypassed, 0);
+}
+
 #[test]
 fn the_store_of_a_missed_key_is_a_use_and_other_stores_are_not() {
     let memory = Memory::new(1, 4, 1 << 20, 0).seeded(1);

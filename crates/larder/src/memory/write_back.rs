@@ -7,7 +7,7 @@ use super::buffer::BufferRoom;
 use super::evicted_values::EvictedValues;
 use super::mutation::{Mutation, SlotChange};
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-use crate::sys::sync::{Ordering, thread};
+use crate::sys::sync::thread;
 use crate::units::Timestamp;
 
 impl Memory {
@@ -103,28 +103,31 @@ impl Memory {
     /// installed (invariant 2 of `docs/design.md`); or the file was discarded.
     pub(crate) fn mark_clean(&self, mutation: &Mutation, evicted_values: &mut EvictedValues) {
         let key = self.key(&mutation.key);
-        let (weight, passed) = match &mutation.change {
-            // The weight that a large value has reserved is transferred to the entry. If it were reserved
-            // twice, a value of more than half the capacity would find no room.
-            SlotChange::Put { unsaved, .. } => {
-                (unsaved.weight.bytes(), unsaved.room.pass_on(unsaved.weight.bytes()))
-            }
-            SlotChange::Delete | SlotChange::DeleteInGroup(_) => (0, 0),
+        let SlotChange::Put { unsaved, slot, .. } = &mutation.change else {
+            let mut locked = self.lock(key, evicted_values);
+            locked.shard.mark_clean(key, mutation.sequence, true, &mut locked.released.deferred);
+            return;
         };
-        let keep = self.reserve_weight(key, weight - passed, evicted_values);
-        if !keep {
-            self.bypassed.fetch_add(1, Ordering::Relaxed);
-        }
+        // The weight that a large value has reserved is transferred to the entry. If it were reserved twice,
+        // a value of more than half the capacity would find no room.
+        let weight = unsaved.weight.bytes();
+        let passed = unsaved.room.pass_on(weight);
+        let missing = weight - passed;
         let mut locked = self.lock(key, evicted_values);
+        // A value that was replaced or removed after the drain needs no room, so nothing is evicted for it.
+        let needs_room = locked.shard.is_dirty(*slot, key, mutation.sequence);
+        let may_fit = needs_room && missing <= self.budget.capacity();
+        let mut keep = may_fit && (self.budget.try_reserve(missing) || locked.evict_for(key, missing));
+        if needs_room && !keep {
+            let evicted_values = locked.unlock();
+            keep = self.reserve_weight(key, missing, evicted_values);
+            if !keep {
+                self.count_bypassed();
+            }
+            locked = self.lock(key, evicted_values);
+        }
         let deferred = &mut locked.released.deferred;
-        let kept = match &mutation.change {
-            SlotChange::Put { slot, .. } => {
-                locked.shard.mark_slot_clean(*slot, key, mutation.sequence, keep, deferred)
-            }
-            SlotChange::Delete | SlotChange::DeleteInGroup(_) => {
-                locked.shard.mark_clean(key, mutation.sequence, keep, deferred)
-            }
-        };
+        let kept = locked.shard.mark_slot_clean(*slot, key, mutation.sequence, keep, deferred);
         drop(locked);
         if !kept {
             self.budget.release(if keep { weight } else { passed });

@@ -123,9 +123,9 @@ pub struct MemoryStats {
     /// reserves a part of the capacity until it is committed. Other entries in the write buffer are not
     /// included: see `unsaved_weight`.
     pub weight: ByteSize,
-    /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. The size of
-    /// the write buffer is the limit of this weight. [`Stats::unsaved_bytes`] also includes the encodings
-    /// and the bookkeeping.
+    /// Weight of the entries in the write buffer, which are acknowledged and not yet committed. It stays
+    /// within the size of the write buffer, except while a single value larger than the write buffer is the
+    /// only entry in it. [`Stats::unsaved_bytes`] also includes the encodings and the bookkeeping.
     pub unsaved_weight: ByteSize,
     /// Maximum weight of clean entries.
     pub capacity: ByteSize,

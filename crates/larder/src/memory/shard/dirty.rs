@@ -203,6 +203,14 @@ impl Shard {
         self.mark_slot_clean(id, key, sequence, keep, deferred)
     }
 
+    /// Returns whether a value that was drained from this slot is still the key's content. If so,
+    /// [`mark_slot_clean`](Self::mark_slot_clean) needs its weight.
+    pub(crate) fn is_dirty(&self, id: SlotId, key: SlotKey<'_>, sequence: u64) -> bool {
+        self.slots.get(id).is_some_and(|slot| {
+            slot.state == SlotState::Dirty && slot.sequence == sequence && *slot.key == *key.bytes
+        })
+    }
+
     /// Like [`mark_clean`](Self::mark_clean), for a key that was drained from this slot. A dirty key may
     /// have left the slot since, for example while there was no file, and another key may have taken it. So
     /// the slot must still have this key, with this sequence.

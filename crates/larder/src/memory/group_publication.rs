@@ -17,7 +17,9 @@
 //!    values reuse the weight of the values that they replace. If this weight and the free weight are too
 //!    small, the locks are released, other entries are evicted for the difference, and the steps begin again
 //!    at (1). The entries that were read are evicted only if the others do not suffice. Then (3) fails, and
-//!    the next round finds that these entries are missing.
+//!    the next round finds that these entries are missing. If even that does not suffice, because other
+//!    callers have reserved the weight, the new values are left out, and their keys have no entry afterwards.
+//!    An insert does the same, and a lookup cannot distinguish this from an eviction.
 //! 6. All changes are made. Each stored entry and each tombstone gets a sequence.
 //! 7. The locks are released. Then the replaced values are added to the caller's list, and their weight is
 //!    released.
@@ -61,7 +63,7 @@ pub(crate) enum GroupChange {
     /// Removes the entry of the key from memory and disk. The removal is committed with its group, if it has
     /// one. `is_saved` is false if the disk tier is currently not saving changes.
     Remove { group: Option<Arc<Group>>, is_saved: bool },
-    /// Removes the entry of a key of a memory-only keyspace.
+    /// Removes the entry of a key whose changes are not committed.
     Forget,
 }
 
@@ -117,8 +119,8 @@ impl Memory {
     ///
     /// # Errors
     /// Returns [`Refused::Revoked`], [`Refused::Unconfirmed`] and [`Refused::Closed`] as for one key. Returns
-    /// [`Refused::Unsaved`] if the disk tier came back after the changes were prepared, and
-    /// [`Refused::NoRoom`] if memory has no room for the values that will not be committed.
+    /// [`Refused::Unsaved`] if the disk tier came back after the changes were prepared. Does not return
+    /// [`Refused::NoRoom`]: values that will not be committed, and find no room, are left out.
     pub(crate) fn publish_group(
         &self,
         reads: &[GroupRead<'_>],
@@ -128,15 +130,23 @@ impl Memory {
     ) -> Result<(), Refused> {
         let needed = changes.iter().map(|(_, change)| change.clean_weight()).sum();
         let mut room = CleanRoom { needed, reserved: 0, missing: 0 };
+        let mut left_out = 0;
         loop {
             let published = self.publish_locked(reads, changes, &mut room, conditions, evicted_values);
             // 5.
-            if published == Err(Refused::NoRoom) && self.reserve_missing(reads, room.missing, evicted_values)
-            {
-                room.reserved += room.missing;
+            if published == Err(Refused::NoRoom) {
+                if self.reserve_missing(reads, room.missing, evicted_values) {
+                    room.reserved += room.missing;
+                } else {
+                    self.budget.release(room.reserved);
+                    room = CleanRoom { needed: 0, reserved: 0, missing: 0 };
+                    left_out = leave_out(changes, evicted_values);
+                }
                 continue;
             }
-            if published.is_err() {
+            if published.is_ok() {
+                (0..left_out).for_each(|_| self.count_bypassed());
+            } else {
                 self.budget.release(room.reserved);
             }
             return published;
@@ -285,6 +295,20 @@ impl Memory {
     pub(super) fn index_of(&self, hash: u64) -> usize {
         usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1)
     }
+}
+
+/// Replaces the puts of values that will not be committed by removals, and returns their number. The caller
+/// holds no lock.
+#[cold]
+fn leave_out(changes: &mut [(SlotKey<'_>, GroupChange)], evicted_values: &mut EvictedValues) -> usize {
+    let mut left_out = 0;
+    for (_, change) in changes.iter_mut().filter(|(_, change)| change.clean_weight() > 0) {
+        if let GroupChange::Put(entry) = std::mem::replace(change, GroupChange::Forget) {
+            entry.value.into_iter().for_each(|value| evicted_values.push(value));
+            left_out += 1;
+        }
+    }
+    left_out
 }
 
 /// Runs step 3 for one read.

@@ -47,6 +47,10 @@ impl Cache {
     ///
     /// A transaction without changes is a consistent read of several keys ([`Transaction::get_many`]).
     ///
+    /// A value that will not be saved, for example of a memory-only keyspace, may find no room in memory,
+    /// because large values that are not committed yet have reserved it. Then it is not kept, as with
+    /// [`insert`](crate::Keyspace::insert).
+    ///
     /// # Errors
     /// Returns the errors that `body` returns, including those of the methods of [`Transaction`]. Returns
     /// [`Error::Changed`] if a required watch is broken. Returns [`Error::GroupTooLarge`] if the changes are

@@ -24,8 +24,6 @@ use crate::units::Timestamp;
 
 /// The maximum number of times that a round confirms entries on disk.
 const MAX_CONFIRMATIONS: usize = 8;
-/// The maximum number of attempts to find room in memory for values that are not saved.
-const MAX_ROOM_SEARCHES: usize = 64;
 
 impl TransactionKey {
     fn lowest_tier(&self) -> LowestTier {
@@ -103,7 +101,6 @@ impl Transaction<'_> {
             // There is no file for the values. A commit may create one.
             _ = tiers.writer.commit(Acknowledge::Write);
         }
-        let mut searches = 0;
         loop {
             // Checked in each iteration: in a closed cache, the reservation would fail forever.
             self.shared.refuse_if_unusable()?;
@@ -120,14 +117,9 @@ impl Transaction<'_> {
                 }
                 Err(Refused::Closed) => return Err(Error::Closed),
                 Err(Refused::Revoked | Refused::Unconfirmed) => return Ok(None),
-                Err(Refused::NoRoom) => {
-                    searches += 1;
-                    if searches == MAX_ROOM_SEARCHES {
-                        return Err(self.too_heavy(size.weight));
-                    }
-                }
-                // The disk tier was discarded or recovered in the meantime.
-                Err(Refused::Unsaved) => {}
+                // The disk tier was discarded or recovered in the meantime. A lack of room in memory is no
+                // error, because memory then leaves the values out.
+                Err(Refused::Unsaved | Refused::NoRoom) => {}
             }
             thread::yield_now();
             self.prepare()?;

@@ -94,7 +94,7 @@ impl Transaction<'_> {
         Err(Error::GroupTooLarge { keyspace: key.name(), size, max, remedy })
     }
 
-    pub(super) fn too_heavy(&self, weight: u64) -> Error {
+    fn too_heavy(&self, weight: u64) -> Error {
         let changed = self.keys.iter().find(|key| key.change.is_some());
         Error::GroupTooLarge {
             keyspace: changed.map(TransactionKey::name).unwrap_or_default(),

@@ -115,6 +115,37 @@ fn a_value_that_grows_in_memory_evicts_another_and_not_the_entry_that_the_closur
     assert_eq!(bytes.get(&2), None, "it has made room");
 }
 
+/// A large value that is not committed yet reserves the whole memory. Meanwhile an insert is accepted, and
+/// its value is not kept.
+#[test]
+fn a_transaction_whose_values_find_no_room_in_memory_is_accepted_like_an_insert() {
+    const NOTES: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("note").memory_only();
+    let disk = SimulatedVolume::new();
+    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).shards(2);
+    let builder = builder.memory_capacity(ByteSize::mib(4)).write_buffer(ByteSize::mib(1));
+    let cache = builder.flush_interval(Duration::from_hours(1)).open().unwrap();
+    await_first_sweep(&cache).unwrap();
+    let (bytes, notes) = (cache.keyspace(BYTES).unwrap(), cache.keyspace(NOTES).unwrap());
+    notes.insert_many([(1, 10), (2, 20)]).unwrap();
+    // The writer cannot commit the large value.
+    disk.fail_from(0, Failure::Io);
+    bytes.insert(&1, vec![1; 3 << 20]).unwrap();
+    assert_eq!(cache.stats().memory.weight, ByteSize::mib(4));
+    let before = cache.stats().memory.bypassed;
+    notes.insert(&2, 21).unwrap();
+    let read = cache.transaction(|tx| {
+        let read = tx.get(&notes, &1)?;
+        tx.insert(&notes, &1, 11)?;
+        tx.insert(&notes, &3, 30)?;
+        Ok::<_, Error>(read)
+    });
+    assert_eq!(read.unwrap(), None, "the large value has its room");
+    assert_eq!([1, 2, 3].map(|key| notes.get(&key)), [None, None, None]);
+    assert_eq!(cache.stats().memory.bypassed - before, 3);
+    cache.shared().tiers.memory.validate();
+    disk.heal();
+}
+
 /// Lookups miss the entry now, but find it later. So the transaction must not treat it as missing.
 #[test]
 fn a_touch_of_an_entry_that_cannot_be_read_is_refused() {

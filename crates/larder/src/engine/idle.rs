@@ -1,20 +1,17 @@
 //! Extends the life of entries for their uses, finds their latest expiry (step (5) of
 //! [`crate::memory::use_stamps`]), and requests commits of their stamps.
 
-use std::sync::Weak;
 use std::time::Duration;
 
-use super::lookup::StoredRecord;
+use super::stored_record::StoredRecord;
 use super::tiers::Tiers;
 use super::writer::command::Command;
-use crate::disk::store::snapshot::StoreSnapshot;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
 use crate::format::record::Header;
 use crate::memory::idle::{NeedsRecord, UsedEntry, UsedRecord};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::use_stamps::Stamped;
-use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
 
@@ -77,7 +74,7 @@ impl Tiers {
     #[cold]
     fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: Option<u64>) -> Option<Stamped> {
         loop {
-            let Some((bytes, token)) = self.read_bytes(key) else {
+            let Some((bytes, origin)) = self.read_bytes(key) else {
                 // The record was deleted or can't be read, or there is no snapshot.
                 self.memory.use_stamps.note_dropped();
                 return None;
@@ -85,7 +82,7 @@ impl Tiers {
             let (header, extension, _) = record::read(key.bytes, &bytes).ok()?;
             let is_it = sequence.is_none_or(|sequence| sequence == header.sequence);
             let ends_at = extension.ends_at.filter(|_| is_it)?;
-            let is_current = || token.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
+            let is_current = || origin.snapshot.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
             let Header { sequence, expires_at, .. } = header;
             let record = UsedRecord { sequence, expires_at, ends_at, is_current: &is_current };
             if let Ok(stamped) = self.memory.extend_life(key, life, || self.time.now(), Some(record)) {
@@ -100,11 +97,5 @@ impl Tiers {
         if self.disk.is_on() && !self.memory.use_stamps.is_empty() && self.writer.arm_for_stamps() {
             self.writer.send(Command::Wake);
         }
-    }
-
-    /// Returns a token of the snapshot that a record was read from, if uses extend the life of its entry.
-    /// Lookups of other records need no token, and should not pay for one.
-    pub(super) fn token(snapshot: &Arc<StoreSnapshot>, record: &[u8]) -> Option<Weak<StoreSnapshot>> {
-        record::is_extended_by_uses(record).then(|| Arc::downgrade(snapshot))
     }
 }

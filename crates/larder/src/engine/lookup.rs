@@ -10,13 +10,14 @@
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::stored_record::{RecordOrigin, StoredRecord};
 use super::tiers::Tiers;
 use super::writer::command::Command;
-use crate::disk::store::snapshot::StoreSnapshot;
+use crate::disk::store::snapshot::{EvictionEpoch, StoreSnapshot};
 use crate::format::key::unencoded::UnencodedKey;
 use crate::format::keyspace_id::KeyspaceId;
 use crate::format::record;
-use crate::format::record::{Extension, Header};
+use crate::format::record::Header;
 use crate::memory::entry::Value;
 use crate::memory::extras::EntryExtras;
 use crate::memory::lookup::Lookup;
@@ -25,32 +26,6 @@ use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
-
-/// A record that a lookup found on disk or at a server.
-#[derive(Debug)]
-pub(crate) struct StoredRecord {
-    pub(super) header: Header,
-    pub(crate) extension: Extension,
-    record: Vec<u8>,
-    payload_at: usize,
-    /// A token of the snapshot that the record was read from, if uses extend the life of its entry. `None` if
-    /// `lives_elsewhere` is set. The value is then not promoted.
-    pub(super) snapshot: Option<Weak<StoreSnapshot>>,
-    /// Whether the record and its stamp have expired, but the entry's slot or a newer snapshot has a later
-    /// expiry.
-    lives_elsewhere: bool,
-}
-
-impl StoredRecord {
-    pub(super) fn remote(header: Header, extension: Extension, record: Vec<u8>, payload_at: usize) -> Self {
-        Self { header, extension, record, payload_at, snapshot: None, lives_elsewhere: false }
-    }
-
-    /// Returns the encoded value. Empty for an absence.
-    pub(crate) fn payload(&self) -> &[u8] {
-        self.record.get(self.payload_at..).unwrap_or_default()
-    }
-}
 
 impl Tiers {
     /// Looks up a key in memory, and records a use of the entry.
@@ -136,15 +111,14 @@ impl Tiers {
     fn note_record(
         &self,
         key: SlotKey<'_>,
-        (record, snapshot): (Vec<u8>, Option<Weak<StoreSnapshot>>),
+        (record, origin): (Vec<u8>, RecordOrigin),
         min_visible_sequence: u64,
         grace: Duration,
     ) -> Option<StoredRecord> {
         let earliest = self.time.bounds().earliest;
         let record = self.live_record(key, record, min_visible_sequence, (earliest, grace))?;
         self.disk.uses.mark(key.hash);
-        let snapshot = snapshot.filter(|_| !record.lives_elsewhere);
-        Some(StoredRecord { snapshot, ..record })
+        Some(record.with_origin(origin))
     }
 
     /// Parses a record. Returns `None` if the record is damaged or not visible, or expired more than `grace`
@@ -177,27 +151,21 @@ impl Tiers {
                 lives_elsewhere = true;
             }
         }
-        let snapshot = None;
-        is_live(&header).then_some(StoredRecord {
-            header,
-            extension,
-            record,
-            payload_at,
-            snapshot,
-            lives_elsewhere,
-        })
+        let mut found = StoredRecord::new(header, extension, record, payload_at);
+        found.lives_elsewhere = lives_elsewhere;
+        is_live(&header).then_some(found)
     }
 
-    /// Returns the bytes of a key's record, and a token of its snapshot if uses extend the life of the entry.
-    pub(super) fn read_bytes(&self, key: SlotKey<'_>) -> Option<(Vec<u8>, Option<Weak<StoreSnapshot>>)> {
+    /// Returns the bytes of a key's record, and the snapshot that they were read from.
+    pub(super) fn read_bytes(&self, key: SlotKey<'_>) -> Option<(Vec<u8>, RecordOrigin)> {
         if !self.process.is_current() {
             return None;
         }
         let snapshot = self.disk.snapshots.current();
         let snapshot = snapshot.as_ref()?;
         let record = self.copy_record(snapshot, key)?;
-        let token = Self::token(snapshot, &record);
-        Some((record, token))
+        let origin = RecordOrigin::new(snapshot, &record);
+        Some((record, origin))
     }
 
     fn copy_record(&self, snapshot: &StoreSnapshot, key: SlotKey<'_>) -> Option<Vec<u8>> {
@@ -234,6 +202,13 @@ impl Tiers {
         current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
     }
 
+    /// Returns whether no entry has been evicted from disk, and the file has not been discarded, since the
+    /// snapshot with this epoch was taken. Returns false while there is no snapshot.
+    pub(super) fn is_in_epoch(&self, epoch: EvictionEpoch) -> bool {
+        let current = self.disk.snapshots.current();
+        current.as_ref().is_some_and(|current| current.eviction_epoch() == epoch)
+    }
+
     /// Like [`read_record`](Tiers::read_record), for several keys and from one snapshot, without asking the
     /// filter. Each key comes with its `min_visible_sequence`.
     ///
@@ -252,8 +227,8 @@ impl Tiers {
             let record = snapshot.as_ref().and_then(|snapshot| {
                 let record = self.copy_record(snapshot, key)?;
                 bytes += record.len();
-                let token = Self::token(snapshot, &record);
-                self.note_record(key, (record, token), min_visible_sequence, Duration::ZERO)
+                let origin = RecordOrigin::new(snapshot, &record);
+                self.note_record(key, (record, origin), min_visible_sequence, Duration::ZERO)
             });
             records.push(record);
             if bytes >= max_bytes {

@@ -4,6 +4,13 @@
 //! A promotion must not bring back an entry that was removed meanwhile. So the caller gets a permit before it
 //! reads the disk or asks the server: the epoch token of its miss, or a lease. A write or a removal of the
 //! key revokes the permit. Then the value is returned, but not copied into memory.
+//!
+//! An eviction from disk revokes no permit, because it locks no shard. So a promotion from disk also checks,
+//! under the shard's lock, that the current snapshot has the [`EvictionEpoch`] of the snapshot that was read.
+//! The writer begins a new epoch before it installs the snapshot that lacks the evicted entries. So once a
+//! caller has found in that snapshot that the entry is missing, no promotion begins that would bring the
+//! entry back. A snapshot that evicts nothing leaves the epoch, and the promotions of a full file are refused
+//! only if the file evicts entries during the read of the record.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -12,14 +19,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keyspaces::open_keyspace::OpenKeyspace;
-use super::lookup::StoredRecord;
 use super::shared::Shared;
+use super::stored_record::StoredRecord;
 use super::tiers::Tiers;
-use crate::disk::store::snapshot::StoreSnapshot;
+use crate::disk::store::snapshot::{EvictionEpoch, StoreSnapshot};
 use crate::format::codec::error::CodecError;
 use crate::format::record::{Header, RecordKind};
 use crate::memory::Memory;
-use crate::memory::entry::{IncomingEntry, Refused, Value};
+use crate::memory::entry::{IncomingEntry, PromotionSource, Refused, Value};
 use crate::memory::epochs::EpochToken;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::extras::EntryExtras;
@@ -92,6 +99,8 @@ pub(crate) struct DecodedEntry<V> {
     pub(crate) sequence: u64,
     /// See [`StoredRecord::snapshot`].
     snapshot: Option<Weak<StoreSnapshot>>,
+    /// See [`StoredRecord::epoch`].
+    epoch: Option<EvictionEpoch>,
     remote: Option<RemoteOrigin>,
 }
 
@@ -224,6 +233,7 @@ impl Shared {
             extras,
             sequence,
             snapshot,
+            epoch: record.epoch,
             remote: None,
         })
     }
@@ -276,21 +286,22 @@ impl Shared {
         // The values are dropped after the promotion is counted and its expiry is planned, because a user's
         // `Drop` may wait.
         let mut evicted_values = EvictedValues::default();
-        let is_current = || match decoded.remote {
-            Some(origin) => self.tiers.is_generation(origin.generation),
-            None => decoded.is_current(&self.tiers),
-        };
         // The record, not the keyspace, decides whether uses extend the entry, because another handle of the
         // keyspace may have a time to idle.
         let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
-        let is_current = is_extended.then_some(&is_current as &dyn Fn() -> bool);
+        let is_current = || match decoded.remote {
+            Some(origin) => self.tiers.is_generation(origin.generation),
+            None if is_extended => decoded.is_current(&self.tiers),
+            None => decoded.epoch.is_some_and(|epoch| self.tiers.is_in_epoch(epoch)),
+        };
+        let source = PromotionSource { is_current: &is_current, is_extended };
         let memory = &self.tiers.memory;
         let permit = if decoded.remote.is_some() && failpoint_is_set(Failpoint::TokenAfterAnswer) {
             memory.near_token(key).map_or(permit, |late| Permit::EpochToken(late.epoch_token))
         } else {
             permit
         };
-        match memory.promote_entry(key, permit, entry, sequence, is_current, &mut evicted_values) {
+        match memory.promote_entry(key, permit, entry, sequence, source, &mut evicted_values) {
             Ok(()) => keyspace.counters.add(Count::Promotions),
             // If there is no room, the memory tier itself counts the value as bypassed.
             Err(Refused::NoRoom) => {}
@@ -314,9 +325,10 @@ impl Shared {
         let expires_at = entry.expires_at;
         let mut evicted_values = EvictedValues::default();
         let is_current = || self.tiers.is_generation(origin.generation);
+        let source = PromotionSource { is_current: &is_current, is_extended: true };
         let (memory, permit) = (&self.tiers.memory, Permit::EpochToken(token));
         // If a push came in between, the copy is refused, and the next lookup asks the server.
-        _ = memory.promote_entry(key, permit, entry, NEAR_SEQUENCE, Some(&is_current), &mut evicted_values);
+        _ = memory.promote_entry(key, permit, entry, NEAR_SEQUENCE, source, &mut evicted_values);
         self.tiers.sweeper.plan(expires_at);
     }
 

@@ -89,11 +89,23 @@ impl IncomingEntry {
     }
 }
 
+/// Where the value of a promotion was read.
+#[derive(Clone, Copy)]
+pub(crate) struct PromotionSource<'a> {
+    /// Returns whether the value may still be promoted: its entry has not been evicted from disk, or the
+    /// connection to its server is still the current one. If `is_extended` is set, the snapshot of its record
+    /// must still be the current one. The call runs under the shard's lock.
+    pub(crate) is_current: &'a dyn Fn() -> bool,
+    /// Whether uses extend the life of the record's entry ([`super::use_stamps`]). The stored entry may have
+    /// no extras.
+    pub(crate) is_extended: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The lease or the epoch token of the value is no longer valid, or the entry that the value was computed
     /// from has changed or expired. A promotion is also refused if the shard already has an entry of the key,
-    /// or if its snapshot or connection is no longer the current one.
+    /// if its snapshot or connection is no longer the current one, or if the disk has evicted entries since.
     Revoked,
     /// The entry that the value was computed from may exist only on disk, and was not found in the current
     /// snapshot.

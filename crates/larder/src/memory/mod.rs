@@ -64,7 +64,7 @@ use leases::Permit;
 use locked_shard::LockedShard;
 use use_stamps::UseStamps;
 
-use crate::memory::entry::{IncomingEntry, Refused};
+use crate::memory::entry::{IncomingEntry, PromotionSource, Refused};
 use crate::memory::lookup::{Lookup, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 
@@ -261,31 +261,33 @@ impl Memory {
         filled.inspect_err(|_| locked.released.deferred.weight += weight)
     }
 
-    /// Stores a value that was read from disk or from a server, if the permit is still valid. `is_current` is
-    /// called under the lock, and returns whether the snapshot or the connection of the value is still the
-    /// current one. `is_current` is required if uses extend the life of the record's entry ([`use_stamps`]),
-    /// even if the stored entry gets no extras.
+    /// Stores a value that was read from disk or from a server, if the permit is still valid, and its source
+    /// is still current.
     pub(crate) fn promote_entry(
         &self,
         key: SlotKey<'_>,
         permit: Permit,
         mut entry: IncomingEntry,
         sequence: u64,
-        is_current: Option<&dyn Fn() -> bool>,
+        source: PromotionSource<'_>,
         evicted_values: &mut EvictedValues,
     ) -> Result<(), Refused> {
         let weight = entry.clean_weight();
         let Some(mut locked) = self.lock_with_room(key, weight, evicted_values) else {
             return Err(Refused::NoRoom);
         };
-        if let Some(is_current) = is_current {
-            let Some(expires_at) = self.latest_expiry(key, sequence, entry.expires_at, is_current) else {
-                locked.released.deferred.refused(entry);
-                locked.released.deferred.weight += weight;
-                return Err(Refused::Revoked);
-            };
-            entry.expires_at = expires_at;
-        }
+        let PromotionSource { is_current, is_extended } = source;
+        let expires_at = if is_extended {
+            self.latest_expiry(key, sequence, entry.expires_at, is_current)
+        } else {
+            is_current().then_some(entry.expires_at)
+        };
+        let Some(expires_at) = expires_at else {
+            locked.released.deferred.refused(entry);
+            locked.released.deferred.weight += weight;
+            return Err(Refused::Revoked);
+        };
+        entry.expires_at = expires_at;
         let promoted = locked.shard.promote(key, permit, entry, sequence, &mut locked.released.deferred);
         promoted.inspect_err(|_| locked.released.deferred.weight += weight)
     }

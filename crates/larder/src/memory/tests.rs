@@ -76,7 +76,8 @@ impl Memory {
         entry: IncomingEntry,
         sequence: u64,
     ) -> Result<(), Refused> {
-        self.promote_entry(key, permit, entry, sequence, None, &mut EvictedValues::default())
+        let source = PromotionSource { is_current: &|| true, is_extended: false };
+        self.promote_entry(key, permit, entry, sequence, source, &mut EvictedValues::default())
     }
 }
 

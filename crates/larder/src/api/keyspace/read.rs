@@ -385,3 +385,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,16 @@ pub(crate) struct StoreSnapshot {
     /// The number of the file's handle to which this snapshot belongs. An error of an older handle does not
     /// count as an error of the current handle (invariant 7 of `docs/design.md`).
     pub(crate) generation: u64,
+    /// The number of evictions when this snapshot was installed ([`SnapshotCell`]).
+    evictions: u64,
+}
+
+/// Identifies the snapshots between two evictions. While the current snapshot has the same epoch as an
+/// earlier one, no entry of the earlier one has been evicted from disk, and its file has not been discarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EvictionEpoch {
+    generation: u64,
+    evictions: u64,
 }
 
 impl std::fmt::Debug for StoreSnapshot {
@@ -43,7 +53,11 @@ impl StoreSnapshot {
     /// Creates a snapshot with the entries that a transaction sees.
     pub(crate) fn at(txn: &ReadTransaction, generation: u64) -> Result<Self, StoreError> {
         let entries = guarded(|| Ok(txn.open_table(ENTRIES)?))?;
-        Ok(Self { entries: Guarded::new(entries), generation })
+        Ok(Self { entries: Guarded::new(entries), generation, evictions: 0 })
+    }
+
+    pub(crate) fn eviction_epoch(&self) -> EvictionEpoch {
+        EvictionEpoch { generation: self.generation, evictions: self.evictions }
     }
 
     pub(crate) fn rows(
@@ -140,6 +154,8 @@ impl StoreSnapshot {
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
     withdrawals: AtomicU64,
+    /// Number of entries that were evicted from disk, plus the number of withdrawals.
+    evictions: AtomicU64,
     /// Held shared by a caller that needs the snapshot to stay current, and exclusively while the snapshot
     /// is replaced.
     gate: RwLock<()>,
@@ -148,7 +164,7 @@ pub(crate) struct SnapshotCell {
 impl SnapshotCell {
     pub(crate) fn new(snapshot: Option<StoreSnapshot>) -> Self {
         let latest = AtomicSnapshot::new(snapshot.map(Arc::new));
-        Self { latest, withdrawals: AtomicU64::new(0), gate: RwLock::new(()) }
+        Self { latest, withdrawals: AtomicU64::new(0), evictions: AtomicU64::new(0), gate: RwLock::new(()) }
     }
 
     /// Returns how often the snapshot was withdrawn. If a lookup reads the same number before and after it
@@ -177,6 +193,12 @@ impl SnapshotCell {
         drop(self.replace(snapshot));
     }
 
+    /// Replaces the snapshot by that of a commit which has evicted this number of entries.
+    pub(crate) fn install_commit(&self, snapshot: StoreSnapshot, evicted: u64) {
+        self.evictions.fetch_add(evicted, Ordering::SeqCst);
+        self.install(Some(snapshot));
+    }
+
     /// Removes the snapshot, and waits for the lookups that hold it. A lookup releases the snapshot as soon
     /// as it has copied a record. Returns whether all lookups have released the snapshot in time.
     pub(crate) fn withdraw(&self) -> bool {
@@ -201,7 +223,10 @@ impl SnapshotCell {
         // number afterwards.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
+            // The next snapshot may be of a new file.
+            self.evictions.fetch_add(1, Ordering::SeqCst);
         }
-        self.latest.swap(snapshot.map(Arc::new))
+        let evictions = self.evictions.load(Ordering::SeqCst);
+        self.latest.swap(snapshot.map(|snapshot| Arc::new(StoreSnapshot { evictions, ..snapshot })))
     }
 }

@@ -20,9 +20,9 @@ use serde::de::DeserializeOwned;
 
 use super::link::RemoteLink;
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
-use crate::engine::lookup::StoredRecord;
 use crate::engine::promotion::{DecodedEntry, RemoteOrigin};
 use crate::engine::shared::Shared;
+use crate::engine::stored_record::StoredRecord;
 use crate::engine::tiers::Tiers;
 use crate::format::codec::format::Format;
 use crate::format::key::unencoded::UnencodedKey;
@@ -137,7 +137,7 @@ impl Tiers {
         };
         if is_plain(keyspace.kind.format) {
             let header = plain_header(keyspace.kind.version, asked_at, ends_at);
-            return Some(StoredRecord::remote(header, Extension::default(), record.bytes.clone(), 0));
+            return Some(StoredRecord::new(header, Extension::default(), record.bytes.clone(), 0));
         }
         let Ok((header, extension, payload)) = record::read(&checked_key(keyspace, key), &record.bytes)
         else {
@@ -152,7 +152,7 @@ impl Tiers {
             }
             _ => (moved_to(header, asked_at, ends_at), Extension { ends_at: None, ..extension }),
         };
-        Some(StoredRecord::remote(header, extension, record.bytes.clone(), payload_at))
+        Some(StoredRecord::new(header, extension, record.bytes.clone(), payload_at))
     }
 }
 

@@ -248,7 +248,7 @@ impl Writer {
             self.tiers.mark_clean(mutations, evicted_values);
         }
         self.remove_range_tombstones_early(waiting);
-        self.tiers.disk.snapshots.install(Some(snapshot));
+        self.tiers.disk.snapshots.install_commit(snapshot, outcome.evicted);
         // Step 5.
         self.tiers.memory.use_stamps.settle(settled);
         if outcome.needs_room {

@@ -95,7 +95,8 @@ fn a_promotion_gets_the_expiry_of_its_stamp_and_none_from_an_older_snapshot() {
     let promote = |current: bool| {
         let Lookup::Unknown(miss) = memory.get(key, at(0)) else { panic!("a miss") };
         let (permit, evicted) = (Permit::EpochToken(miss.epoch_token), &mut EvictedValues::default());
-        memory.promote_entry(key, permit, idling(clean(10)), 7, Some(&|| current), evicted)
+        let source = PromotionSource { is_current: &|| current, is_extended: true };
+        memory.promote_entry(key, permit, idling(clean(10)), 7, source, evicted)
     };
     assert_eq!(promote(false), Err(Refused::Revoked), "its stamp may have been committed and removed");
     memory.validate();
@@ -128,7 +129,8 @@ fn a_stamp_is_read_before_its_snapshot_is_found_to_be_the_current_one() {
     memory.use_stamps.add(&bytes, 7, at(12));
     let Lookup::Unknown(miss) = memory.get(key, at(0)) else { panic!("a miss") };
     let (permit, evicted) = (Permit::EpochToken(miss.epoch_token), &mut EvictedValues::default());
-    memory.promote_entry(key, permit, idling(clean(10)), 7, Some(&is_current), evicted).unwrap();
+    let source = PromotionSource { is_current: &is_current, is_extended: true };
+    memory.promote_entry(key, permit, idling(clean(10)), 7, source, evicted).unwrap();
     assert_eq!(expiry(&memory, key), Some(at(12)));
     memory.validate();
 }

@@ -2,6 +2,7 @@ mod extensions;
 mod panics;
 mod ranges;
 mod room;
+mod snapshots;
 mod staying_rows;
 
 use super::commit::{Batch, CommitOutcome};

@@ -166,6 +166,9 @@ pub trait EncodeKey<K: ?Sized> {
     /// A call of a keyspace may call this function several times: to hash the key, to compare it with a
     /// stored key, and to encode it. Each call must write the same parts. Otherwise a lookup may miss an
     /// entry, but it never returns the entry of a different key.
+    ///
+    /// This function must not call the cache. A lookup compares the key with stored keys under a lock, so
+    /// such a call could wait forever.
     fn encode(&self, out: &mut KeyWriter);
 }
 

@@ -16,7 +16,8 @@ use crate::units::{Timestamp, millis};
 /// tick of a Linux kernel.
 pub const MAX_COARSE_LAG: Duration = Duration::from_millis(14);
 
-/// A source of time. The default is [`SystemClock`](system::SystemClock).
+/// A source of time. The default is [`SystemClock`](system::SystemClock). The cache reads it under its locks,
+/// so a clock must not call the cache.
 pub trait Clock: Any + Send + Sync + fmt::Debug {
     /// Returns the time since a fixed point. The result never decreases. Only differences between readings
     /// are used.

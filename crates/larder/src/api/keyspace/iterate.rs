@@ -7,8 +7,8 @@
 //! ([`crate::sys::at_once`]).
 //!
 //! So, unless the disk or the server fails, an iteration yields exactly once every entry that exists during
-//! the whole iteration. It never yields an entry after the entry expired or was invalidated. An entry that is
-//! written or removed during the iteration may be yielded or not.
+//! the whole iteration, with one exception below. It never yields an entry after the entry expired or was
+//! invalidated. An entry that is written or removed during the iteration may be yielded or not.
 //!
 //! While the writer has withdrawn the snapshot to make room, an iteration waits for the next snapshot.
 //! Otherwise the iteration would mistake the missing snapshot for the end of the keys on disk, and omit all
@@ -17,8 +17,11 @@
 //! and is not complete, even if the parent has begun it and has read entries ahead.
 //!
 //! The keys in memory are collected before the first chunk is read. So an entry that is committed or
-//! evicted between these two steps is still in the first source. An entry that is in neither source did not
-//! exist for the whole iteration.
+//! evicted between these two steps is still in the first source.
+//!
+//! The exception: an entry is only on disk at the first step, a lookup copies it into memory, and then the
+//! disk evicts it, before its chunk is read. It exists all the time, and is in neither source. A second pass
+//! over memory at the end would find it, but out of order.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -47,8 +50,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// copy nothing into memory.
     ///
     /// The iterator is not a snapshot. It may or may not yield an entry that is written or removed during the
-    /// iteration. It never yields an entry after the entry expired or was invalidated. In a forked child, it
-    /// yields nothing, and [`is_complete`](Iter::is_complete) returns false.
+    /// iteration, or that the disk evicts during the iteration, even if memory keeps it. It never yields an
+    /// entry after the entry expired or was invalidated. In a forked child, it yields nothing, and
+    /// [`is_complete`](Iter::is_complete) returns false.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};
@@ -72,7 +76,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         at_once(self.begin_iter(WalkCaller::Thread))
     }
 
-    /// Returns an iterator over the keys of the live entries, in order.
+    /// Returns an iterator over the keys of the live entries, in order. It is no snapshot, like
+    /// [`iter`](Keyspace::iter).
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

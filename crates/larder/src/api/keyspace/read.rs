@@ -157,7 +157,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns the number of live entries. If the disk or the server can't be read, this number may be too
-    /// low.
+    /// low. Entries that are written, removed or evicted from disk during the call may be counted or not.
     ///
     /// ```
     /// # use larder::{Cache, KeyspaceDefinition};

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use larder::admin::Admin;
 use larder::testing::{DiskOperation, Failure};
-use larder::{ByteSize, Cache, DiskState, Error, Event, MAX_LENGTH_PER_CAPACITY};
+use larder::{ByteSize, Cache, DiskState, Error, Event, Follower, MAX_LENGTH_PER_CAPACITY};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::support::child::{Worker, say};
@@ -91,6 +91,12 @@ pub(crate) fn say_the_compaction(path: &Path) {
     say(&compacted.map_or_else(|error| error.to_string(), |done| format!("it was compacted: {done:?}")));
 }
 
+/// Runs in a child process. Reports the name that a follower of the file finds.
+pub(crate) fn say_the_followed_name(path: &Path) {
+    let found = Follower::open(path).and_then(|follower| follower.keyspace(NAMES).get("key"));
+    say(&found.map_or_else(|error| error.to_string(), |name| format!("found {name:?}")));
+}
+
 /// Runs a command as root in a new mount namespace, and then opens a cache in a child. Returns the report of
 /// the child, or `None` if mounting is not allowed.
 fn refusal_after(command: &str, path: &Path) -> Option<String> {
@@ -142,6 +148,19 @@ fn a_full_or_read_only_file_system_is_an_error_with_the_way_out() {
     assert!(said.contains("ead-only") && said.contains("Follower"), "{said}");
     let fits = format!("mount -t tmpfs -o size=4m none {directory}");
     assert_eq!(refusal_after(&fits, &place.path()).unwrap(), "it was opened");
+}
+
+#[test]
+fn a_follower_reads_a_file_on_a_read_only_file_system() {
+    let place = Place::new();
+    let cache = Cache::builder().path(place.path()).open().unwrap();
+    cache.keyspace(NAMES).unwrap().insert("key", "value".to_owned()).unwrap();
+    cache.close().unwrap();
+    let directory = place.dir().display();
+    let read_only = format!("mount --bind {directory} {directory} && mount -o remount,bind,ro {directory}");
+    let Some(said) = refusal_after(&read_only, &place.path()) else { return };
+    assert!(said.contains("ead-only"), "the file system can be written to: {said}");
+    assert_eq!(said_after(&read_only, "read", &place.path()).unwrap(), "found Some(\"value\")");
 }
 
 #[test]

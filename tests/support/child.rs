@@ -208,6 +208,8 @@ fn child_process() {
         "refused" => crate::faults::places::say_the_refusal(&path),
         #[cfg(unix)]
         "compact" => crate::faults::places::say_the_compaction(&path),
+        #[cfg(unix)]
+        "read" => crate::faults::places::say_the_followed_name(&path),
         "fail" => say(crate::contract::contract_6_never_takes_the_application_down::go_on(&path)),
         "fail-moved" => {
             say(crate::contract::contract_6_never_takes_the_application_down::refuse_to_promise(&path));

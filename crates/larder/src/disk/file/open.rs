@@ -67,7 +67,8 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
         }
         PathState::File { len } => {
             // 2.
-            match refuse_unless_redb(volume, path) {
+            let file = volume.open(path, false).map_err(|error| io_error("open", path, error));
+            match file.and_then(|file| refuse_unless_redb(&file, path)) {
                 Err(refused @ Error::Foreign { .. }) => return replace_damaged(options, accepted, refused),
                 begun => begun?,
             }

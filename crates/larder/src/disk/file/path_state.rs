@@ -5,6 +5,7 @@ use std::path::Path;
 use super::io_error::{MOUNT_POINT, foreign, io_error};
 use crate::disk::store::redb_header::REDB_MAGIC;
 use crate::error::Error;
+use crate::sys::volume::file::VolumeFile;
 use crate::sys::volume::{FileKind, Volume};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +40,7 @@ pub(crate) fn refuse_mount_point(volume: &dyn Volume, path: &Path) -> Result<(),
 }
 
 /// Refuses a file that does not begin like redb's files.
-pub(crate) fn refuse_unless_redb(volume: &dyn Volume, path: &Path) -> Result<(), Error> {
-    let file = volume.open(path, false).map_err(|error| io_error("open", path, error))?;
+pub(crate) fn refuse_unless_redb(file: &VolumeFile, path: &Path) -> Result<(), Error> {
     let magic = file.start(REDB_MAGIC.len()).map_err(|error| io_error("read", path, error))?;
     if magic == REDB_MAGIC { Ok(()) } else { Err(foreign(path, "it is not a redb database, and not empty")) }
 }

@@ -59,9 +59,11 @@ impl FollowedFile {
         // the next lookup detects this.
         let metadata = OsVolume.metadata(path).map_err(|error| io_error("look at", path, error))?;
         let identity = metadata.ok_or_else(nothing)?.identity;
-        refuse_unless_redb(&OsVolume, path)?;
-        let opened =
-            guarded(|| Ok(builder(page_cache).open_read_only_with_backend(OsVolume.open(path, false)?)?));
+        // Opened without write permission, so that the file may be on a read-only file system, or belong to
+        // another user.
+        let file = OsVolume::open_to_read(path).map_err(|error| io_error("open", path, error))?;
+        refuse_unless_redb(&file, path)?;
+        let opened = guarded(|| Ok(builder(page_cache).open_read_only_with_backend(file)?));
         let db = opened.map_err(|error| refused(path, error))?;
         let db = Guarded::new(db);
         format(path, FileFormat::of(&*db))?;

@@ -4,7 +4,7 @@
 use std::fs;
 
 use larder::testing::{Failure, Loss};
-use larder::{Cache, DiskState, Error, MAX_RETRY_DELAY};
+use larder::{ByteSize, Cache, DiskState, Error, MAX_RETRY_DELAY};
 
 use crate::support::simulated::{PATH, SimulatedPlace, WRITES, disk_of, state_of, suspended};
 use crate::support::{NAMES, Place};
@@ -33,6 +33,40 @@ fn letters_with_the_name_of_a_discarded_file_are_not_deleted() {
     fs::write(&letters, "a note of the user").unwrap();
     place.open().close().unwrap();
     assert_eq!(fs::read(&letters).unwrap(), b"a note of the user");
+}
+
+#[test]
+fn letters_with_the_name_of_an_unfinished_file_are_not_deleted_when_the_capacity_grows() {
+    let place = Place::new();
+    let open = |capacity| place.builder().disk_capacity(capacity).open().unwrap();
+    let cache = open(ByteSize::mib(1));
+    cache.keyspace(NAMES).unwrap().insert("kept", "kept".to_owned()).unwrap();
+    cache.close().unwrap();
+    let letters = place.dir().join("shop.larder.larder-new");
+    fs::write(&letters, "a note of the user").unwrap();
+    let cache = open(ByteSize::gib(1));
+    assert_eq!(fs::read(&letters).unwrap(), b"a note of the user");
+    let names = cache.keyspace(NAMES).unwrap();
+    assert_eq!(names.get("kept").as_deref().map(String::as_str), Some("kept"));
+}
+
+#[test]
+fn letters_with_the_name_of_an_unfinished_file_are_not_deleted_after_a_discard() {
+    let place = SimulatedPlace::new();
+    let (cache, names) = suspended(&place);
+    let letters = format!("{PATH}.larder-new");
+    place.disk.write(&letters, b"a note of the user");
+    // The file is discarded, because a removal cannot be committed to it.
+    place.disk.fail_every(&WRITES, Failure::Io);
+    assert!(names.remove("kept").is_ok());
+    place.retry(&cache);
+    assert_eq!(place.disk.read(&letters).as_deref(), Some(&b"a note of the user"[..]));
+    assert_eq!(state_of(&cache), DiskState::Discarded);
+    let why = disk_of(&cache).off.unwrap();
+    assert!(why.contains(".larder-new") && why.contains("not one"), "{why}");
+    place.disk.unlink(&letters);
+    place.retry(&cache);
+    assert_eq!(state_of(&cache), DiskState::On);
 }
 
 #[test]

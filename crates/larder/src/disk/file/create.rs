@@ -25,26 +25,34 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
 
 /// Returns an error if the file with the temporary name is not an unfinished cache file.
 pub(crate) fn refuse_unless_unfinished(options: &OpenOptions) -> Result<(), Error> {
+    finds_unfinished(options).map(drop)
+}
+
+/// Returns whether an unfinished cache file has the temporary name. Returns an error if another file has it.
+fn finds_unfinished(options: &OpenOptions) -> Result<bool, Error> {
     let path = unfinished(&options.path);
     if path_state(&*options.volume, &path)? == PathState::Nothing {
-        return Ok(());
+        return Ok(false);
     }
     let start = options.volume.open(&path, false).and_then(|file| file.start(REDB_MAGIC.len()));
     let start = start.map_err(|error| io_error("read", &path, error))?;
     // After a crash, the first sector of an unfinished file is either written or all zeros.
     if start == REDB_MAGIC || start.iter().all(|byte| *byte == 0) {
-        return Ok(());
+        return Ok(true);
     }
     Err(foreign(&path, "it has the name of an unfinished larder file, but is not one"))
 }
 
 /// Removes an unfinished file that a crash has left. The caller holds the owner's lock, so no other process
 /// is writing the file.
+///
+/// # Errors
+/// Also returns an error if the file with the temporary name is not larder's. That file is left as it is.
 pub(crate) fn remove_unfinished(options: &OpenOptions) -> Result<(), StoreError> {
-    match options.volume.remove(&unfinished(&options.path)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
+    if finds_unfinished(options).map_err(|error| StoreError::io(error.to_string()))? {
+        options.volume.remove(&unfinished(&options.path))?;
     }
+    Ok(())
 }
 
 /// A file that was created and is not yet in service. Its anchor identifies the file, so that a later

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use super::ballast::Ballast;
 use super::compact::regions::enlarge_regions;
-use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished, unfinished};
+use super::create::{CreatedFile, create, refuse_unless_unfinished, remove_unfinished};
 use super::error_translation::{FileAction, error_of, unknown_damage};
 use super::evidence::Accepted;
 use super::io_error::{foreign, io_error};
@@ -106,10 +106,7 @@ pub(crate) fn open(options: &OpenOptions, accepted: Option<&Accepted>) -> Result
     // The path is now known to be ours, so discarded files can be removed. Errors are ignored.
     remove_discarded(volume, path);
     // A crash during a compaction may leave an unfinished file.
-    let is_left = path_state(volume, &unfinished(path)).is_ok_and(|found| found != PathState::Nothing);
-    if is_left && refuse_unless_unfinished(options).is_ok() {
-        drop(remove_unfinished(options));
-    }
+    drop(remove_unfinished(options));
     let OpenedFile { store, quarantined } = opened;
     let store = enlarge_regions(store, options).map_err(|error| error_of(FileAction::Open, path, error))?;
     Ok(OpenedFile { store, quarantined })

@@ -4,7 +4,8 @@
 //! commits, every page must be read before the file can be used. The next commit then finds no free page and
 //! lengthens the file. So the file itself is not changed here. These steps run with the owner's lock held:
 //!
-//! 1. An unfinished file of an earlier copy is removed.
+//! 1. An unfinished file of an earlier copy is removed. If a file that is not larder's has its name, no copy
+//!    is written.
 //! 2. A copy is written under the name of an unfinished file, in one transaction. Each table is copied in
 //!    key order, so that leaves are full. Entries are omitted if their grace has ended, if a pending range
 //!    removal covers them, or if they belong to retired keyspaces. The counts of keyspaces are adjusted.

@@ -151,6 +151,21 @@ fn a_compaction_that_is_given_up_or_finds_no_room_leaves_nothing() {
     drop(open(&options, None));
 }
 
+#[test]
+fn a_copy_is_not_written_in_the_place_of_letters() {
+    let disk = shop();
+    let letters = format!("{PATH}.larder-new");
+    disk.write(&letters, b"a note of the user");
+    let narrow = OpenOptions { capacity: 1 << 20, ..options(Arc::new(disk.clone()), Path::new(PATH)) };
+    let store = Store::open(&narrow, u64::MAX).unwrap();
+    let largest = store.largest_page();
+    assert!(write_copy(&store, &narrow, now(&store), &mut || true).is_err());
+    let store = shrink_regions(store, &narrow, Timestamp::ZERO, &mut false).unwrap();
+    assert_eq!(store.largest_page(), largest, "the file stays as it is");
+    store.close().unwrap();
+    assert_eq!(disk.read(&letters).unwrap(), b"a note of the user");
+}
+
 fn rows<K: Key + 'static, V: Value + 'static>(
     db: &redb::Database,
     table: TableDefinition<'_, K, V>,

@@ -1,12 +1,14 @@
 //! Contract 8: while one process writes to the cache, other processes can read what it has committed.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use larder::admin::Admin;
-use larder::clock::Clock;
+use larder::clock::{Clock, ManualClock};
 use larder::inspect::{FileState, Inspector, RecordStatus};
-use larder::{Cache, Error, Follower};
+use larder::{Cache, Error, Follower, KeyspaceDefinition, Timestamp};
 
 use crate::support::child::Worker;
 use crate::support::{HOUR, NAMES, Place, VERSIONS};
@@ -223,4 +225,74 @@ fn contract_8_a_follower_goes_over_to_the_file_that_a_compaction_made() {
     let cache = Cache::builder().path(place.path()).open().unwrap();
     assert_eq!(cache.keyspace(NAMES).unwrap().get("7"), None);
     assert_eq!(Inspector::open(place.path()).unwrap().snapshot().unwrap().file().identity, identity);
+}
+
+/// A clock that runs a function at its first reading.
+struct ActingClock {
+    clock: Arc<ManualClock>,
+    act: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl std::fmt::Debug for ActingClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ActingClock").finish_non_exhaustive()
+    }
+}
+
+impl Clock for ActingClock {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wall(&self) -> Timestamp {
+        let act = self.act.lock().unwrap().take();
+        act.into_iter().for_each(|act| act());
+        self.clock.wall()
+    }
+}
+
+/// More keys than a follower reads from one commit.
+const MANY: usize = 300;
+
+fn fill(cache: &Cache, keyspace: KeyspaceDefinition<String, String>) {
+    let names = cache.keyspace(keyspace).unwrap();
+    for key in 0..MANY {
+        names.insert(&format!("{} {key:03}", keyspace.name()), "x".to_owned()).unwrap();
+    }
+    cache.flush().unwrap();
+}
+
+/// Gives the names another number, and fills a keyspace whose number is between the old and the new one.
+fn retire_names(path: PathBuf, clock: Arc<ManualClock>) {
+    let cache = Cache::builder().path(path).clock(clock).open().unwrap();
+    fill(&cache, KeyspaceDefinition::new("neighbour").ttl(HOUR));
+    fill(&cache, NAMES.version(1));
+    fill(&cache, NAMES);
+    cache.close().unwrap();
+}
+
+/// Puts a new file at the path, in which the names have a lower number.
+fn replace_file(path: PathBuf, clock: Arc<ManualClock>) {
+    std::fs::remove_file(&path).unwrap();
+    let cache = Cache::builder().path(path).clock(clock).open().unwrap();
+    fill(&cache, NAMES);
+    cache.close().unwrap();
+}
+
+#[test]
+fn contract_8_a_follower_lists_only_the_keys_of_its_keyspace_when_that_gets_another_number() {
+    for change in [retire_names, replace_file] {
+        let place = Place::new();
+        let cache = place.open();
+        fill(&cache, KeyspaceDefinition::new("first").ttl(HOUR));
+        fill(&cache, NAMES);
+        cache.close().unwrap();
+        let (path, clock) = (place.path(), place.clock.clone());
+        let act: Box<dyn FnOnce() + Send> = Box::new(move || change(path, clock));
+        let acting = ActingClock { clock: place.clock.clone(), act: Mutex::new(Some(act)) };
+        let follower = Follower::open_with_clock(place.path(), Arc::new(acting)).unwrap();
+        let keys = follower.keyspace(NAMES).keys().unwrap();
+        let expected: Vec<String> = (0..MANY).map(|key| format!("name {key:03}")).collect();
+        assert!(keys == expected, "{} keys, the last is {:?}", keys.len(), keys.last());
+    }
 }

@@ -188,9 +188,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
     /// errors as [`Follower::keyspaces`].
     pub fn keys(&self) -> Result<Vec<K>, Error> {
         let mut keys = Vec::new();
-        let mut last: Option<Arc<[u8]>> = None;
+        // The last key without the number of its keyspace. The number may be another one in the next view, if
+        // the file was replaced or the keyspace was retired. The old number would then lead to keys of other
+        // keyspaces, or behind all keys.
+        let mut last: Option<Box<[u8]>> = None;
         while let Some(view) = self.view()? {
-            let chunk = view.snapshot.keys(&view.id.to_bytes(), last.as_deref(), CHUNK);
+            let id = view.id.to_bytes();
+            let after = last.map(|key| [&id[..], &key].concat());
+            let chunk = view.snapshot.keys(&id, after.as_deref(), CHUNK);
             let chunk = chunk.map_err(|fault| self.follower.failed(fault))?;
             for full in &chunk {
                 let is_live = self.record(&view, full)?.is_some();
@@ -201,7 +206,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> FollowerKeyspace<K, V> {
             if chunk.len() < CHUNK {
                 break;
             }
-            last = chunk.last().cloned();
+            last = chunk.last().and_then(|full| full.get(KeyspaceId::LEN..)).map(Into::into);
         }
         Ok(keys)
     }

@@ -189,4 +189,5 @@ scenarios! {
     task_refresh::a_refresh_in_a_task_never_outlives_a_removal,
     task_refresh::a_refresh_that_its_runtime_drops_stalls_no_caller,
     tasks::a_change_that_a_task_has_begun_is_made_before_the_close,
+    tasks::a_change_that_a_task_has_begun_is_made_before_the_close_of_a_task,
 }

@@ -251,7 +251,11 @@ planted_faults! {
     a_close_that_does_not_wait_for_what_a_task_has_begun_is_caught => [
         CloseBeforeChanges: tasks::a_change_that_a_task_has_begun_is_made_before_the_close,
             "was begun before the close";
+        CloseBeforeChanges: tasks::a_change_that_a_task_has_begun_is_made_before_the_close_of_a_task,
+            "was begun before the close";
     ];
+    a_waker_of_a_close_lost_between_check_and_register_is_caught =>
+        [RegisterLate: tasks::a_change_that_a_task_has_begun_is_made_before_the_close_of_a_task, STALLED];
     a_key_written_during_a_build_and_left_out_is_caught =>
         [BuildWithoutWrites: absent_keys::a_filter_that_is_built_hides_no_key, NO_ORDER];
     a_filter_of_a_new_file_that_comes_after_the_first_commit_is_caught =>

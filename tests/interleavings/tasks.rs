@@ -273,6 +273,15 @@ pub(crate) fn durable_changes_of_tasks_are_committed() {
 /// A task begins a removal, and is dropped. Then the cache is closed. The removal must be executed before the
 /// close.
 pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close() {
+    change_in_a_task_and_close(|cache| cache.close().unwrap());
+}
+
+/// Like [`a_change_that_a_task_has_begun_is_made_before_the_close`], and a task closes the cache.
+pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close_of_a_task() {
+    change_in_a_task_and_close(|cache| block_on(cache.close_async()).unwrap());
+}
+
+fn change_in_a_task_and_close(close: fn(&Cache)) {
     let place = Place::new();
     let cache = place.open();
     let versions = versions(&cache);
@@ -283,7 +292,7 @@ pub(crate) fn a_change_that_a_task_has_begun_is_made_before_the_close() {
             let mut removal = Box::pin(versions.remove_async(&1));
             _ = poll_once(removal.as_mut());
             drop(removal);
-            cache.close().unwrap();
+            close(&cache);
         },
         &|| drop(versions.insert(&2, 8)),
     ]);

@@ -4,6 +4,14 @@
 //! were begun before the close ([`PendingChanges::wait`]). The close does not wait for later changes.
 //! Otherwise an application that continues to make changes could delay the close forever.
 //!
+//! The close of async code waits as a task ([`PendingChanges::ended`]). A pending change needs a worker
+//! thread to go on, and may not have got one yet. So a close must not occupy a worker thread while it waits:
+//!
+//! 1. The close notes the last change. If that change or an earlier one is pending, the close stores its
+//!    waker under the same lock.
+//! 2. A change that ends leaves the pending changes and takes the wakers of the closes that wait for no other
+//!    change, both under the lock. It wakes these closes after it has released the lock.
+//!
 //! A change is pending only while it waits for a worker thread, runs as a job of the workers, or waits in a
 //! task of the workers for a turn or for a server. A caller that
 //! makes its change itself begins none: the change drops the removed values, and a user's `Drop` may close
@@ -11,7 +19,15 @@
 //! does not wait (step 0 of [`Shared::close`](crate::engine::shared::Shared::close)).
 
 use std::collections::BTreeSet;
+#[cfg(feature = "async")]
+use std::future::poll_fn;
+#[cfg(feature = "async")]
+use std::task::{Poll, Waker};
 
+#[cfg(feature = "async")]
+use crate::sys::at_once::may_suspend;
+#[cfg(feature = "async")]
+use crate::sys::sync::completion::wake_task;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex};
 #[cfg(feature = "async")]
@@ -27,6 +43,16 @@ pub(crate) struct PendingChanges {
 struct ChangeNumbers {
     last: u64,
     pending: BTreeSet<u64>,
+    /// The closes that wait as tasks, each with the last change that it waits for.
+    #[cfg(feature = "async")]
+    closes: Vec<(u64, Waker)>,
+}
+
+impl ChangeNumbers {
+    /// Returns whether `last` or an earlier change is pending.
+    fn has_pending_until(&self, last: u64) -> bool {
+        self.pending.first().is_some_and(|first| *first <= last)
+    }
 }
 
 /// A guard for a pending change. Dropping it marks the change as completed.
@@ -57,16 +83,55 @@ impl PendingChanges {
         before_blocking();
         let mut state = self.state.lock();
         let last = state.last;
-        while state.pending.first().is_some_and(|first| *first <= last) {
+        while state.has_pending_until(last) {
             self.ended.wait(&mut state);
         }
+    }
+
+    /// Like [`wait`](Self::wait), for a task of the workers. It waits for the changes that were begun before
+    /// its first poll.
+    #[cfg(feature = "async")]
+    pub(crate) async fn ended(&self) {
+        if !may_suspend() || failpoint_is_set(Failpoint::CloseBeforeChanges) {
+            return self.wait();
+        }
+        let mut last = None;
+        poll_fn(|context| {
+            // Cloned before the lock is taken, because cloning a waker runs code of the executor.
+            let waker = context.waker().clone();
+            // 1.
+            let mut state = self.state.lock();
+            let last = *last.get_or_insert(state.last);
+            if !state.has_pending_until(last) {
+                return Poll::Ready(());
+            }
+            if failpoint_is_set(Failpoint::RegisterLate) {
+                drop(state);
+                state = self.state.lock();
+            }
+            state.closes.push((last, waker));
+            Poll::Pending
+        })
+        .await;
     }
 }
 
 impl Drop for PendingChange {
     fn drop(&mut self) {
-        self.changes.state.lock().pending.remove(&self.number);
+        let mut state = self.changes.state.lock();
+        state.pending.remove(&self.number);
+        // 2.
+        #[cfg(feature = "async")]
+        let wakers: Vec<_> = {
+            let first = state.pending.first().copied().unwrap_or(u64::MAX);
+            state.closes.extract_if(.., |(last, _)| *last < first).collect()
+        };
+        drop(state);
         self.changes.ended.notify_all();
+        #[cfg(feature = "async")]
+        for (_, waker) in wakers {
+            wake_task(waker);
+        }
     }
 }
 

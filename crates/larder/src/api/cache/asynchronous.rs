@@ -98,8 +98,9 @@ impl Cache {
     /// Returns the same errors as [`close`](Cache::close).
     ///
     /// # Cost
-    /// Costs the same as [`close`](Cache::close), on a worker thread. The call also waits for the changes
-    /// that were begun.
+    /// Costs the same as [`close`](Cache::close), on one of the 16 worker threads of the process. If all of
+    /// them are busy, the call waits in their queue. The wait for the changes that were begun occupies no
+    /// worker thread.
     pub async fn close_async(&self) -> Result<(), Error> {
         if self.shared.is_forked() {
             return Err(Error::Forked);
@@ -111,14 +112,15 @@ impl Cache {
         }
         // A user's `Drop` may block on this call in a change. Then the change must not wait for itself.
         let (shared, waits_for_changes) = (self.shared.clone(), !is_running_job());
-        let close = move || {
+        let close = async move {
             if waits_for_changes {
-                // The worker threads take jobs in order, so they have begun all of these changes.
-                shared.changes.wait();
+                // A change that is not in the queue yet, or waits for a server, needs a worker thread to go
+                // on. So this wait must not occupy one.
+                shared.changes.ended().await;
             }
             shared.close()
         };
-        offload(close).await
+        run_to_end(close).await
     }
 
     /// Runs short async calls on the calling thread, without a worker thread, until the returned value is

@@ -8,6 +8,7 @@ use std::task::{Context, Waker};
 use pollster::block_on;
 
 use super::tasks::{CALLS, Call, begin, name};
+use super::waits::ends;
 use super::*;
 use crate::api::keyspace::change::Modified;
 use crate::api::keyspace::modify_error::ModifyError;
@@ -170,6 +171,24 @@ fn changes_whose_tasks_have_left_between_their_requests_are_made_and_leave_no_le
     two.caches[0].shared().changes.wait();
     assert!(!two.caches[0].shared().tiers.memory.has_leases());
     assert!((0..CALLS).all(|number| other.get(&name(number)).as_deref() == Some(&1)));
+}
+
+/// The change needs a worker thread after its answer. So the closes must not occupy all of them.
+#[test]
+fn more_closes_than_worker_threads_wait_for_a_change() {
+    let two = two_nodes();
+    let [one, _] = two.prices();
+    two.nodes[0].hold_stream(true);
+    let insert = begin([insert(&one, 7)].into_iter());
+    until(|| two.server.records() == 1);
+    let closes = begin((0..CALLS).map(|_| {
+        let cache = two.caches[0].clone();
+        Box::pin(async move { cache.close_async().await }) as Insert
+    }));
+    two.nodes[0].hold_stream(false);
+    for call in insert.into_iter().chain(closes) {
+        ends(move || block_on(call)).unwrap();
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A user's `Drop` may panic, wherever the cache drops a value. No call of the cache panics with it, and none
 //! loses its result: a removal that is not durable says so, and a transaction runs its next round.
 
+mod loads;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,15 +10,15 @@ use std::time::Duration;
 
 use larder::testing::{DiskOperation, Failure};
 use larder::{
-    ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, Load,
-    ModifyError, Timestamp, Ttl,
+    ByteSize, Cache, Change, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, ModifyError,
+    Timestamp, Ttl,
 };
 use serde::{Deserialize, Serialize};
 use smol::block_on;
 use smol::stream::StreamExt as _;
 
+use crate::support::HOUR;
 use crate::support::simulated::SimulatedPlace;
-use crate::support::{HOUR, panics_with};
 
 /// A value whose `Drop` panics while `armed` is set, even during another panic.
 #[derive(Serialize, Deserialize)]
@@ -349,28 +351,4 @@ fn a_value_in_memory_or_in_a_transaction_that_is_not_stored_may_panic() {
         armed.is_set.store(false, Ordering::SeqCst);
         assert_eq!((answer.unwrap(), armed.panics.load(Ordering::SeqCst)), (true, 1), "{what}");
     }
-}
-
-/// The stale value is the last handle, because the loader removes the key. A panic of its `Drop` during the
-/// panic of the loader would end the process.
-#[test]
-fn a_loader_and_the_stale_value_that_it_got_may_both_panic() {
-    let place = SimulatedPlace::new();
-    let cache = place.open();
-    let panicking = cache.keyspace(PANICKING.grace(10 * HOUR)).unwrap();
-    let armed = Arc::<Armed>::default();
-    panicking.insert(&1, PanicsOnDrop::new(&armed)).unwrap();
-    place.clock.advance(2 * HOUR);
-    let load = || {
-        panicking.get_or_load_with(&1, |stale| -> Result<Load<PanicsOnDrop>, Error> {
-            assert!(stale.is_some());
-            elsewhere(|| panicking.remove(&1)).unwrap();
-            armed.is_set.store(true, Ordering::SeqCst);
-            drop(stale);
-            panic!("the loader panics")
-        })
-    };
-    assert!(panics_with("the loader panics", load));
-    assert_eq!(armed.panics.load(Ordering::SeqCst), 1);
-    armed.is_set.store(false, Ordering::SeqCst);
 }

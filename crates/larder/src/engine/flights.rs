@@ -67,6 +67,7 @@ use std::time::Duration;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::sync::{Arc, Condvar, Mutex, thread};
+use crate::sys::user_code::drop_caught;
 #[cfg(feature = "async")]
 use crate::sys::waker_thread::wake_elsewhere;
 pub(crate) use outcome::{AnyError, FlightOutcome};
@@ -103,6 +104,13 @@ struct FlightState {
     outcome: Option<FlightOutcome>,
     #[cfg(feature = "async")]
     tasks: TaskWaiters,
+}
+
+impl Drop for FlightState {
+    fn drop(&mut self) {
+        // The flight may have the last handle of a value that was not cached.
+        drop_caught(self.outcome.take());
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -191,6 +199,7 @@ impl Flight {
         #[cfg(feature = "async")]
         task_waiters::wake_all(wakers);
         // If the flight had already ended, the new outcome is dropped here, after the lock is released.
+        drop_caught(left);
     }
 
     /// Ends the flight without a result, like [`land`](Self::land), on a thread that must run no code of a

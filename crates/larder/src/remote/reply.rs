@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 use crate::error::remote_error::{RemoteError, RemoteErrorKind};
 use crate::sys::process::Process;
 use crate::sys::sync::{Arc, Condvar, Mutex};
-use crate::sys::user_code::run_caught;
+use crate::sys::user_code::{drop_caught, run_caught};
 #[cfg(feature = "async")]
 use crate::sys::waker_thread::wake_elsewhere;
 
@@ -161,7 +161,7 @@ impl<T> Future for RemoteAnswer<T> {
         }
         let earlier = state.waker.replace((waker, self.wake));
         drop(state);
-        drop(earlier);
+        drop_caught(earlier);
         Poll::Pending
     }
 }
@@ -174,7 +174,7 @@ impl<T> Drop for RemoteAnswer<T> {
         let mut state = self.place.state.lock();
         let left = (state.answer.take(), state.waker.take());
         drop(state);
-        drop(left);
+        drop_caught(left);
     }
 }
 
@@ -227,6 +227,30 @@ mod tests {
         assert_eq!(Arc::strong_count(&wakes), 1);
         sender.send(Ok(7));
         assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
+    }
+
+    /// A waker whose drop panics.
+    struct PanicsOnDrop;
+
+    impl Wake for PanicsOnDrop {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for PanicsOnDrop {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("planted"));
+        }
+    }
+
+    #[test]
+    fn a_waker_whose_drop_panics_ends_no_wait_of_the_next_task() {
+        let (sender, mut answer) = reply::<u32>();
+        for _ in 0..2 {
+            let waker = Arc::new(PanicsOnDrop).into();
+            assert!(Pin::new(&mut answer).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(answer);
+        drop(sender);
     }
 
     #[test]

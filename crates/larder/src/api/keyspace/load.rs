@@ -223,23 +223,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> Result<Load<V>, E>,
     {
         // The value may be the last handle, and the loader may panic.
-        let stale = lease.stale_in(self).map(HeldValue::new);
-        let fresh = |value| Ok(Loaded::fresh(Some(value)));
+        let stale = lease.stale_in(self);
+        let fresh = |value: HeldValue<Arc<V>>| Ok(Loaded::fresh(Some(value.into_inner())));
         // Errors of the cache are dropped: the caller gets the value, and the lease counts the failure.
         match lease.run_loader(|| loader(stale.as_deref().cloned())) {
             Ok(Load::Cache(value)) => {
-                drop(lease.fill(value.clone()));
+                let value = HeldValue::new(value);
+                drop(lease.fill(Arc::clone(&value)));
                 fresh(value)
             }
             Ok(Load::CacheFor(value, ttl)) => {
-                drop(lease.fill_with(value.clone(), ttl));
+                let value = HeldValue::new(value);
+                drop(lease.fill_with(Arc::clone(&value), ttl));
                 fresh(value)
             }
             Ok(Load::Unchanged) => {
-                let Some(value) = stale.map(HeldValue::into_inner) else {
+                let Some(value) = stale else {
                     return Err(LoadError::NothingUnchanged);
                 };
-                drop(lease.fill(value.clone()));
+                drop(lease.fill(Arc::clone(&value)));
                 fresh(value)
             }
             Ok(Load::Absent) => {
@@ -247,7 +249,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Ok(Loaded::fresh(None))
             }
             Ok(Load::DoNotCache(value)) => {
-                lease.decline_with(value.clone());
+                let value = HeldValue::new(value);
+                lease.decline_with(Arc::clone(&value));
                 fresh(value)
             }
             Err(error) => {

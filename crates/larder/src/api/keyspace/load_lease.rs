@@ -42,6 +42,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::{HeldValue, drop_caught};
 use crate::units::millis;
 use loader_panic::LoaderPanic;
 
@@ -218,7 +219,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     /// [`grace`](KeyspaceDefinition::grace). A loader can use the stale value for a conditional request.
     #[must_use]
     pub fn stale(&self) -> Option<Arc<V>> {
-        self.keyspace().and_then(|keyspace| self.stale_in(&keyspace))
+        self.keyspace().and_then(|keyspace| self.stale_in(&keyspace)).map(HeldValue::into_inner)
     }
 
     /// Passes an error to the waiting callers, and caches nothing. A caller that expects another error type
@@ -345,6 +346,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Drop for L
             let without = if has_panicked { FlightOutcome::Panicked } else { FlightOutcome::Abandoned };
             flight.land(self.outcome.take().unwrap_or(without));
         }
+        // Without a flight, this may be the last handle of the value.
+        drop_caught(self.outcome.take());
     }
 }
 

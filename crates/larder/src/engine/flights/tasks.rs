@@ -354,9 +354,9 @@ impl Drop for TaskWait {
         let loader =
             if is_here && is_last { std::mem::take(&mut state.tasks.loader) } else { LoaderPlace::None };
         drop(state);
-        drop(own);
-        // Dropping the loader lands the flight.
-        drop(loader);
+        drop_caught(own);
+        // Dropping the loader lands the flight. It also drops the user's future.
+        drop_caught(loader);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::offload::worker_task::{run_detached, run_to_end};
 use crate::sys::offload::{offload, submit};
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// The async form of [`fill`](LoadLease::fill). The value is stored even if the future is dropped after
@@ -69,12 +70,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
     pub(in crate::api::keyspace) fn end_with<E: Send + Sync + 'static>(
         self,
         loaded: Result<Load<V>, E>,
-        stale: Option<Arc<V>>,
+        stale: Option<HeldValue<Arc<V>>>,
     ) -> Option<FlightOutcome> {
         if !self.is_of_this_process() {
             return Some(match (loaded, stale) {
-                (Ok(Load::Cache(value) | Load::CacheFor(value, _) | Load::DoNotCache(value)), _)
-                | (Ok(Load::Unchanged), Some(value)) => FlightOutcome::Value(value),
+                (Ok(Load::Cache(value) | Load::CacheFor(value, _) | Load::DoNotCache(value)), _) => {
+                    FlightOutcome::Value(value)
+                }
+                (Ok(Load::Unchanged), Some(value)) => FlightOutcome::Value(value.into_inner()),
                 (Ok(Load::Absent), _) => FlightOutcome::Absent,
                 (Ok(Load::Unchanged), None) => FlightOutcome::NothingUnchanged,
                 (Err(error), _) => FlightOutcome::Error(Arc::new(error)),
@@ -84,9 +87,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         None
     }
 
-    fn end_here<E: Send + Sync + 'static>(self, loaded: Result<Load<V>, E>, stale: Option<Arc<V>>) {
+    fn end_here<E: Send + Sync + 'static>(
+        self,
+        loaded: Result<Load<V>, E>,
+        stale: Option<HeldValue<Arc<V>>>,
+    ) {
         let (value, ttl) = match (loaded, stale) {
-            (Ok(Load::Cache(value)), _) | (Ok(Load::Unchanged), Some(value)) => (value, Ttl::Default),
+            (Ok(Load::Cache(value)), _) => (value, Ttl::Default),
+            (Ok(Load::Unchanged), Some(value)) => (value.into_inner(), Ttl::Default),
             (Ok(Load::CacheFor(value, ttl)), _) => (value, ttl),
             (Ok(Load::DoNotCache(value)), _) => {
                 return self.publish_off_executor(move |lease| lease.decline_and_share(value));

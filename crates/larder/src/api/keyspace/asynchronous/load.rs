@@ -300,7 +300,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let wait = TaskWait::of_leader(flight.clone());
                 flight.park(Box::pin(async move {
                     let answer = {
-                        let mut loading = pin!(async { loader(stale.clone()).await });
+                        let mut loading = pin!(async { loader(stale.as_deref().cloned()).await });
                         poll_fn(|context| lease.poll_loader(|| loading.as_mut().poll(context))).await
                     };
                     lease.end_with(answer, stale)

@@ -18,6 +18,7 @@ use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
     /// Like [`get_or_load_async`](Keyspace::get_or_load_async), with a loader that may borrow and need not be
@@ -103,11 +104,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let answer = poll_fn(|context| lease.run_loader(|| loading.as_mut().poll(context)));
         match answer.await {
             Ok(value) => {
-                let value = value.into();
+                let value: HeldValue<Arc<V>> = HeldValue::new(value.into());
                 // Errors of the cache are dropped: the caller gets the value, and the lease counts the
                 // failure.
-                drop(lease.fill_async(value.clone()).await);
-                Ok(Loaded::fresh(Some(value)))
+                drop(lease.fill_async(Arc::clone(&value)).await);
+                Ok(Loaded::fresh(Some(value.into_inner())))
             }
             Err(error) => {
                 let error = Arc::new(error);

@@ -16,10 +16,13 @@ use crate::engine::promotion::Lease;
 use crate::error::Error;
 use crate::format::key::Key;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Caches a value, and passes it to the waiting callers. Returns whether the value is cached.
     pub(in crate::api::keyspace) async fn publish(self, value: Arc<V>, ttl: Ttl) -> Result<bool, Error> {
+        // Dropped last, because the flight may hold the only other handle.
+        let value = HeldValue::new(value);
         let keyspace = self.keyspace();
         // Dropped before `keyspace`, which may be the last handle of the cache. So the waiters get the value
         // before the cache is closed.
@@ -31,7 +34,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let Some(keyspace) = &keyspace else { return Ok(false) };
         load.count_end(keyspace);
         if keyspace.is_remote() {
-            return load.fill_remote(keyspace, Some(&value), ttl).await;
+            return load.fill_remote(keyspace, Some(&*value), ttl).await;
         }
         let Some(id) = load.id.take() else { return Ok(false) };
         let memory = &keyspace.shared.tiers.memory;

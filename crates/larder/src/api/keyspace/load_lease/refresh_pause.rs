@@ -16,6 +16,7 @@ use crate::format::stored_key::StoredKey;
 use crate::memory::entry::Value;
 use crate::sys::process::Process;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 /// A guard for a refresh. Its drop pauses further refreshes of the key, if the key still has the old value.
 ///
@@ -23,7 +24,7 @@ use crate::sys::sync::Arc;
 pub(in crate::api::keyspace) struct RefreshPause {
     shared: Weak<Shared>,
     key: StoredKey,
-    value: Value,
+    value: HeldValue<Value>,
     length: Duration,
     /// The process in which the refresh began.
     process: Process,
@@ -43,7 +44,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         RefreshPause {
             shared: self.shared.clone(),
             key: self.key.clone(),
-            value,
+            value: HeldValue::new(value),
             length,
             process: self.process.clone(),
         }

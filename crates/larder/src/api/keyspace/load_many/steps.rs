@@ -22,6 +22,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::HeldValue;
 
 /// The next step of a load of several keys.
 pub(super) enum BulkStep<Q, V, E> {
@@ -96,7 +97,7 @@ struct WantedKey<Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'sta
     /// The lease, while the loader runs. If the loader panics, dropping the lease passes the panic to the
     /// waiting callers.
     lease: Option<LoadLease<K, V>>,
-    value: Option<Arc<V>>,
+    value: Option<HeldValue<Arc<V>>>,
 }
 
 impl<'a, Q, K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
@@ -178,7 +179,7 @@ where
         for at in std::mem::take(&mut self.open) {
             let Some(wanted) = self.keys.get_mut(at) else { continue };
             match self.keyspace.hit_in_memory(wanted.slot_key(), missing.counts) {
-                Some((value, _)) => wanted.value = Some(value),
+                Some((value, _)) => wanted.value = Some(HeldValue::new(value)),
                 None => missing.keys.push((at, std::mem::replace(&mut wanted.full, StoredKey::EMPTY))),
             }
         }
@@ -192,7 +193,7 @@ where
             let Some(wanted) = self.keys.get_mut(at) else { continue };
             wanted.full = full;
             match found {
-                LookupOutcome::Hit { value, .. } => wanted.value = Some(value),
+                LookupOutcome::Hit { value, .. } => wanted.value = Some(HeldValue::new(value)),
                 LookupOutcome::Absent { .. } => {}
                 LookupOutcome::Wait(load) => self.pending.push_back((at, load)),
                 LookupOutcome::Load(mut lease) => {
@@ -248,7 +249,7 @@ where
         self.left = self.until.take().map(Deadline::left);
         let Some(wanted) = self.keys.get_mut(at) else { return };
         match ended {
-            Ok(Waited::Value(value)) => wanted.value = Some(value),
+            Ok(Waited::Value(value)) => wanted.value = Some(HeldValue::new(value)),
             Ok(Waited::Absent) => {}
             // Step 6: look the key up again.
             Ok(Waited::Unanswered) => self.open.push(at),
@@ -262,7 +263,7 @@ where
 
     pub(super) fn note_stale(&mut self, at: usize, stale: Loaded<V>) {
         if let Some(wanted) = self.keys.get_mut(at) {
-            wanted.value = stale.value;
+            wanted.value = stale.value.map(HeldValue::new);
         }
     }
 
@@ -304,13 +305,15 @@ where
         key: &L,
         value: impl Into<Arc<V>>,
     ) -> Option<(LoadLease<K, V>, Arc<V>)> {
+        // Dropped here if it is ignored.
+        let value = HeldValue::new(value);
         let mut full = KeyBuffer::default();
         self.keyspace.encode_into(key, &mut full).ok()?;
         let SlotKey { hash, bytes } = self.keyspace.shared.tiers.memory.key(full.as_slice());
         let wanted = self.find(hash, bytes).and_then(|at| self.keys.get_mut(at))?;
         let lease = wanted.lease.take()?;
-        let value = value.into();
-        wanted.value = Some(value.clone());
+        let value: Arc<V> = value.into_inner().into();
+        wanted.value = Some(HeldValue::new(Arc::clone(&value)));
         Some((lease, value))
     }
 
@@ -324,7 +327,7 @@ where
     }
 
     fn values(&self) -> Vec<Option<Arc<V>>> {
-        let value = |at: &usize| self.keys.get(*at).and_then(|wanted| wanted.value.clone());
+        let value = |at: &usize| self.keys.get(*at).and_then(|wanted| wanted.value.as_deref().cloned());
         self.input.iter().map(value).collect()
     }
 }

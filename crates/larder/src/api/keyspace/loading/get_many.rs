@@ -20,6 +20,7 @@ use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
 use crate::stats::count::Count;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + Sync + 'static>
     LoadingKeyspace<K, V, E>
@@ -67,21 +68,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let encode = |key: Q| self.keyspace.encode(&key).map(|full| StoredKey::from(full.as_slice()));
         let keys = keys.into_iter().map(encode).collect::<Result<Vec<_>, _>>().map_err(LoadError::Key)?;
         // 2 and 3.
-        let found = self.find_many(&keys);
-        // 4.
-        let mut loads: HashMap<&StoredKey, Loaded<V>> = HashMap::new();
+        let found: Vec<_> = self.find_many(&keys).into_iter().map(HeldValue::new).collect();
+        // 4. A loader may panic, so the other values are held.
+        let mut loads: HashMap<&StoredKey, HeldValue<Loaded<V>>> = HashMap::new();
         let answers = keys.iter().zip(found).map(|(key, value)| {
             if value.is_some() {
-                return Ok(Loaded::fresh(value));
+                return Ok(HeldValue::new(Loaded::fresh(value.into_inner())));
             }
             if let Some(loaded) = loads.get(key) {
-                return Ok(loaded.clone());
+                return Ok(HeldValue::new(Loaded::clone(loaded)));
             }
-            let loaded = self.load_missing(self.keyspace.shared.tiers.memory.key(key))?;
-            loads.insert(key, loaded.clone());
+            let loaded = HeldValue::new(self.load_missing(self.keyspace.shared.tiers.memory.key(key))?);
+            loads.insert(key, HeldValue::new(Loaded::clone(&loaded)));
             Ok(loaded)
         });
-        answers.collect()
+        let answers = answers.collect::<Result<Vec<_>, _>>()?;
+        Ok(answers.into_iter().map(HeldValue::into_inner).collect())
     }
 
     /// Runs steps 2 and 3. A key without a live value is not counted here, because its load counts the miss.

@@ -14,6 +14,7 @@ use crate::memory::key_leases::LeaseId;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
     /// Returns false for a lease that fills nothing.
@@ -70,23 +71,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     ///
     /// Holds no handle of the cache while the loader runs. If the loader panics, unwinding drops the lease,
     /// and the waiting callers get `LoadError::Panicked`.
-    pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<Arc<V>>) {
+    pub(super) fn load(&self, mut lease: LoadLease<K, V>, key: &K, live: Option<HeldValue<Arc<V>>>) {
         // Dropped when the loader returns, panics or does not run. If the load then publishes a value, that
         // ends the pause.
-        let pause = live.clone().map(|live| lease.pause_after(live));
+        let pause = live.as_deref().map(|live| lease.pause_after(live.clone()));
         if !lease.begin_here() {
             return;
         }
-        let known = live.and_then(|live| lease.replaced_value().or(Some(live))).or_else(|| lease.stale());
+        let known = match live {
+            Some(live) => Some(lease.replaced_value().unwrap_or(live)),
+            None => lease.stale().map(HeldValue::new),
+        };
         // Errors of the cache are dropped below: the caller gets the value, and the lease counts the failure.
-        let decision = lease.run_loader(|| (self.loader)(key, known.clone()));
+        let decision = lease.run_loader(|| (self.loader)(key, known.as_deref().cloned()));
         drop(pause);
         match decision {
             Ok(Load::Cache(value)) => drop(lease.fill(value)),
             Ok(Load::CacheFor(value, ttl)) => drop(lease.fill_with(value, ttl)),
             // If the lease is still valid, the key still has the value that the loader got.
             Ok(Load::Unchanged) => match known {
-                Some(value) => drop(lease.fill(value)),
+                Some(value) => drop(lease.fill(value.into_inner())),
                 None => lease.end_without_value(),
             },
             Ok(Load::Absent) => _ = lease.fill_absent(),

@@ -71,7 +71,7 @@ use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
-use crate::sys::user_code::drop_caught;
+use crate::sys::user_code::{HeldValue, drop_caught};
 use crate::units::Timestamp;
 use policy::LoadPolicy;
 use registered::{RegisteredLoader, ThreadLoader};
@@ -321,7 +321,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let leased = memory.lease_to_refresh(slot, self.keyspace.now(), found_old, deadline, flight.clone());
         let Some((id, value)) = leased else { return memory.has_flight(slot) };
         let lease = lease::refresh_lease(&self.keyspace, slot, id, flight, deadline);
-        let job = self.job(lease, Arc::new(key), Keyspace::<K, V>::typed(value));
+        let job = self.job(lease, Arc::new(key), Keyspace::<K, V>::typed(value).map(HeldValue::new));
         let is_begun = shared.load_pool.submit(LoadReason::Refresh, job).is_ok();
         let count = if is_begun { Count::Refreshes } else { Count::RefreshesRefused };
         shared.count(&opened.counters, count, slot.bytes);
@@ -330,7 +330,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
 
     /// Returns a job that runs the load of a lease on any thread. `live` is the live value if the load is a
     /// refresh.
-    fn job(&self, lease: LoadLease<K, V>, key: Arc<K>, live: Option<Arc<V>>) -> LoadJob {
+    fn job(&self, lease: LoadLease<K, V>, key: Arc<K>, live: Option<HeldValue<Arc<V>>>) -> LoadJob {
         let registered = self.registered.clone();
         Box::new(move || registered.load(lease, &key, live))
     }

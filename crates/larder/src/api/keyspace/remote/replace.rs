@@ -39,6 +39,7 @@ use crate::remote::reply::RemoteAnswer;
 use crate::remote::tier::{Life, RemoteRecord, RemoteTier, SetCondition};
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
+use crate::sys::user_code::HeldValue;
 use crate::units::Timestamp;
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<K, V> {
@@ -90,25 +91,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         self.replaced.is_some()
     }
 
-    pub(in crate::api::keyspace) fn replaced_value(&self) -> Option<Arc<V>> {
-        self.replaced.as_ref().map(|replaced| Arc::clone(&replaced.value))
+    pub(in crate::api::keyspace) fn replaced_value(&self) -> Option<HeldValue<Arc<V>>> {
+        self.replaced.as_ref().map(|replaced| HeldValue::new(Arc::clone(&replaced.value)))
     }
 
     /// Like [`stale`](Self::stale). At a remote tier, the lookup has already read the stale value, if there
     /// is one.
-    pub(in crate::api::keyspace) fn stale_in(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
+    pub(in crate::api::keyspace) fn stale_in(&self, keyspace: &Keyspace<K, V>) -> Option<HeldValue<Arc<V>>> {
         if keyspace.is_remote() {
             return self.replaced_in_grace(keyspace);
         }
         let key = keyspace.shared.tiers.memory.key(&self.key);
-        keyspace.stale_value(key).map(|(value, _)| value.into_inner())
+        keyspace.stale_value(key).map(|(value, _)| value)
     }
 
     /// Returns the value of the record that a load replaces, if it is still within the grace of the keyspace.
-    fn replaced_in_grace(&self, keyspace: &Keyspace<K, V>) -> Option<Arc<V>> {
+    fn replaced_in_grace(&self, keyspace: &Keyspace<K, V>) -> Option<HeldValue<Arc<V>>> {
         let replaced = self.replaced.as_ref()?;
         let ends_at = replaced.expires_at.after(keyspace.definition.stale_for());
-        (ends_at > keyspace.now()).then(|| Arc::clone(&replaced.value))
+        (ends_at > keyspace.now()).then(|| HeldValue::new(Arc::clone(&replaced.value)))
     }
 
     /// Runs step 4. Returns whether the server has stored the record, or `None` if the server did not answer.

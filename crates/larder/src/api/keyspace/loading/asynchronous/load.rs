@@ -22,7 +22,7 @@ use crate::error::load_error::LoadError;
 use crate::format::key::Key;
 use crate::format::stored_key::StoredKey;
 use crate::sys::sync::Arc;
-use crate::sys::user_code::drop_caught;
+use crate::sys::user_code::{HeldValue, drop_caught};
 
 /// The result of `begin_load`.
 enum BegunTaskLoad<V> {
@@ -183,26 +183,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         &self,
         mut lease: LoadLease<K, V>,
         key: K,
-        live: Option<Arc<V>>,
+        live: Option<HeldValue<Arc<V>>>,
         place: TaskPlace,
     ) -> bool {
         lease.expect_polls(&PollRecord::default());
         let flight = lease.flight().clone();
         let wait = TaskWait::joining(flight.clone(), None);
-        flight.park(Box::pin(run(self.registered.clone(), lease, key, live.clone(), live)));
+        flight.park(Box::pin(run(self.registered.clone(), lease, key, None, live)));
         self.keyspace.shared.load_tasks.spawn(place, wait) && !flight.is_abandoned()
     }
 }
 
-/// Runs a loader in its flight, and ends the load with the loader's result. `known` is the value that the
-/// loader gets, and `live` is the live value if the load is a refresh. In a forked child, returns the outcome
-/// instead.
+/// Runs a loader in its flight, and ends the load with the loader's result. `stale` is the stale value of the
+/// key, if there is one, and `live` is the live value if the load is a refresh. In a forked child, returns
+/// the outcome instead.
 async fn run<K, V, E>(
     registered: Arc<RegisteredLoader<TaskLoader<K, V, E>>>,
     mut lease: LoadLease<K, V>,
     key: K,
-    known: Option<Arc<V>>,
-    live: Option<Arc<V>>,
+    stale: Option<HeldValue<Arc<V>>>,
+    live: Option<HeldValue<Arc<V>>>,
 ) -> Option<FlightOutcome>
 where
     K: Key,
@@ -211,8 +211,8 @@ where
 {
     // Dropped when the loader returns, panics or is dropped. If the load then publishes a value, that ends
     // the pause.
-    let pause = live.map(|live| lease.pause_after(live));
-    let mut known = known;
+    let pause = live.as_deref().map(|live| lease.pause_after(live.clone()));
+    let mut known = live.or(stale);
     if pause.is_some() {
         if !lease.read_replaced_async().await || !lease.begin_in_task() {
             return None;
@@ -220,7 +220,7 @@ where
         known = lease.replaced_value().or(known);
     }
     let answer = {
-        let mut loading = pin!(async { (registered.loader)(key, known.clone()).await });
+        let mut loading = pin!(async { (registered.loader)(key, known.as_deref().cloned()).await });
         poll_fn(|context| lease.poll_loader(|| loading.as_mut().poll(context))).await
     };
     drop(pause);

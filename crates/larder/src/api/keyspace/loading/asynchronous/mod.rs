@@ -44,6 +44,7 @@ use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::clock::Deadline;
 use crate::sys::sync::Arc;
+use crate::sys::user_code::HeldValue;
 
 /// A keyspace with an asynchronous loader. Its [`get_async`](Self::get_async) loads missing values, and
 /// refreshes old values. Created by [`Keyspace::with_async_loader`](crate::Keyspace::with_async_loader).
@@ -264,7 +265,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let Some((id, value)) = leased else { return memory.has_flight(slot) };
         let lease = refresh_lease(&self.keyspace, slot, id, flight, deadline);
         // Steps 3 and 4.
-        let is_begun = self.spawn_refresh(lease, key, Keyspace::<K, V>::typed(value), place);
+        let live = Keyspace::<K, V>::typed(value).map(HeldValue::new);
+        let is_begun = self.spawn_refresh(lease, key, live, place);
         self.count_refresh(slot, is_begun);
         is_begun
     }

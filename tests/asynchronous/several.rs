@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{pending, ready};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder::{Cache, LoadError, LookupOutcome};
 use smol::stream::StreamExt;
 
 use crate::support::tasks::{HandPolled, Runtime};
-use crate::support::{Place, VERSIONS, watch_this_test};
+use crate::support::{Place, VERSIONS, panics_with, watch_this_test};
 
 #[test]
 fn several_values_and_streams_of_them_cross_both_tiers() {
@@ -122,4 +123,35 @@ fn a_loader_of_several_keys_that_waits_for_one_of_them_is_refused() {
     };
     let found = HandPolled::new(versions.get_or_load_many_local_async([1, 2, 3], load)).finish().unwrap();
     assert_eq!(found.iter().flatten().map(|value| **value).sum::<u64>(), 6);
+}
+
+/// The loader panics when it is called, or its iterator panics after the first key.
+#[test]
+fn waiting_callers_get_the_panic_of_a_loader_of_several_keys_and_what_it_has_yielded_before() {
+    let _watch = watch_this_test();
+    for at_call in [true, false] {
+        let versions = Cache::builder().open().unwrap().keyspace(VERSIONS).unwrap();
+        let own = || async { Ok::<_, Infallible>(7) };
+        let wait = |key: u64| HandPolled::new(versions.get_or_load_async(key, own));
+        let waiting = Mutex::new([1, 2].map(wait));
+        let load = |_: &[u64]| {
+            // Elsewhere, because a loader that waits for itself gets an error.
+            std::thread::scope(|scope| {
+                let poll = || waiting.lock().unwrap().iter_mut().all(|call| call.poll().is_pending());
+                assert!(scope.spawn(poll).join().unwrap());
+            });
+            assert!(!at_call, "planned");
+            ready(Ok::<_, Infallible>([1, 2].into_iter().map(|key: u64| {
+                assert_ne!(key, 2, "planned");
+                (key, 10)
+            })))
+        };
+        let call = versions.get_or_load_many_local_async([1_u64, 2], load);
+        assert!(panics_with("planned", || Runtime::Smol.block_on(call)), "at the call: {at_call}");
+        let [first, second] = waiting.into_inner().unwrap().map(|mut call| call.finish());
+        assert!(matches!(second, Err(LoadError::Panicked)), "at the call: {at_call}");
+        let yielded = (!at_call).then_some(10);
+        assert_eq!(first.ok().as_deref(), yielded.as_ref());
+        assert_eq!(versions.get(&1).as_deref(), yielded.as_ref());
+    }
 }

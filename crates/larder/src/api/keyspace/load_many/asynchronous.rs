@@ -8,6 +8,7 @@
 //! another.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 
 use serde::Serialize;
@@ -96,15 +97,25 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 }
                 BulkStep::Load(missing) => {
                     let answer = {
-                        let mut loading = pin!(loader(&missing));
+                        // The call of the loader is part of its first poll, so that the leases see its panic.
+                        let mut loading = pin!(async { loader(&missing).await });
                         poll_fn(|context| load.run_loader(|| loading.as_mut().poll(context))).await
                     };
                     let mut filled = Vec::new();
-                    let omitted =
-                        load.note_answer(missing, answer, |lease, value| filled.push((lease, value)));
+                    let noted = catch_unwind(AssertUnwindSafe(|| {
+                        load.note_answer(missing, answer, |lease, value| filled.push((lease, value)))
+                    }));
+                    let (omitted, panic) = match noted {
+                        Ok(omitted) => (omitted, None),
+                        Err(panic) => (Vec::new(), Some(panic)),
+                    };
                     if !filled.is_empty() || !omitted.is_empty() {
                         // The loads end even if this future is dropped.
                         self.run_change(Box::pin(end_loads(filled, omitted, self.is_remote()))).await;
+                    }
+                    if let Some(panic) = panic {
+                        // As part of the loader, so that the other leases see its panic.
+                        load.run_loader(|| resume_unwind(panic));
                     }
                 }
                 BulkStep::Wait { at, load: other, left } => {

@@ -67,7 +67,10 @@ fn contract_2_a_use_counts_although_a_commit_comes_while_the_entry_is_read_from_
             .join()
             .unwrap();
         })));
+        let unread = || cache.stats().disk.map(|disk| (disk.unstamped_uses, disk.unfound));
+        let before = unread();
         assert_eq!(sessions.get(1).as_deref(), Some(&Decoded(10)));
+        assert_eq!(unread(), before, "a use of an entry that was removed meanwhile is not a lost use");
         let left = sessions.ttl(1).and_then(Remaining::duration);
         assert_eq!(left, is_left.then_some(LIFE));
         cache.close().unwrap();

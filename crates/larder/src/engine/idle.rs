@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::stored_record::StoredRecord;
+use super::stored_record::{RecordOrigin, StoredRecord};
 use super::tiers::Tiers;
 use super::writer::command::Command;
 use crate::format::keyspace_id::KeyspaceId;
@@ -14,6 +14,9 @@ use crate::memory::slot_key::SlotKey;
 use crate::memory::use_stamps::Stamped;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
+
+/// The file could not be read, so it is not known whether it has a record of the key.
+struct Unread;
 
 impl Tiers {
     /// Returns the extended expiry of an entry whose record was found to be expired. Looks in the entry's
@@ -74,12 +77,16 @@ impl Tiers {
     #[cold]
     fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: Option<u64>) -> Option<Stamped> {
         loop {
-            let Some((bytes, origin)) = self.read_bytes(key) else {
-                // The record was deleted or can't be read, or there is no snapshot.
+            let Ok(read) = self.read_used_record(key) else {
                 self.memory.use_stamps.note_dropped();
                 return None;
             };
-            let (header, extension, _) = record::read(key.bytes, &bytes).ok()?;
+            // A missing record was deleted since the lookup, and its entry has no life to extend.
+            let (bytes, origin) = read?;
+            let Ok((header, extension, _)) = record::read(key.bytes, &bytes) else {
+                self.memory.use_stamps.note_dropped();
+                return None;
+            };
             let is_it = sequence.is_none_or(|sequence| sequence == header.sequence);
             let ends_at = extension.ends_at.filter(|_| is_it)?;
             let is_current = || origin.snapshot.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
@@ -89,6 +96,27 @@ impl Tiers {
                 return stamped;
             }
         }
+    }
+
+    /// Returns the bytes of the record of an entry that was used, and their origin. This is no lookup, so it
+    /// is not counted as one.
+    ///
+    /// # Errors
+    /// Returns [`Unread`] if there is no snapshot, or the read fails.
+    fn read_used_record(&self, key: SlotKey<'_>) -> Result<Option<(Vec<u8>, RecordOrigin)>, Unread> {
+        if !self.process.is_current() {
+            return Err(Unread);
+        }
+        let current = self.disk.snapshots.current();
+        let snapshot = current.as_ref().ok_or(Unread)?;
+        let record = snapshot.get(key.bytes).map_err(|fault| {
+            self.report(snapshot, fault);
+            Unread
+        })?;
+        Ok(record.map(|record| {
+            let origin = RecordOrigin::new(snapshot, &record);
+            (record, origin)
+        }))
     }
 
     /// Requests that the writer thread commits the stamps, if there are any, within the flush interval.

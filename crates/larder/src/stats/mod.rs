@@ -205,7 +205,7 @@ pub struct DiskStats {
     pub filter_bytes: ByteSize,
     /// Uses whose later expiry was not recorded on disk
     /// ([`time_to_idle`](crate::KeyspaceDefinition::time_to_idle)). Either too many uses were waiting to be
-    /// recorded, or the entry on disk could not be read again after a commit. The entry may expire sooner
+    /// recorded, or the entry was only on disk, and could not be read there. The entry may expire sooner
     /// after a restart.
     pub unstamped_uses: u64,
     /// The path to which the latest damaged file was moved.

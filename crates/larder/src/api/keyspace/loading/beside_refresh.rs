@@ -31,6 +31,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let miss = match self.shared.tiers.peek_in_memory(key) {
             Lookup::Value(value, expires_at) => {
                 let value = Self::typed(value)?;
+                if is_use {
+                    self.note_use(key, expires_at);
+                }
                 self.answered_if(counts, Count::MemoryHits, key);
                 return Some(LookupOutcome::Hit { value, expires_at, is_stale: false });
             }
@@ -48,5 +51,47 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let (value, expires_at) = (found.value.into_inner()?, found.expires_at);
         self.answered_if(counts, Count::DiskHits, key);
         Some(LookupOutcome::Hit { value, expires_at, is_stale: false })
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::api::cache::Cache;
+    use crate::api::keyspace::definition::KeyspaceDefinition;
+    use crate::sys::at_once::at_once;
+    use crate::sys::clock::{Deadline, ManualClock};
+    use crate::sys::sync::Arc;
+    use crate::units::Remaining;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+    const USERS: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("user").ttl(Duration::from_hours(1)).time_to_idle(Duration::from_mins(8));
+
+    /// The value comes into memory after the caller has looked there.
+    #[test]
+    fn a_value_that_answers_a_caller_beside_a_refresh_or_after_a_timeout_is_used() {
+        type Look = fn(&Keyspace<u64, u64>, SlotKey<'_>, bool);
+        let beside_refresh: Look = |users, key, is_use| {
+            let flight: Value = Flight::of_refresh(Deadline::after(MINUTE));
+            let hit = at_once(users.hit_beside_refresh(key, &flight, (true, is_use)));
+            assert!(matches!(hit, Some(LookupOutcome::Hit { is_stale: false, .. })));
+        };
+        let after_timeout: Look = |users, key, _| {
+            assert!(at_once(users.answer_in_time::<()>(key, MINUTE)).is_ok_and(|loaded| !loaded.is_stale));
+        };
+        for (look, is_use) in [(beside_refresh, true), (beside_refresh, false), (after_timeout, true)] {
+            let clock = Arc::new(ManualClock::new());
+            let users = Cache::builder().clock(clock.clone()).open().unwrap().keyspace(USERS).unwrap();
+            users.insert(&1, 10).unwrap();
+            clock.advance(7 * MINUTE);
+            let full = users.encode(&1).unwrap();
+            look(&users, users.shared.tiers.memory.key(full.as_slice()), is_use);
+            let left = if is_use { 9 * MINUTE } else { 2 * MINUTE };
+            assert_eq!(users.ttl(&1), Some(Remaining::For(left)));
+        }
     }
 }

@@ -185,8 +185,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Err(timeout);
         }
         match shared.tiers.get_in_memory(slot) {
-            Lookup::Value(value, _) => {
+            Lookup::Value(value, expires_at) => {
                 if let Some(value) = Self::typed(value) {
+                    self.note_use(slot, expires_at);
                     return Ok(Loaded::fresh(Some(value)));
                 }
             }

@@ -157,7 +157,7 @@ fn a_loader_of_a_task_and_the_stale_value_that_it_got_may_both_panic() {
                 async move { ends(stale, &fragile, alarm, end) }
             };
             let loading = fragile.with_async_loader(LoadPolicy::new(), loader).unwrap();
-            block_on(loading.get(&1))
+            block_on(loading.get_async(&1))
         }),
     ];
     let mut alarms = 1..;
@@ -240,7 +240,7 @@ fn a_loader_of_a_task_and_the_live_value_that_it_refreshes_may_both_panic() {
             }
         };
         let loading = fragile.with_async_loader(LoadPolicy::new(), loader).unwrap();
-        assert!(block_on(loading.refresh(&1)).unwrap());
+        assert!(block_on(loading.refresh_async(&1)).unwrap());
         runtime.finish();
         assert_eq!(unset(alarm), 1, "{end:?}");
         assert!(fragile.get(&1).is_some_and(|value| value.0 == SAFE.0), "{end:?}");

@@ -182,10 +182,21 @@ pub(crate) async fn begin_here<T: Send + 'static>(function: impl Future<Output =
     if is_worker() {
         return at_once(function);
     }
+    returned(begin_task(function).await)
+}
+
+/// Like [`begin_here`]. The output is the function's result, or the payload of its panic. The first poll is
+/// made by this call.
+pub(crate) fn begin_task<T: Send + 'static>(
+    function: impl Future<Output = T> + Send + 'static,
+) -> JobResult<T> {
+    if is_worker() {
+        return submit(move || at_once(function));
+    }
     before_blocking();
     let (sender, result) = completion();
     WorkerTask::new(Workers::current(), function, sender).begin();
-    returned(result.await)
+    result
 }
 
 /// Runs a function on the workers, and returns its result. The function runs to its end, even if this future

@@ -21,6 +21,9 @@
 //! that was changed and changed back in the meantime. The local lease detects such a change if this process
 //! has made it. In this format, the waiting callers always look the key up again.
 
+#[cfg(feature = "async")]
+use std::panic::resume_unwind;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -34,9 +37,9 @@ use crate::format::key::Key;
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::leases::Permit;
 use crate::memory::slot_key::SlotKey;
-#[cfg(feature = "async")]
-use crate::remote::reply::RemoteAnswer;
 use crate::remote::tier::{Life, RemoteRecord, RemoteTier, SetCondition};
+#[cfg(feature = "async")]
+use crate::sys::offload::worker_task::{begin_task, on_worker};
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::sys::user_code::HeldValue;
@@ -50,45 +53,45 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> LoadLease<
         let Some(link) = keyspace.link().filter(|_| is_refresh) else { return true };
         let asked_at = keyspace.now();
         let record = link.count(link.ask(|tier, reply| tier.get((&*self.key).into(), reply))).flatten();
-        self.will_replace(keyspace, record, asked_at)
+        self.replaced = Self::decode_replaced(keyspace, &self.key, record, asked_at);
+        self.replaced.is_some()
     }
 
-    /// Like [`read_replaced`](Self::read_replaced), without a thread that waits. Holds no handle of the cache
-    /// meanwhile.
+    /// Like [`read_replaced`](Self::read_replaced), without a thread that waits. A worker thread decodes the
+    /// value, because this may take long. Holds no handle of the cache while it waits.
     #[cfg(feature = "async")]
     pub(in crate::api::keyspace) async fn read_replaced_async(&mut self) -> bool {
         let is_refresh = self.flight.as_ref().is_some_and(|flight| flight.is_refresh());
-        let begun: Option<(RemoteAnswer<_>, Timestamp)> = {
+        let read = {
             let Some(keyspace) = self.keyspace() else { return false };
-            let link = keyspace.link().filter(|_| is_refresh);
-            let begin = |link: &crate::engine::remote::link::RemoteLink| {
-                link.begin(|tier, reply| tier.get((&*self.key).into(), reply))
-            };
-            link.map(|link| {
-                // Read before the request is sent, so that a record never seems to live longer than it does.
-                let asked_at = keyspace.now();
-                (begin(link), asked_at)
+            let Some(link) = keyspace.link().filter(|_| is_refresh) else { return true };
+            // Read before the request is sent, so that a record never seems to live longer than it does.
+            let asked_at = keyspace.now();
+            let answer = link.answer_to(|tier, reply| tier.get((&*self.key).into(), reply));
+            let (shared, opened) = (Arc::downgrade(&keyspace.shared), Arc::downgrade(&keyspace.opened));
+            let (definition, key) = (keyspace.definition, self.key.clone());
+            begin_task(async move {
+                let answer = answer.await;
+                on_worker().await;
+                let keyspace = Keyspace::of(shared.upgrade()?, opened.upgrade()?, definition);
+                let record = keyspace.link().and_then(|link| link.count(answer)).flatten();
+                Self::decode_replaced(&keyspace, &key, record, asked_at)
             })
         };
-        let Some((answer, asked_at)) = begun else { return true };
-        let answer = answer.await;
-        let Some(keyspace) = self.keyspace() else { return false };
-        let record = keyspace.link().and_then(|link| link.count(answer)).flatten();
-        self.will_replace(&keyspace, record, asked_at)
+        // In a child that a loader has forked, there is no result.
+        self.replaced = read.await.and_then(|read| read.unwrap_or_else(|panic| resume_unwind(panic)));
+        self.replaced.is_some()
     }
 
-    fn will_replace(
-        &mut self,
+    fn decode_replaced(
         keyspace: &Keyspace<K, V>,
+        key: &[u8],
         record: Option<RemoteRecord>,
         asked_at: Timestamp,
-    ) -> bool {
-        let key = keyspace.shared.tiers.memory.key(&self.key);
-        self.replaced = record.and_then(|record| {
-            let decoded = keyspace.shared.decode_remote::<V>(&keyspace.opened, key, &record, asked_at)?;
-            ReplacedRecord::new(record.bytes, decoded)
-        });
-        self.replaced.is_some()
+    ) -> Option<Box<ReplacedRecord<V>>> {
+        let (key, record) = (keyspace.shared.tiers.memory.key(key), record?);
+        let decoded = keyspace.shared.decode_remote::<V>(&keyspace.opened, key, &record, asked_at)?;
+        ReplacedRecord::new(record.bytes, decoded)
     }
 
     pub(in crate::api::keyspace) fn replaced_value(&self) -> Option<HeldValue<Arc<V>>> {

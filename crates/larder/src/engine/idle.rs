@@ -42,33 +42,46 @@ impl Tiers {
         is_old && record.extension.ends_at.is_some()
     }
 
-    /// Extends the life of an entry so that it ends `life` from now, or at the entry's hard limit.
-    pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, used: UsedEntry<'_>) {
+    /// Extends the life of an entry so that it ends `life` from now, or at the entry's hard limit. Returns
+    /// whether the record must be read first, because the entry has left memory since a lookup found it
+    /// there. Then a thread that may read the file calls [`extend_evicted`](Self::extend_evicted).
+    #[must_use = "an entry that was evicted meanwhile is not extended yet"]
+    pub(crate) fn extend_life(&self, key: SlotKey<'_>, life: Duration, used: UsedEntry<'_>) -> bool {
         let record = if let UsedEntry::OnDisk(record) = used { Some(record) } else { None };
         let extended = self.memory.extend_life(key, life, || self.time.now(), record);
         let stamped = match (extended, used) {
             (Ok(stamped), _) => stamped,
-            (Err(NeedsRecord), UsedEntry::InMemory) => self.extend_evicted(key, life),
+            (Err(NeedsRecord), UsedEntry::InMemory) => return self.may_have_record(key),
             (Err(NeedsRecord), UsedEntry::OnDisk(record)) => {
                 self.extend_read_again(key, life, Some(record.sequence))
             }
             (Err(NeedsRecord), UsedEntry::Elsewhere) => None,
         };
+        self.commit_many_stamps(stamped);
+        false
+    }
+
+    fn commit_many_stamps(&self, stamped: Option<Stamped>) {
         if matches!(stamped, Some(Stamped::HalfFull | Stamped::Full)) {
             self.commit_stamps();
         }
     }
 
+    #[cold]
+    fn may_have_record(&self, key: SlotKey<'_>) -> bool {
+        let is_forgotten = failpoint_is_set(Failpoint::ForgetEvictedUse);
+        KeyspaceId::of(key.bytes).is_in_file() && self.disk.is_on() && !is_forgotten
+    }
+
     /// Extends the life of an entry that left memory after a lookup had found it there. Otherwise a use
-    /// beside an eviction would have no effect.
+    /// beside an eviction would have no effect. Reads the file.
     ///
     /// The entry may have been replaced since. Then the use extends the new entry, which was written after
     /// the lookup began, so this changes its expiry by no more than the time of the lookup.
     #[cold]
-    fn extend_evicted(&self, key: SlotKey<'_>, life: Duration) -> Option<Stamped> {
-        let has_record = KeyspaceId::of(key.bytes).is_in_file() && self.disk.is_on();
-        let is_forgotten = failpoint_is_set(Failpoint::ForgetEvictedUse);
-        if has_record && !is_forgotten { self.extend_read_again(key, life, None) } else { None }
+    pub(crate) fn extend_evicted(&self, key: SlotKey<'_>, life: Duration) {
+        let stamped = self.extend_read_again(key, life, None);
+        self.commit_many_stamps(stamped);
     }
 
     /// Extends the life of an entry that memory lacks and whose record was not read since the last commit.

@@ -40,7 +40,7 @@ use super::user_code::{drop_caught, run_caught};
 use super::waker_thread::before_blocking;
 
 /// Maximum number of workers of a process.
-const MAX_WORKERS: usize = 16;
+pub(crate) const MAX_WORKERS: usize = 16;
 
 /// How long an idle worker waits for a job. Under the model checker it does not wait.
 const IDLE_TIME: Duration = if cfg!(shuttle) { Duration::ZERO } else { Duration::from_secs(10) };

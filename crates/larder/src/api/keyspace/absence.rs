@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::definition::KeyspaceDefinition;
+use super::idle::RecordReader;
 use super::load::Load;
 use super::lookup::OnAbsence;
 use super::prepare::{EncodedValue, PreparedValue};
@@ -155,7 +156,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
+                self.note_use(key, expires_at, RecordReader::Caller);
                 (Self::typed(value).map_or(Found::Unknown, Found::Value), Count::MemoryHits)
             }
             Lookup::Absent(_) => (Found::Absent, Count::MemoryHits),

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use crate::format::key::unencoded::KeyForm;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::Value;
@@ -30,8 +31,26 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[expect(clippy::inline_always, reason = "more callers would keep it out of line")]
     #[inline(always)]
     pub(super) fn hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        self.hit_read_by(key, RecordReader::Caller)
+    }
+
+    /// Like [`hit`](Self::hit), for a call of async code, which must not read the file.
+    #[cfg(feature = "async")]
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(super) fn hit_of_task<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        self.hit_read_by(key, RecordReader::Worker)
+    }
+
+    #[expect(clippy::inline_always, reason = "of the path of a hit")]
+    #[inline(always)]
+    pub(super) fn hit_read_by<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        reader: RecordReader,
+    ) -> Option<(Arc<V>, Timestamp)> {
         if !self.has_plain_hits {
-            return if self.is_remote() { self.near_hit(key) } else { self.idle_hit(key) };
+            return if self.is_remote() { self.near_hit(key) } else { self.idle_hit(key, reader) };
         }
         let (value, expires_at) = self.shared.tiers.hit_in_memory(KeyForm::new(&self.seed, key))?;
         Some((self.count_hit(key, Self::typed(value)?), expires_at))
@@ -41,14 +60,18 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     #[inline(never)]
     fn near_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
         let (value, expires_at) = self.shared.tiers.near_hit(KeyForm::new(&self.seed, key))?;
-        Some((self.note_hit(key, value, expires_at)?, expires_at))
+        Some((self.note_hit(key, value, expires_at, RecordReader::Caller)?, expires_at))
     }
 
     /// Does the same as [`hit`](Self::hit), for a keyspace with a time to idle.
     #[inline(never)]
-    fn idle_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+    fn idle_hit<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        reader: RecordReader,
+    ) -> Option<(Arc<V>, Timestamp)> {
         let (value, expires_at) = self.shared.tiers.hit_in_memory(KeyForm::new(&self.seed, key))?;
-        Some((self.note_hit(key, value, expires_at)?, expires_at))
+        Some((self.note_hit(key, value, expires_at, reader)?, expires_at))
     }
 
     /// Like [`hit`](Self::hit), but also returns the extras of the entry.
@@ -60,10 +83,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let unencoded = KeyForm::new(&self.seed, key);
         if self.is_remote() {
             let (value, expires_at, extras) = self.shared.tiers.near_hit_with_extras(unencoded)?;
-            return Some((self.note_hit(key, value, expires_at)?, expires_at, extras));
+            return Some((self.note_hit(key, value, expires_at, RecordReader::Caller)?, expires_at, extras));
         }
         let (value, expires_at, extras) = self.shared.tiers.hit_in_memory_with_extras(unencoded)?;
-        Some((self.note_hit(key, value, expires_at)?, expires_at, extras))
+        Some((self.note_hit(key, value, expires_at, RecordReader::Caller)?, expires_at, extras))
     }
 
     /// Runs steps 3 and 4. Returns the value with its type.
@@ -74,10 +97,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         key: &Q,
         value: Value,
         expires_at: Timestamp,
+        reader: RecordReader,
     ) -> Option<Arc<V>> {
         let value = Self::typed(value)?;
         if self.is_extension_due(expires_at) {
-            return Some(self.extend_and_count_hit(key, value, expires_at));
+            return Some(self.extend_and_count_hit(key, value, (expires_at, reader)));
         }
         Some(self.count_hit(key, value))
     }
@@ -88,10 +112,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: &Q,
         value: Arc<V>,
-        expires_at: Timestamp,
+        (expires_at, reader): (Timestamp, RecordReader),
     ) -> Arc<V> {
         if let Ok(full) = self.encode(key) {
-            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at);
+            self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at, reader);
         }
         self.count_hit(key, value)
     }

@@ -12,11 +12,24 @@ use super::Keyspace;
 use super::fixed_life::PRECISE_BELOW;
 use crate::engine::promotion::DecodedEntry;
 use crate::format::key::Key;
+#[cfg(feature = "async")]
+use crate::format::stored_key::StoredKey;
 use crate::memory::extras::EntryExtras;
 use crate::memory::idle::{UsedEntry, UsedRecord};
 use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
+#[cfg(feature = "async")]
+use crate::sys::offload::submit;
 use crate::units::Timestamp;
+
+/// The thread that reads the file for a use of an entry that has left memory since the hit.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RecordReader {
+    Caller,
+    /// A worker thread, for a caller that must not wait for the disk. The use takes effect after the call.
+    #[cfg(feature = "async")]
+    Worker,
+}
 
 fn life(time_to_idle: Duration) -> Duration {
     time_to_idle.saturating_add(time_to_idle / 8)
@@ -66,9 +79,9 @@ impl<K: Key, V> Keyspace<K, V> {
 
     /// Records a hit in memory. In a keyspace without a time to idle, this is one comparison.
     #[inline]
-    pub(super) fn note_use(&self, key: SlotKey<'_>, expires_at: Timestamp) {
+    pub(super) fn note_use(&self, key: SlotKey<'_>, expires_at: Timestamp, reader: RecordReader) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
-            self.extend_if_due(key, expires_at, time_to_idle, UsedEntry::InMemory);
+            self.extend_if_due(key, expires_at, time_to_idle, (UsedEntry::InMemory, reader));
         }
     }
 
@@ -87,7 +100,7 @@ impl<K: Key, V> Keyspace<K, V> {
                 is_current: &is_current,
             };
             let used = if decoded.has_snapshot() { UsedEntry::OnDisk(record) } else { UsedEntry::Elsewhere };
-            self.extend_if_due(key, decoded.expires_at, time_to_idle, used);
+            self.extend_if_due(key, decoded.expires_at, time_to_idle, (used, RecordReader::Caller));
         }
     }
 
@@ -105,15 +118,28 @@ impl<K: Key, V> Keyspace<K, V> {
         key: SlotKey<'_>,
         expires_at: Timestamp,
         time_to_idle: Duration,
-        used: UsedEntry<'_>,
+        (used, reader): (UsedEntry<'_>, RecordReader),
     ) {
         let tiers = &self.shared.tiers;
         if self.is_remote() {
             let near_extras = || tiers.memory.near_extras(key, expires_at);
             return self.send_use_if_due(key, expires_at, time_to_idle, near_extras);
         }
-        if self.is_within(expires_at, time_to_idle) {
-            tiers.extend_life(key, life(time_to_idle), used);
+        if self.is_within(expires_at, time_to_idle) && tiers.extend_life(key, life(time_to_idle), used) {
+            self.extend_evicted(key, life(time_to_idle), reader);
+        }
+    }
+
+    #[cold]
+    fn extend_evicted(&self, key: SlotKey<'_>, life: Duration, reader: RecordReader) {
+        match reader {
+            RecordReader::Caller => self.shared.tiers.extend_evicted(key, life),
+            #[cfg(feature = "async")]
+            RecordReader::Worker => {
+                let (shared, key) = (self.shared.clone(), StoredKey::from(key.bytes));
+                // No task waits for the use.
+                drop(submit(move || shared.tiers.extend_evicted(shared.tiers.memory.key(&key), life)));
+            }
         }
     }
 

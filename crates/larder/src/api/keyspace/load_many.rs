@@ -27,6 +27,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use super::lookup::LoadThread;
 use crate::error::load_error::LoadError;
 use crate::format::key::{EncodeKey, Key};
@@ -99,7 +100,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         I: IntoIterator<Item = (L, R)>,
         F: FnMut(&[Q]) -> Result<I, E>,
     {
-        let mut load = LoadOfMany::begin(self, keys)?;
+        let mut load = LoadOfMany::begin(self, keys, RecordReader::Caller)?;
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {

@@ -47,6 +47,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use super::load_lease::LoadLease;
 use crate::engine::flights::Flight;
 #[cfg(feature = "async")]
@@ -243,17 +244,22 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
-        match self.hit_in_memory(key, counts) {
+        match self.hit_in_memory(key, counts, RecordReader::Caller) {
             Some((value, expires_at)) => LookupOutcome::Hit { value, expires_at, is_stale: false },
             None => self.lease_or_join(key, load_thread, on_absence, counts).await,
         }
     }
 
     /// Runs step 1, for a value of an encoded key.
-    pub(super) fn hit_in_memory(&self, key: SlotKey<'_>, counts: bool) -> Option<(Arc<V>, Timestamp)> {
+    pub(super) fn hit_in_memory(
+        &self,
+        key: SlotKey<'_>,
+        counts: bool,
+        reader: RecordReader,
+    ) -> Option<(Arc<V>, Timestamp)> {
         let Lookup::Value(value, expires_at) = self.shared.tiers.get_in_memory(key) else { return None };
         let value = Self::typed(value)?;
-        self.note_use(key, expires_at);
+        self.note_use(key, expires_at, reader);
         self.answered_if(counts, Count::MemoryHits, key);
         Some((value, expires_at))
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use crate::engine::promotion::{DecodedEntry, Lease};
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
@@ -195,7 +196,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full.as_slice());
         let (found, hit) = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
+                self.note_use(key, expires_at, RecordReader::Caller);
                 (Self::typed(value), Count::MemoryHits)
             }
             Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),

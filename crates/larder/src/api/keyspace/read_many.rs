@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use crate::engine::promotion::DecodedEntry;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -80,7 +81,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// requested from the server together.
     #[must_use]
     pub fn get_many<Q: EncodeKey<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Vec<Option<Arc<V>>> {
-        let (mut found, missed) = self.get_many_in_memory(keys);
+        let (mut found, missed) = self.get_many_in_memory(keys, RecordReader::Caller);
         self.get_from_disk(missed, &mut found);
         found
     }
@@ -112,7 +113,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         keys: impl IntoIterator<Item = Q>,
     ) -> Vec<Option<Arc<V>>> {
-        let (mut found, missed) = self.get_many_in_memory(keys);
+        let (mut found, missed) = self.get_many_in_memory(keys, RecordReader::Worker);
         if missed.is_empty() {
             return found;
         }
@@ -146,10 +147,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     fn get_many_in_memory<Q: EncodeKey<K>>(
         &self,
         keys: impl IntoIterator<Item = Q>,
+        reader: RecordReader,
     ) -> (Vec<Option<Arc<V>>>, Vec<MissedKey>) {
         let mut missed = Vec::new();
         let keys = keys.into_iter().enumerate();
-        let found = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed)).collect();
+        let found = keys.map(|(at, key)| self.get_or_note(at, &key, &mut missed, reader)).collect();
         (found, missed)
     }
 
@@ -159,8 +161,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         at: usize,
         key: &Q,
         missed: &mut Vec<MissedKey>,
+        reader: RecordReader,
     ) -> Option<Arc<V>> {
-        if let Some((value, _)) = self.hit(key) {
+        if let Some((value, _)) = self.hit_read_by(key, reader) {
             return Some(value);
         }
         let mut full = KeyBuffer::default();
@@ -168,7 +171,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full.as_slice());
         let found = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
+                self.note_use(key, expires_at, reader);
                 Self::typed(value)
             }
             Lookup::Unknown(miss) if self.may_be_below(key) => {

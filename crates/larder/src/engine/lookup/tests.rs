@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+#[cfg(feature = "async")]
+use crate::memory::evicted_values::EvictedValues;
 use crate::memory::idle::{UsedEntry, UsedRecord};
 use crate::sys::clock::ManualClock;
 use crate::testing::volume::SimulatedVolume;
@@ -176,7 +178,7 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     let ends_at = read.extension.ends_at.unwrap();
     let used = |sequence| {
         let record = UsedRecord { sequence, expires_at, ends_at, is_current: &|| false };
-        tiers.extend_life(key, Duration::from_mins(9), UsedEntry::OnDisk(record));
+        assert!(!tiers.extend_life(key, Duration::from_mins(9), UsedEntry::OnDisk(record)));
     };
     used(sequence + 1);
     assert!(tiers.memory.use_stamps.is_empty(), "that entry is not there any more");
@@ -184,10 +186,69 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     let until = || Some(tiers.time.now().after(Duration::from_mins(9)));
     assert_eq!(tiers.memory.use_stamps.expiry_of(key.bytes, sequence), until());
     clock.advance(Duration::from_mins(5));
-    tiers.extend_life(key, Duration::from_mins(9), UsedEntry::InMemory);
+    assert!(tiers.extend_life(key, Duration::from_mins(9), UsedEntry::InMemory));
+    tiers.extend_evicted(key, Duration::from_mins(9));
     assert_eq!(
         tiers.memory.use_stamps.expiry_of(key.bytes, sequence),
         until(),
         "it left memory after its hit"
     );
+}
+
+/// A form of the key 1. Runs a function when the key is encoded for the third time: after it was hashed and
+/// compared, because the hit extends the life of the entry.
+#[cfg(feature = "async")]
+struct EncodedAfterHit<'a>(Cell<u32>, &'a dyn Fn());
+
+#[cfg(feature = "async")]
+impl crate::format::key::EncodeKey<u64> for EncodedAfterHit<'_> {
+    fn encode(&self, out: &mut crate::format::key::bytes::KeyWriter) {
+        self.0.set(self.0.get() + 1);
+        if self.0.get() == 3 {
+            (self.1)();
+        }
+        out.u64(1);
+    }
+}
+
+/// Checks calls of async code that find an entry in memory, which is evicted before its use is recorded.
+#[cfg(feature = "async")]
+#[test]
+fn a_task_whose_entry_is_evicted_during_its_hit_leaves_the_read_of_the_file_to_a_worker() {
+    use pollster::block_on;
+
+    use crate::sys::offload::{MAX_WORKERS, submit};
+    use crate::sys::sync::channel::bounded;
+
+    type Find = fn(&Keyspace<u64, u64>, EncodedAfterHit<'_>) -> Option<Arc<u64>>;
+    let finds: [Find; 5] = [
+        |users, key| block_on(users.get_async(key)),
+        |users, key| block_on(users.get_many_async([key])).remove(0),
+        |users, key| block_on(users.get_or_load_async(key, || async { Err::<u64, _>(()) })).ok(),
+        |users, key| {
+            block_on(users.get_or_load_optional_async(key, || async { Err::<Option<u64>, _>(()) })).ok()?
+        },
+        |users, key| block_on(users.get_or_load_local_async(key, async || Err::<u64, _>(()))).ok(),
+    ];
+    for (number, find) in finds.into_iter().enumerate() {
+        let (_disk, clock, cache, users, key) = idling();
+        let tiers = &cache.shared().tiers;
+        let key = tiers.memory.key(&key);
+        clock.advance(Duration::from_mins(5));
+        // The jobs occupy all workers. Later jobs wait behind them.
+        let (release, held) = bounded::<()>(0);
+        let busy: Vec<_> = (0..MAX_WORKERS)
+            .map(|_| {
+                let held = held.clone();
+                submit(move || _ = held.recv())
+            })
+            .collect();
+        let evict = || drop(tiers.memory.drop_near(key, &mut EvictedValues::default()));
+        let found = find(&users, EncodedAfterHit(Cell::new(0), &evict));
+        assert_eq!(found.as_deref(), Some(&10), "call {number}");
+        assert!(tiers.memory.use_stamps.is_empty(), "call {number}");
+        drop(release);
+        assert!(busy.into_iter().all(|job| block_on(job).is_some_and(|job| job.is_ok())));
+        crate::testing::remote::tests::until(|| !tiers.memory.use_stamps.is_empty());
+    }
 }

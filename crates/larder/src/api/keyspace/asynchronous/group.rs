@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::transaction::MAX_TRANSACTION_KEYS;
 use crate::engine::absent_keys::KnownKeys;
 use crate::engine::promotion::DecodedEntry;
@@ -221,7 +222,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let value = |(key, found): (&SlotKey<'_>, Lookup)| {
             let (value, hit) = match found {
                 Lookup::Value(value, expires_at) => {
-                    self.note_use(*key, expires_at);
+                    self.note_use(*key, expires_at, RecordReader::Worker);
                     (Self::typed(value), Count::MemoryHits)
                 }
                 Lookup::Unknown(miss) => {

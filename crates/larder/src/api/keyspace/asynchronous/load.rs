@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
@@ -102,7 +103,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce() -> L + Send + 'static,
         L: Future<Output = Result<R, E>> + Send + 'static,
     {
-        if let Some((value, _)) = self.hit(&key) {
+        if let Some((value, _)) = self.hit_of_task(&key) {
             return Ok(value);
         }
         let loader = move |_| async move { loader().await.map(|value| Load::Cache(value.into())) };
@@ -191,7 +192,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         F: FnOnce(Option<Arc<V>>) -> L + Send + 'static,
         L: Future<Output = Result<Load<V>, E>> + Send + 'static,
     {
-        if let Some((value, _)) = self.hit(&key) {
+        if let Some((value, _)) = self.hit_of_task(&key) {
             return Ok(Loaded::fresh(Some(value)));
         }
         match self.find_in_memory(&key)? {
@@ -211,7 +212,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let mut full = KeyBuffer::default();
         self.encode_into(key, &mut full).map_err(LoadError::Key)?;
         let key = self.shared.tiers.memory.key(full.as_slice());
-        Ok(self.hit_in_memory(key, true).map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
+        let hit = self.hit_in_memory(key, true, RecordReader::Worker);
+        Ok(hit.map(|(value, _)| value).ok_or_else(|| key.bytes.into()))
     }
 
     /// Returns whether memory knows that the key is absent. If so, counts the absence.

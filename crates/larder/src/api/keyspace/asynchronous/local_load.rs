@@ -61,7 +61,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         R: Into<Arc<V>>,
         F: AsyncFnOnce() -> Result<R, E>,
     {
-        if let Some((value, _)) = self.hit(&key) {
+        if let Some((value, _)) = self.hit_of_task(&key) {
             return Ok(value);
         }
         match self.find_in_memory(&key)? {

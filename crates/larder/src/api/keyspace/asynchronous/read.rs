@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
@@ -50,7 +51,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// time.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Option<Arc<V>> {
         // Structured like `get`, so that a hit does not execute code of the other paths.
-        if let Some((value, _)) = self.hit(&key) {
+        if let Some((value, _)) = self.hit_of_task(&key) {
             return Some(value);
         }
         match self.look_in_memory(&key) {
@@ -70,7 +71,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let key = self.shared.tiers.memory.key(full.as_slice());
         let found = match self.shared.tiers.get_in_memory(key) {
             Lookup::Value(value, expires_at) => {
-                self.note_use(key, expires_at);
+                self.note_use(key, expires_at, RecordReader::Worker);
                 Self::typed(value)
             }
             Lookup::Unknown(miss)

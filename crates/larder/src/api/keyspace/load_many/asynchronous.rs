@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::requests::end_loads;
 use super::steps::{BulkStep, LoadOfMany};
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::load_lease::loader_panic::PollRecord;
 use crate::api::keyspace::lookup::LoadThread;
@@ -78,7 +79,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         I: IntoIterator<Item = (L, R)>,
         F: AsyncFnMut(&[Q]) -> Result<I, E>,
     {
-        let mut load = LoadOfMany::begin(self, keys)?;
+        let mut load = LoadOfMany::begin(self, keys, RecordReader::Worker)?;
         loop {
             match load.next_step() {
                 BulkStep::LookUp(missing) => {

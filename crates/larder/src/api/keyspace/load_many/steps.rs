@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::load::Loaded;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LookupOutcome, PendingLoad, Waited};
@@ -79,6 +80,7 @@ pub(super) struct LoadOfMany<'a, Q, K: Key, V: Serialize + DeserializeOwned + Se
     until: Option<Deadline>,
     /// The indices of the keys whose loads failed, with the errors.
     failed: VecDeque<(usize, LoadError<E>)>,
+    reader: RecordReader,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,7 @@ where
     pub(super) fn begin(
         keyspace: &'a Keyspace<K, V>,
         keys: impl IntoIterator<Item = Q>,
+        reader: RecordReader,
     ) -> Result<Self, LoadError<E>> {
         let mut load = Self {
             keyspace,
@@ -122,6 +125,7 @@ where
             left: keyspace.shared.settings.load_timeout,
             until: None,
             failed: VecDeque::new(),
+            reader,
         };
         for key in keys {
             let at = load.place(key)?;
@@ -178,7 +182,7 @@ where
         let mut missing = MissingKeys { keys: Vec::new(), counts: std::mem::take(&mut self.counts) };
         for at in std::mem::take(&mut self.open) {
             let Some(wanted) = self.keys.get_mut(at) else { continue };
-            match self.keyspace.hit_in_memory(wanted.slot_key(), missing.counts) {
+            match self.keyspace.hit_in_memory(wanted.slot_key(), missing.counts, self.reader) {
                 Some((value, _)) => wanted.value = Some(HeldValue::new(value)),
                 None => missing.keys.push((at, std::mem::replace(&mut wanted.full, StoredKey::EMPTY))),
             }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::lookup::LookupOutcome;
 use crate::engine::flights::Flight;
 use crate::format::key::Key;
@@ -32,7 +33,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Value(value, expires_at) => {
                 let value = Self::typed(value)?;
                 if is_use {
-                    self.note_use(key, expires_at);
+                    self.note_use(key, expires_at, RecordReader::Caller);
                 }
                 self.answered_if(counts, Count::MemoryHits, key);
                 return Some(LookupOutcome::Hit { value, expires_at, is_stale: false });

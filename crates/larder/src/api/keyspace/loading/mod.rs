@@ -51,6 +51,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use super::load::{Load, Loaded};
 use super::load_lease::LoadLease;
 use super::lookup::{LoadThread, LookupOutcome, OnAbsence};
@@ -275,12 +276,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Returns the live value in memory. If a refresh of the value is due, begins it.
     fn hit_or_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
         if !self.registered.policy.refreshes() {
-            return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
+            return self.keyspace.hit_in_memory(slot, true, RecordReader::Caller).map(|(value, _)| value);
         }
         let (value, expires_at, extras) = self.keyspace.encoded_hit_with_extras(slot)?;
         self.keyspace.answered(Count::MemoryHits, slot);
         self.refresh_if_due(slot, expires_at, extras);
-        self.keyspace.note_use(slot, expires_at);
+        self.keyspace.note_use(slot, expires_at, RecordReader::Caller);
         Some(value)
     }
 
@@ -343,7 +344,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         on_absence: OnAbsence,
         counts: bool,
     ) -> LookupOutcome<K, V> {
-        if let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts) {
+        if let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts, RecordReader::Caller) {
             return LookupOutcome::Hit { value, expires_at, is_stale: false };
         }
         let lease_time = self.registered.lease_time(&self.keyspace.shared);

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::LoadingKeyspace;
 use super::policy::LoadPolicy;
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::load::Loaded;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence, PendingLoad, Waited};
@@ -187,7 +188,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match shared.tiers.get_in_memory(slot) {
             Lookup::Value(value, expires_at) => {
                 if let Some(value) = Self::typed(value) {
-                    self.note_use(slot, expires_at);
+                    self.note_use(slot, expires_at, RecordReader::Caller);
                     return Ok(Loaded::fresh(Some(value)));
                 }
             }

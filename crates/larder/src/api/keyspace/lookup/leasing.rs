@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{LoadThread, LookupOutcome, LowerLookup, OnAbsence};
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::load_lease::LoadLease;
 use crate::engine::flights::{Flight, FlightOutcome};
 use crate::format::key::Key;
@@ -132,7 +133,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         match leased {
             LeaseOutcome::Value(value, expires_at) => {
                 if is_use {
-                    self.note_use(key, expires_at);
+                    self.note_use(key, expires_at, RecordReader::Caller);
                 }
                 self.answered_if(counts, Count::MemoryHits, key);
                 if let Some(value) = Self::typed(value) {

@@ -23,7 +23,7 @@ fn wait_for_other(load: &mut LoadOfMany<'_, u64, u64, u64, ()>) -> (PendingLoad<
 fn the_waits_of_all_rounds_share_one_timeout() {
     let cache = Cache::builder().load_timeout(MAX).open().unwrap();
     let numbers = cache.keyspace(NUMBERS).unwrap();
-    let mut load = LoadOfMany::begin(&numbers, [1_u64]).unwrap();
+    let mut load = LoadOfMany::begin(&numbers, [1_u64], RecordReader::Caller).unwrap();
     let mut last = MAX;
     for round in 0..3 {
         let lease = numbers.lookup(&1).unwrap();

@@ -31,6 +31,7 @@ use super::lease::refresh_lease;
 use super::policy::LoadPolicy;
 use super::registered::{RegisteredLoader, TaskLoader};
 use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::load::{Load, Loaded};
 use crate::api::keyspace::lookup::{LoadThread, LookupOutcome, OnAbsence};
 use crate::engine::flights::Flight;
@@ -174,7 +175,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// five small allocations, and the call of the spawner.
     pub async fn get_async(&self, key: impl EncodeKey<K>) -> Result<Loaded<V>, LoadError<E>> {
         if !self.registered.policy.refreshes()
-            && let Some((value, _)) = self.keyspace.hit(&key)
+            && let Some((value, _)) = self.keyspace.hit_of_task(&key)
         {
             return Ok(Loaded::fresh(Some(value)));
         }
@@ -190,14 +191,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
     /// Returns the live value of a key in memory. If a refresh of the value is due, begins it.
     fn hit_and_refresh(&self, slot: SlotKey<'_>) -> Option<Arc<V>> {
         if !self.registered.policy.refreshes() {
-            return self.keyspace.hit_in_memory(slot, true).map(|(value, _)| value);
+            return self.keyspace.hit_in_memory(slot, true, RecordReader::Worker).map(|(value, _)| value);
         }
         let (value, expires_at, extras) = self.keyspace.encoded_hit_with_extras(slot)?;
         self.keyspace.answered(Count::MemoryHits, slot);
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
-        self.keyspace.note_use(slot, expires_at);
+        self.keyspace.note_use(slot, expires_at, RecordReader::Worker);
         Some(value)
     }
 
@@ -284,7 +285,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         counts: bool,
     ) -> LookupOutcome<K, V> {
         if on_absence == OnAbsence::Answer
-            && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts)
+            && let Some((value, expires_at)) = self.keyspace.hit_in_memory(slot, counts, RecordReader::Caller)
         {
             return LookupOutcome::Hit { value, expires_at, is_stale: false };
         }

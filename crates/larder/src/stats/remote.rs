@@ -15,8 +15,8 @@ pub struct RemoteStats {
     /// Requests of lookups, loads and iterations that failed, because the server did not answer or refused
     /// the request. Such a lookup was a miss.
     pub failures: u64,
-    /// Uses of entries with a time to idle that were not sent to the server, because 4,096 others were on
-    /// their way, or during the pause after the server had refused a use. Such an entry may expire earlier,
-    /// unless it is used again.
+    /// Uses of entries with a time to idle that were not sent to the server: because 4,096 others were on
+    /// their way, during the pause after the server had refused a use, or because the copy in memory was
+    /// evicted during the hit. Such an entry may expire earlier, unless it is used again.
     pub unsent_uses: u64,
 }

@@ -59,8 +59,28 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// Does the same as [`hit`](Self::hit), for a keyspace of a remote tier.
     #[inline(never)]
     fn near_hit<Q: EncodeKey<K> + ?Sized>(&self, key: &Q) -> Option<(Arc<V>, Timestamp)> {
+        if self.definition.idle_limit().is_some() {
+            return self.near_hit_with_extras(key).map(|(value, expires_at, _)| (value, expires_at));
+        }
         let (value, expires_at) = self.shared.tiers.near_hit(KeyForm::new(&self.seed, key))?;
-        Some((self.note_hit(key, value, expires_at, RecordReader::Caller)?, expires_at))
+        Some((self.count_hit(key, Self::typed(value)?), expires_at))
+    }
+
+    /// Like [`near_hit`](Self::near_hit), and also returns the extras of the entry. A use is sent to the
+    /// server with the extras. They are taken together with the value, because the entry may leave memory
+    /// after that.
+    #[inline(never)]
+    fn near_hit_with_extras<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+    ) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
+        let unencoded = KeyForm::new(&self.seed, key);
+        let (value, expires_at, extras) = self.shared.tiers.near_hit_with_extras(unencoded)?;
+        let value = Self::typed(value)?;
+        if self.is_extension_due(expires_at) {
+            return Some(self.send_use_and_count_hit(key, value, (expires_at, extras)));
+        }
+        Some((self.count_hit(key, value), expires_at, extras))
     }
 
     /// Does the same as [`hit`](Self::hit), for a keyspace with a time to idle.
@@ -80,17 +100,16 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         &self,
         key: &Q,
     ) -> Option<(Arc<V>, Timestamp, Option<EntryExtras>)> {
-        let unencoded = KeyForm::new(&self.seed, key);
         if self.is_remote() {
-            let (value, expires_at, extras) = self.shared.tiers.near_hit_with_extras(unencoded)?;
-            return Some((self.note_hit(key, value, expires_at, RecordReader::Caller)?, expires_at, extras));
+            return self.near_hit_with_extras(key);
         }
+        let unencoded = KeyForm::new(&self.seed, key);
         let (value, expires_at, extras) = self.shared.tiers.hit_in_memory_with_extras(unencoded)?;
         Some((self.note_hit(key, value, expires_at, RecordReader::Caller)?, expires_at, extras))
     }
 
     /// Runs steps 3 and 4. Returns the value with its type.
-    #[expect(clippy::inline_always, reason = "of the path of a near hit")]
+    #[expect(clippy::inline_always, reason = "of the path of a hit with a time to idle")]
     #[inline(always)]
     fn note_hit<Q: EncodeKey<K> + ?Sized>(
         &self,
@@ -118,6 +137,20 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             self.note_use(self.shared.tiers.memory.key(full.as_slice()), expires_at, reader);
         }
         self.count_hit(key, value)
+    }
+
+    /// Runs steps 3 and 4 for a near copy whose use is sent to the server.
+    #[inline(never)]
+    fn send_use_and_count_hit<Q: EncodeKey<K> + ?Sized>(
+        &self,
+        key: &Q,
+        value: Arc<V>,
+        (expires_at, extras): (Timestamp, Option<EntryExtras>),
+    ) -> (Arc<V>, Timestamp, Option<EntryExtras>) {
+        if let Ok(full) = self.encode(key) {
+            self.note_near_use(self.shared.tiers.memory.key(full.as_slice()), expires_at, extras);
+        }
+        (self.count_hit(key, value), expires_at, extras)
     }
 
     /// Runs step 4.

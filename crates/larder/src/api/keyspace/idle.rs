@@ -85,6 +85,28 @@ impl<K: Key, V> Keyspace<K, V> {
         }
     }
 
+    /// Records a hit in memory of a keyspace in any tier, for an entry whose extras were taken with it.
+    pub(super) fn note_use_with_extras(
+        &self,
+        key: SlotKey<'_>,
+        (expires_at, extras): (Timestamp, Option<EntryExtras>),
+        reader: RecordReader,
+    ) {
+        if self.is_remote() {
+            self.note_near_use(key, expires_at, extras);
+        } else {
+            self.note_use(key, expires_at, reader);
+        }
+    }
+
+    /// Records a hit of a near copy whose extras were taken with it. A copy without extras is not extended by
+    /// uses.
+    pub(super) fn note_near_use(&self, key: SlotKey<'_>, expires_at: Timestamp, extras: Option<EntryExtras>) {
+        if let Some(time_to_idle) = self.definition.idle_limit() {
+            self.send_use_if_due(key, expires_at, time_to_idle, || extras);
+        }
+    }
+
     /// Records a hit on disk or at the server, after the value was copied into memory.
     pub(super) fn note_use_on_disk(&self, key: SlotKey<'_>, decoded: &DecodedEntry<V>) {
         if let Some(time_to_idle) = self.definition.idle_limit() {
@@ -122,7 +144,11 @@ impl<K: Key, V> Keyspace<K, V> {
     ) {
         let tiers = &self.shared.tiers;
         if self.is_remote() {
-            let near_extras = || tiers.memory.near_extras(key, expires_at);
+            // If the copy has left memory, the server can't be told which record was used.
+            let near_extras = || {
+                let extras = tiers.memory.near_extras(key, expires_at);
+                extras.or_else(|| tiers.note_unsent_use())
+            };
             return self.send_use_if_due(key, expires_at, time_to_idle, near_extras);
         }
         if self.is_within(expires_at, time_to_idle) && tiers.extend_life(key, life(time_to_idle), used) {
@@ -157,5 +183,35 @@ impl<K: Key, V> Keyspace<K, V> {
         {
             tiers.send_use(key, (expires_at, extras), time_to_idle, life(time_to_idle));
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(shuttle))]
+mod tests {
+    use super::*;
+    use crate::api::keyspace::definition::KeyspaceDefinition;
+    use crate::memory::evicted_values::EvictedValues;
+    use crate::testing::remote::tests::two_nodes;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+    const USERS: KeyspaceDefinition<u64, u64> =
+        KeyspaceDefinition::new("user").ttl(Duration::from_hours(1)).time_to_idle(Duration::from_mins(8));
+
+    #[test]
+    fn a_use_of_a_near_copy_that_has_left_memory_before_it_is_sent_is_counted() {
+        let two = two_nodes();
+        let users = two.caches[0].keyspace(USERS).unwrap();
+        users.insert(&1, 10).unwrap();
+        assert!(users.get(&1).is_some(), "a near copy");
+        two.clock.advance(7 * MINUTE);
+        let (full, memory) = (users.encode(&1).unwrap(), &users.shared.tiers.memory);
+        let (key, expires_at) = (memory.key(full.as_slice()), users.now().after(2 * MINUTE));
+        let unsent = || two.caches[0].stats().remote.unwrap().unsent_uses;
+        memory.drop_near(key, &mut EvictedValues::default());
+        users.note_use(key, users.now().after(9 * MINUTE), RecordReader::Caller);
+        assert_eq!(unsent(), 0, "it is not due");
+        users.note_use(key, expires_at, RecordReader::Caller);
+        assert_eq!(unsent(), 1);
     }
 }

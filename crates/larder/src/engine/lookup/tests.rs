@@ -195,22 +195,6 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     );
 }
 
-/// A form of the key 1. Runs a function when the key is encoded for the third time: after it was hashed and
-/// compared, because the hit extends the life of the entry.
-#[cfg(feature = "async")]
-struct EncodedAfterHit<'a>(Cell<u32>, &'a dyn Fn());
-
-#[cfg(feature = "async")]
-impl crate::format::key::EncodeKey<u64> for EncodedAfterHit<'_> {
-    fn encode(&self, out: &mut crate::format::key::bytes::KeyWriter) {
-        self.0.set(self.0.get() + 1);
-        if self.0.get() == 3 {
-            (self.1)();
-        }
-        out.u64(1);
-    }
-}
-
 /// Checks calls of async code that find an entry in memory, which is evicted before its use is recorded.
 #[cfg(feature = "async")]
 #[test]
@@ -219,6 +203,8 @@ fn a_task_whose_entry_is_evicted_during_its_hit_leaves_the_read_of_the_file_to_a
 
     use crate::sys::offload::{MAX_WORKERS, submit};
     use crate::sys::sync::channel::bounded;
+    use crate::testing::remote::tests::sent_uses::EncodedAfterHit;
+    use crate::testing::remote::tests::until;
 
     type Find = fn(&Keyspace<u64, u64>, EncodedAfterHit<'_>) -> Option<Arc<u64>>;
     let finds: [Find; 5] = [
@@ -243,12 +229,12 @@ fn a_task_whose_entry_is_evicted_during_its_hit_leaves_the_read_of_the_file_to_a
                 submit(move || _ = held.recv())
             })
             .collect();
-        let evict = || drop(tiers.memory.drop_near(key, &mut EvictedValues::default()));
+        let evict = || _ = tiers.memory.drop_near(key, &mut EvictedValues::default());
         let found = find(&users, EncodedAfterHit(Cell::new(0), &evict));
         assert_eq!(found.as_deref(), Some(&10), "call {number}");
         assert!(tiers.memory.use_stamps.is_empty(), "call {number}");
         drop(release);
         assert!(busy.into_iter().all(|job| block_on(job).is_some_and(|job| job.is_ok())));
-        crate::testing::remote::tests::until(|| !tiers.memory.use_stamps.is_empty());
+        until(|| !tiers.memory.use_stamps.is_empty());
     }
 }

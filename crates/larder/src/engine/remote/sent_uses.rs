@@ -21,8 +21,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct SentUses {
     notes: Mutex<UseNotes>,
-    /// The number of uses that were not sent, because there were [`MAX_SENT`] others, or after a
-    /// refusal.
+    /// The number of uses that were not sent, because there were [`MAX_SENT`] others, after a refusal, or
+    /// because their entry had left memory.
     unsent: StatisticU64,
 }
 
@@ -82,7 +82,7 @@ impl SentUses {
             return false;
         }
         if now < notes.resumes_at || notes.keys.len() >= MAX_SENT {
-            self.unsent.fetch_add(1, Ordering::Relaxed);
+            self.note_unsent();
             return false;
         }
         notes.keys.insert(key.into())
@@ -101,6 +101,10 @@ impl SentUses {
             }
             Poll::Pending => *place = Some(answer),
         }
+    }
+
+    pub(super) fn note_unsent(&self) {
+        self.unsent.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn unsent(&self) -> u64 {

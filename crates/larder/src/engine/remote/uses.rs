@@ -5,7 +5,9 @@
 //!
 //! 1. A hit finds that its entry has less than the time to idle left. The entry is a near copy, or an answer
 //!    of the server. Both have the mark of the record, and its hard limit. If the life already ends at this
-//!    limit, the use has no effect.
+//!    limit, the use has no effect. A near copy may leave memory at any time. So the hit takes both with the
+//!    value. Slower lookups look the copy up again. If it has left memory by then, the use is counted as
+//!    unsent.
 //! 2. The hit notes the key in [`sent_uses`](super::sent_uses). If the key is noted already, a request is on
 //!    its way, and the hit sends none.
 //! 3. The hit sends the request, and returns its value. It waits for no answer.
@@ -50,6 +52,13 @@ use crate::units::Timestamp;
 const TOLERANCE: u32 = 16;
 
 impl Tiers {
+    /// Counts a use that is not sent, because its entry has left memory. Returns no extras.
+    #[cold]
+    pub(crate) fn note_unsent_use(&self) -> Option<EntryExtras> {
+        self.remote()?.uses.note_unsent();
+        None
+    }
+
     /// Runs the last check of step 1, and steps 2 and 3, for a hit that has less than the time to idle left.
     /// `expires_at` and `extras` are those of the entry that was found, and `life` is the life that the use
     /// gives it.

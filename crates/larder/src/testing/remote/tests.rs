@@ -12,7 +12,7 @@ mod load_tasks;
 mod loads;
 mod refreshes;
 mod registered;
-mod sent_uses;
+pub(crate) mod sent_uses;
 mod sharing;
 #[cfg(feature = "async")]
 mod tasks;

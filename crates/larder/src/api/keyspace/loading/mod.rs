@@ -281,7 +281,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         let (value, expires_at, extras) = self.keyspace.encoded_hit_with_extras(slot)?;
         self.keyspace.answered(Count::MemoryHits, slot);
         self.refresh_if_due(slot, expires_at, extras);
-        self.keyspace.note_use(slot, expires_at, RecordReader::Caller);
+        self.keyspace.note_use_with_extras(slot, (expires_at, extras), RecordReader::Caller);
         Some(value)
     }
 

@@ -198,7 +198,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static, E: Send + 
         if self.registered.is_due(&self.keyspace, expires_at, extras) {
             self.begin_refresh(slot, Some(FoundOld { expires_at, extras }));
         }
-        self.keyspace.note_use(slot, expires_at, RecordReader::Worker);
+        self.keyspace.note_use_with_extras(slot, (expires_at, extras), RecordReader::Worker);
         Some(value)
     }
 

@@ -123,7 +123,9 @@ impl Cache {
     ///
     /// # Cost
     /// Costs the same as [`transaction`](Cache::transaction). A disk tier or a remote tier adds a round trip
-    /// to a worker thread.
+    /// to a worker thread. The process has 16 of them, for all caches. The call waits in their queue, and
+    /// then occupies one of them in all of its rounds, until its changes are made. In remote keyspaces, this
+    /// includes the waits for the server. The wait for a commit to disk occupies no worker thread.
     ///
     /// # Panics
     /// Panics in the same cases as [`transaction`](Cache::transaction).
@@ -167,7 +169,8 @@ impl Cache {
     /// Returns the same errors as [`transaction`](Cache::transaction), except those of the commit.
     ///
     /// # Cost
-    /// Costs the same as [`transaction_async`](Cache::transaction_async).
+    /// Costs the same as [`transaction_async`](Cache::transaction_async), with the same wait for a worker
+    /// thread. The wait for the returned [`TransactionCommit`] occupies none.
     ///
     /// # Panics
     /// Panics in the same cases as [`transaction`](Cache::transaction).

@@ -14,6 +14,8 @@ use larder::{
     ByteSize, Cache, CacheBuilder, Change, DiskState, Durability, Error, InsertOptions, Keyspace,
     KeyspaceDefinition, Load, Timestamp, Ttl,
 };
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol::block_on;
 
 use crate::support::harness::Harness;
 use crate::support::simulated::{
@@ -47,6 +49,26 @@ impl Clock for Gate {
 
     fn wall(&self) -> Timestamp {
         self.time.wall()
+    }
+}
+
+/// A value that calls a function whenever it is encoded.
+struct Noticed(u64, Option<Arc<dyn Fn() + Send + Sync>>);
+
+const NOTICED: KeyspaceDefinition<u64, Noticed> = KeyspaceDefinition::new("noticed").ttl(HOUR);
+
+impl Serialize for Noticed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(run) = &self.1 {
+            run();
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Noticed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(|value| Self(value, None))
     }
 }
 
@@ -313,4 +335,42 @@ fn no_stale_value_comes_back_that_the_source_no_longer_has() {
     assert!(loaded.value.is_none());
     recover(&place, &cache);
     assert!(versions.get_or_load(&1, || Err::<u64, _>("the source is away")).is_err());
+}
+
+/// The insert finds no file, and makes a commit that creates one. If it stored its value before that, and
+/// again afterwards, another call could find the value, and remove it in between.
+#[test]
+fn contract_1_a_durable_insert_after_which_a_new_file_is_made_brings_no_removed_value_back() {
+    type Insert = fn(&Keyspace<u64, Noticed>, Noticed) -> Result<(), Error>;
+    let inserts: [(&str, Insert); 4] = [
+        ("insert", |noticed, value| noticed.insert_with(&1, value, IMMEDIATELY)),
+        ("insert_many", |noticed, value| noticed.insert_many_with([(&1, value)], IMMEDIATELY)),
+        ("insert_async", |noticed, value| block_on(noticed.insert_with_async(&1, value, IMMEDIATELY))),
+        ("insert_many_async", |noticed, value| {
+            block_on(noticed.insert_many_with_async([(&1, value)], IMMEDIATELY))
+        }),
+    ];
+    for (way, insert) in inserts {
+        let place = SimulatedPlace::new();
+        let (cache, _names) = discarded(&place);
+        let noticed = cache.keyspace(NOTICED).unwrap();
+        place.disk.heal();
+        place.clock.advance(MAX_RETRY_DELAY);
+        let is_removed = Arc::new(AtomicBool::new(false));
+        let (found, has_removed) = (noticed.clone(), is_removed.clone());
+        let remove_what_is_found = move || {
+            if found.get(&1).is_some() {
+                has_removed.store(found.remove(&1).unwrap(), Ordering::SeqCst);
+            }
+        };
+        insert(&noticed, Noticed(7, Some(Arc::new(remove_what_is_found)))).unwrap();
+        let is_found = noticed.get(&1).is_some();
+        assert_ne!(is_found, is_removed.load(Ordering::SeqCst), "{way}");
+        if is_found {
+            let crashed = place.moved_to(place.disk.copy()).open();
+            assert!(crashed.keyspace(NOTICED).unwrap().get(&1).is_some_and(|value| value.0 == 7), "{way}");
+        }
+        // The close tells of the entry `new`, which was lost with the first file.
+        drop(cache.close());
+    }
 }

@@ -6,6 +6,7 @@
 //! change counts as ended (`engine::pending_changes`). So a later close is processed after this commit.
 
 use super::Keyspace;
+use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::writer::command::Acknowledge;
 #[cfg(feature = "async")]
 use crate::engine::writer::command::Command;
@@ -77,6 +78,36 @@ impl ChangeCommit {
 }
 
 impl<K, V> Keyspace<K, V> {
+    /// Makes a commit if there is no file, because the commit may create one. A durable insert calls this
+    /// before it stores its value. A value that is stored while there is no file is visible, but not saved.
+    /// If it were stored again when there is a file, it would replace what other calls have stored since, and
+    /// bring back what they have removed.
+    ///
+    /// # Errors
+    /// Returns the error of the commit. The insert fails only if there is still no file.
+    pub(super) fn create_file(&self) -> Result<(), Error> {
+        if self.shared.tiers.disk.saves() {
+            return Ok(());
+        }
+        self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
+    }
+
+    /// Requests the commit of a durable insert, like [`commit_change_by`](Self::commit_change_by). `created`
+    /// is the result of [`create_file`](Self::create_file).
+    pub(super) fn commit_insert(
+        &self,
+        is_saved: bool,
+        created: Result<(), Error>,
+        wait: &mut ChangeCommit,
+    ) -> Result<(), Error> {
+        if is_saved {
+            return self.commit_change_by(Acknowledge::Write, wait);
+        }
+        created?;
+        // The file was discarded before the value was stored.
+        Err(not_durable_while_off(None))
+    }
+
     /// Requests the commit of a change that is made in memory. With [`ChangeCommit::OnThread`], also waits
     /// for the commit.
     pub(super) fn commit_change_by(

@@ -13,7 +13,6 @@ use super::change_commit::ChangeCommit;
 use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
-use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
 use crate::engine::writer::command::Acknowledge;
@@ -185,21 +184,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             LowestTier::Remote => return at_once(self.insert_at_server(key, &value, ttl, None)),
             LowestTier::File => {}
         }
-        let value = &value;
-        let outcome = self.write(key, value, ttl, durability, None)?;
+        let is_durable = durability == Durability::Immediate && self.is_in_file();
+        let created = if is_durable { self.create_file() } else { Ok(()) };
+        let outcome = self.write(key, &value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
-        if durability == Durability::Buffered || !self.is_in_file() {
-            return Ok(());
-        }
-        if outcome != InsertOutcome::Saved {
-            // The value was stored while there was no file to save it in. If the commit creates a file, the
-            // value is written again.
-            self.commit_write()?;
-            if self.write(key, value, ttl, durability, None)? != InsertOutcome::Saved {
-                return Err(not_durable_while_off(None));
-            }
-        }
-        self.commit_change_by(Acknowledge::Write, wait)
+        let is_saved = outcome == InsertOutcome::Saved;
+        if is_durable { self.commit_insert(is_saved, created, wait) } else { Ok(()) }
     }
 
     /// Gives a key's live entry the keyspace's TTL, counted from the call. Returns whether there was a live

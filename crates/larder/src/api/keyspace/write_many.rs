@@ -22,9 +22,7 @@ use super::insert_options::{Durability, InsertOptions};
 use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use super::write::InsertOutcome;
-use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::removal::Removal;
-use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::{EncodeKey, Key};
 use crate::memory::entry::{IncomingEntry, Refused, Unsaved, Value};
@@ -188,22 +186,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if self.is_remote() {
             return at_once(self.insert_all_at_server(entries, ttl));
         }
+        let is_durable = durability == Durability::Immediate && self.is_in_file();
+        let created = if is_durable { self.create_file() } else { Ok(()) };
         let outcome = self.write_group(entries, ttl)?;
         for entry in entries {
             self.shared.count(&self.opened.counters, Count::Inserts, &entry.key);
         }
-        if durability == Durability::Buffered || !self.is_in_file() {
-            return Ok(());
-        }
-        if outcome != InsertOutcome::Saved {
-            // The values were stored while there was no file to save them in. If the commit creates a file,
-            // the values are written again.
-            self.commit_write()?;
-            if self.write_group(entries, ttl)? != InsertOutcome::Saved {
-                return Err(not_durable_while_off(None));
-            }
-        }
-        self.commit_change_by(Acknowledge::Write, wait)
+        let is_saved = outcome == InsertOutcome::Saved;
+        if is_durable { self.commit_insert(is_saved, created, wait) } else { Ok(()) }
     }
 
     /// Runs steps 1 to 4.

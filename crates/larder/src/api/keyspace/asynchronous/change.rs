@@ -19,7 +19,6 @@ use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::ttl::Ttl;
 use crate::api::keyspace::write::{InsertOutcome, WriteCondition};
 use crate::engine::closure_keys;
-use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::scope::KeyPattern;
 use crate::format::key::{EncodeKey, Key, KeyPrefix};
@@ -245,8 +244,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let InsertOptions { ttl, durability } = options;
         let is_plain = matches!(ttl, Ttl::Default | Ttl::For(_) | Ttl::Never);
         let is_durable = durability == Durability::Immediate && self.is_in_file();
-        // While the disk tier does not save values, a durable insert may have to store its value again. So a
-        // worker thread makes it.
+        // While the disk tier does not save values, a durable insert first makes a commit. So a worker thread
+        // makes the insert.
         if !is_plain || (is_durable && !self.shared.tiers.disk.saves()) {
             return Ok(None);
         }
@@ -260,13 +259,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Ok(None);
         }
         match self.store(key, Some(value.clone()), prepared, ttl, WriteCondition::Always) {
-            Ok(outcome) if is_durable && outcome != InsertOutcome::Saved => Ok(None),
             Err(Refused::NoRoom) if is_durable => Ok(None),
-            Ok(_) | Err(Refused::NoRoom) => {
+            stored @ (Ok(_) | Err(Refused::NoRoom)) => {
                 self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
                 let mut wait = ChangeCommit::in_task();
                 if is_durable {
-                    self.commit_change_by(Acknowledge::Write, &mut wait)?;
+                    let is_saved = matches!(stored, Ok(InsertOutcome::Saved));
+                    self.commit_insert(is_saved, Ok(()), &mut wait)?;
                 }
                 Ok(Some(wait))
             }

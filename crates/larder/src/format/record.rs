@@ -239,13 +239,6 @@ pub(crate) fn peek(record: &[u8]) -> Option<Header> {
     record.get(8..).and_then(|checked| parse(checked).ok()).map(|(header, ..)| header)
 }
 
-/// Like [`peek`], but always returns the time of writing.
-pub(crate) fn peek_written(record: &[u8]) -> Option<Header> {
-    let (header, extension, _) = parse(record.get(8..)?).ok()?;
-    let extension = if header.format == FORMAT_1 { &[] } else { extension };
-    header.written(&Extension::read(extension).ok()?).ok()
-}
-
 /// Returns whether uses extend the life of the record's entry. Does not verify the checksum.
 pub(crate) fn is_extended_by_uses(record: &[u8]) -> bool {
     let parsed = record.get(8..).and_then(|checked| parse(checked).ok());

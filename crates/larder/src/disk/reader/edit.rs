@@ -108,16 +108,19 @@ impl OfflineEdit {
         Ok(KeyspaceInfo::of_row(&name, row.expect("the commit has entered the keyspace in the catalog")))
     }
 
-    /// Returns the header of each key's record, if the value or the absence is live.
+    /// Returns the header of each key's record, if the value or the absence is live. A damaged record is not
+    /// live: for every lookup it is a miss.
     pub(crate) fn live(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<record::Header>>, Error> {
         let read = self.file.read(|store| {
             let snapshot = store.snapshot(0)?;
             keys.iter().map(|key| snapshot.get(key)).collect::<Result<Vec<_>, StoreError>>()
         })?;
         let records = read.map_err(|error| self.file.refused(error))?;
-        let live =
-            |record: Vec<u8>| record::peek_written(&record).filter(|header| header.expires_at > self.now);
-        Ok(records.into_iter().map(|record| record.and_then(live)).collect())
+        let live = |(key, record): (&&[u8], Option<Vec<u8>>)| {
+            let (header, ..) = record::read(key, &record?).ok()?;
+            (header.expires_at > self.now).then_some(header)
+        };
+        Ok(keys.iter().zip(records).map(live).collect())
     }
 
     /// Commits all changes or none.

@@ -1,4 +1,5 @@
 mod absences;
+mod damage;
 mod idle;
 
 use std::time::Duration;

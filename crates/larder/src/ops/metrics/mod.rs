@@ -38,10 +38,16 @@ const TIERS: [(&str, &str); 2] = [("tier", "memory"), ("tier", "disk")];
 const REMOTE: (&str, &str) = ("tier", "remote");
 
 /// Publishes the statistics of one cache.
+///
+/// Keep the publisher as long as the cache is open. A counter is published as the increment since the last
+/// call, so a second publisher of the same cache would count everything again. If a cache is closed and
+/// opened again, its counters begin at zero, and the published counters go on.
 #[derive(Debug)]
 pub struct Publisher {
     cache: Cache,
     name: String,
+    /// The last published value of each counter, by metric and labels.
+    counted: BTreeMap<(&'static str, Vec<Label>), u64>,
     /// Number of durations recorded so far in each bucket, by metric and keyspace.
     recorded: BTreeMap<(&'static str, String), BTreeMap<Duration, u64>>,
 }
@@ -51,7 +57,7 @@ impl Publisher {
     /// caches of one process. The publisher keeps the cache open.
     #[must_use]
     pub fn new(cache: &Cache, name: impl Into<String>) -> Self {
-        Self { cache: cache.clone(), name: name.into(), recorded: BTreeMap::new() }
+        Self { cache: cache.clone(), name: name.into(), counted: BTreeMap::new(), recorded: BTreeMap::new() }
     }
 
     /// Registers the unit and the help text of each metric with the installed recorder.
@@ -65,7 +71,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes the current statistics of the cache.
+    /// Publishes the current statistics of the cache. The recorder must be installed before the first call.
     ///
     /// # Cost
     /// Costs the same as [`Cache::stats`]. In addition, the recorder takes about 25 values, and about 25
@@ -106,10 +112,15 @@ impl Publisher {
         labels
     }
 
-    fn set(&self, metric: &Metric, labels: &[(&'static str, &str)], value: u64) {
+    fn set(&mut self, metric: &Metric, labels: &[(&'static str, &str)], value: u64) {
         let labels = self.labels(labels);
         match metric.kind {
-            MetricKind::Counter => counter!(metric.name, labels).absolute(value),
+            MetricKind::Counter => {
+                // An absolute value would be ignored while an earlier cache with this name had a larger one.
+                let counter = counter!(metric.name, labels.clone());
+                let before = self.counted.insert((metric.name, labels), value).unwrap_or(0);
+                counter.increment(value.saturating_sub(before));
+            }
             MetricKind::Gauge | MetricKind::Histogram => gauge!(metric.name, labels).set(float(value)),
         }
     }

@@ -87,6 +87,24 @@ fn a_latency_is_recorded_once_however_often_it_is_published() {
 }
 
 #[test]
+fn the_counters_of_a_cache_that_is_opened_again_go_on() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    ::metrics::with_local_recorder(&recorder, || {
+        for keys in [0..3, 0..2] {
+            let cache = Cache::builder().open().unwrap();
+            let names = cache.keyspace(NAME).unwrap();
+            let mut publisher = Publisher::new(&cache, "shop");
+            for key in keys {
+                names.get_or_load(&key.to_string(), || Ok::<_, crate::error::Error>(String::new())).unwrap();
+                publisher.publish();
+            }
+        }
+    });
+    let text = recorder.handle().render();
+    assert!(text.contains(r#"larder_loads_total{cache="shop",keyspace="name"} 5"#), "{text}");
+}
+
+#[test]
 fn the_dashboard_asks_only_for_metrics_that_there_are() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/grafana-dashboard.json");
     let dashboard = std::fs::read_to_string(path).unwrap();

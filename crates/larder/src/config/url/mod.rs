@@ -41,6 +41,7 @@ const SERVER_SCHEMES: [&str; 8] = [
 ];
 const FOR_SERVERS: &str = "the crate larder-redis opens it, with larder_redis::from_env or larder_redis::open_url; larder alone opens file: (two tiers) and memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), load_threads, shards, control (a socket's path) and control_values (on or off)";
+const FOR_SOCKET: &str = "control_values is a setting of the control socket; give control=PATH";
 /// The known options, whose values errors may show. The value of an unknown option might be a password.
 const KNOWN_OPTIONS: [&str; 17] = [
     "memory",
@@ -89,7 +90,7 @@ impl CacheBuilder {
     /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
-    /// | `control_values=on` | `control_values`, in a build with the feature `control`; default `off` |
+    /// | `control_values=on` | `control_values`, only with `control`; default `off` |
     ///
     /// A size is a number with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). A duration is a whole
     /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
@@ -159,6 +160,9 @@ impl CacheBuilder {
                 );
             }
             builder = builder.option(name, value).map_err(refused)?;
+        }
+        if given.contains(&"control_values") && !given.contains(&"control") {
+            return invalid("it has control_values without control".to_owned(), FOR_SOCKET);
         }
         Ok(builder)
     }

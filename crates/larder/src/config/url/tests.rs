@@ -43,6 +43,10 @@ fn values_are_shown_through_the_socket_only_if_the_url_says_so() {
     };
     assert_eq!([shows(""), shows("&control_values=off"), shows("&control_values=on")], [false, false, true]);
     assert!(error("memory:?control_values=yes").contains("control_values is \"yes\"; it is on or off"));
+    for value in ["on", "off"] {
+        let error = error(&format!("memory:?control_values={value}"));
+        assert!(error.contains("without control; ") && error.contains("give control=PATH"), "{error}");
+    }
 }
 
 #[test]

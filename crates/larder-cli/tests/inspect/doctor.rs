@@ -245,9 +245,8 @@ fn fault_11_old_versions_that_take_room() {
 fn fault_12_many_entries_that_have_expired() {
     const BRIEF: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("brief");
     let place = healthy();
-    let hour = Duration::from_hours(1);
-    let an_hour_ago = SystemClock::new().wall().since(Timestamp::ZERO) - hour;
-    let clock = Arc::new(ManualClock::starting_at(Timestamp::ZERO.after(an_hour_ago)));
+    let (hour, now) = (Duration::from_hours(1), SystemClock::new().wall().as_millis());
+    let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(now - 3_600_000)));
     let builder = Cache::builder().path(place.path()).sweep_interval(hour).clock(clock);
     let cache = builder.open().unwrap();
     let brief = cache.keyspace(BRIEF).unwrap();

@@ -41,6 +41,7 @@ impl fmt::Debug for FamilyOptionError {
 
 const FORM: &str = "options are written FAMILY=LIFETIME, with & between them";
 const LIFETIME: &str = "a lifetime is a whole number with ms, s, m or h, such as 10m";
+const TWICE: &str = "the family already has such an option; give each option once";
 const UTF_8: &str = "it is not UTF-8";
 
 impl<S: Shop> Families<S> {
@@ -83,11 +84,12 @@ impl<S: Shop> Families<S> {
 
     /// Returns these families, changed by `options`. An option has the form `FAMILY=LIFETIME`, where `FAMILY`
     /// is the keyspace name of a family of the shop or of the application. Options are separated by `&`. The
-    /// option `merchant_auth=disk` has the same effect as [`logins_on_disk`](Self::logins_on_disk). White
-    /// space around the options, such as a line end, is ignored.
+    /// option `merchant_auth=disk` has the same effect as [`logins_on_disk`](Self::logins_on_disk). A family
+    /// may have one lifetime, and `merchant_auth` also `disk`. White space around the options, such as a line
+    /// end, is ignored.
     ///
     /// # Errors
-    /// Returns [`FamilyOptionError`] for a malformed option, an unknown family or a malformed
+    /// Returns [`FamilyOptionError`] for a malformed or repeated option, an unknown family or a malformed
     /// lifetime. The allowed range of lifetimes is checked later, when the families are opened.
     ///
     /// # Examples
@@ -100,6 +102,7 @@ impl<S: Shop> Families<S> {
     /// # Ok::<(), larder_product::FamilyOptionError>(())
     /// ```
     pub fn with_options(mut self, options: &str) -> Result<Self, FamilyOptionError> {
+        let mut given = Vec::new();
         for option in options.trim_ascii().split('&').filter(|option| !option.is_empty()) {
             let refused =
                 |why: &'static str| FamilyOptionError { option: option.to_owned(), why: why.into() };
@@ -107,6 +110,11 @@ impl<S: Shop> Families<S> {
             let Some(family) = self.all().find(|family| family.keyspace() == name) else {
                 return Err(FamilyOptionError { option: option.to_owned(), why: self.names().into() });
             };
+            let sets = (family, value == "disk");
+            if given.contains(&sets) {
+                return Err(refused(TWICE));
+            }
+            given.push(sets);
             self = match (family, value) {
                 (Family::MerchantAuth, "disk") => self.logins_on_disk(),
                 _ => self.with_lifetime(family, lifetime(value).ok_or_else(|| refused(LIFETIME))?),
@@ -173,6 +181,20 @@ mod tests {
             let families = Families::<AirtimeShop>::guide().with_options(options).unwrap();
             assert!(!families.merchant_auth.is_memory_only());
             assert_eq!(families.merchant_auth.default_ttl(), Duration::from_mins(1));
+        }
+    }
+
+    #[test]
+    fn an_option_is_given_once() {
+        for options in [
+            "product=10m&product=1h",
+            "product=1h&data_package=1h&product=1h",
+            "merchant_auth=1m&merchant_auth=disk&merchant_auth=2m",
+            "merchant_auth=disk&merchant_auth=disk",
+        ] {
+            let error = Families::<AirtimeShop>::guide().with_options(options).unwrap_err().to_string();
+            let (_, last) = options.rsplit_once('&').unwrap();
+            assert!(error.contains(TWICE) && error.contains(&format!("{last:?}")), "{error}");
         }
     }
 

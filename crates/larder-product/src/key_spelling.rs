@@ -6,7 +6,7 @@ use crate::families::SCHEMA;
 use crate::family::Family;
 use crate::spelled::{
     CATEGORIES, DATA_BUNDLES, DATA_PACKAGE, MERCHANT_AUTH, MERCHANT_DISCOUNT, PRODUCT, PRODUCT_LIST,
-    SpelledKey,
+    SpelledKey, begins_displaced_product, most_packages_are_displaced, unescape,
 };
 
 /// The text form of the shop's keys, for tools that read a cache file. It equals the text of [`SpelledKey`],
@@ -109,6 +109,11 @@ impl KeySpelling for ProductKeySpelling {
             return of(Family::Categories, KeyValue::Unit);
         }
         if let Some(code) = text.strip_prefix(PRODUCT) {
+            // The texts of two products begin with this one: of the displaced product, and of a product whose
+            // code has the same percent sign.
+            if begins_displaced_product(code) {
+                return None;
+            }
             return of(Family::Products, text_of(code));
         }
         if let Some(code) = text.strip_prefix(DATA_BUNDLES) {
@@ -120,8 +125,10 @@ impl KeySpelling for ProductKeySpelling {
         // An underscore ends the first part of a pair. If the text has another underscore before it, the end
         // of the first part is unknown.
         if let Some(rest) = text.strip_prefix(DATA_PACKAGE) {
-            let product = rest.strip_suffix('_').filter(|product| !product.contains('_'))?;
-            return of(Family::DataPackages, first_part(text_of(product)));
+            let product = rest.strip_suffix('_').filter(|code| !code.is_empty() && !code.contains('_'))?;
+            // The text may have an escaped code, as the texts of most data packages of a displaced product.
+            let displaced = unescape(product).filter(|code| most_packages_are_displaced(code));
+            return of(Family::DataPackages, first_part(text_of(displaced.as_deref().unwrap_or(product))));
         }
         let user = text.strip_prefix(MERCHANT_DISCOUNT)?.strip_suffix('_')?;
         of(Family::MerchantDiscounts, first_part(KeyValue::Unsigned(user.parse().ok()?)))
@@ -167,6 +174,24 @@ mod tests {
             }
         }
 
+        /// Checks that the beginning of a spelling is read as the beginning of its key, or not at all.
+        #[test]
+        fn the_beginning_of_a_spelling_leads_to_no_other_key((family, key) in keys()) {
+            let spelled = ProductKeySpelling.spell(family.keyspace(), &key).unwrap_or_default();
+            let cuts = (0..=spelled.len()).filter_map(|len| spelled.get(..len));
+            for (cut, read) in cuts.map(|cut| (cut, ProductKeySpelling.read_prefix(cut))) {
+                let Some((_, prefix)) = read.filter(|(keyspace, _)| keyspace == family.keyspace()) else {
+                    continue;
+                };
+                let begins = match (&key, &prefix) {
+                    (KeyValue::Text(key), KeyValue::Text(prefix)) => key.starts_with(prefix.as_str()),
+                    (KeyValue::Tuple(key), KeyValue::Tuple(prefix)) => key.starts_with(prefix),
+                    (key, prefix) => key == prefix,
+                };
+                prop_assert!(begins, "{:?} of {:?} is read as {:?}", cut, key, prefix);
+            }
+        }
+
         #[test]
         fn a_spelling_that_is_read_is_spelled_again(text in "(product_|products_category_|data_package_|data_bundles_|merchant_discount_|merchant_auth_)[A-Z0-9_%]{0,9}") {
             if let Some((keyspace, key)) = ProductKeySpelling.read(&text) {
@@ -193,10 +218,18 @@ mod tests {
         assert_eq!(prefix("products_category_data"), text("products_category", "data"));
         assert_eq!(prefix("data_bundles_MTN"), text("data_bundles", "MTN"));
         assert_eq!(prefix("merchant_auth_M"), text("merchant_auth", "M"));
-        let package = KeyValue::Tuple(vec![text_of("MTNDATA")]);
-        assert_eq!(prefix("data_package_MTNDATA_"), Some(("data_package".to_owned(), package)));
+        let package = |code: &str| Some(("data_package".to_owned(), KeyValue::Tuple(vec![text_of(code)])));
+        assert_eq!(prefix("data_package_MTNDATA_"), package("MTNDATA"));
         assert_eq!(prefix("data_package_MTNDATA"), None, "the code may go on");
         assert_eq!(prefix("data_package_MTN_DATA_"), None, "either underscore may end it");
+        assert_eq!(prefix("data_package__"), None, "the code begins with an underscore");
+        assert_eq!(prefix("data_package_MTN%5FDATA_"), package("MTN_DATA"), "the code is escaped");
+        assert_eq!(prefix("data_package_MTN%255FDATA_"), package("MTN%5FDATA"));
+        assert_eq!(prefix("data_package_50%25_"), package("50%25"), "the packages of 50% are not displaced");
+        for text in ["product_categories%", "product_categories%5Fact", "product_categories%2525"] {
+            assert_eq!(prefix(text), None, "{text}: of two products");
+        }
+        assert_eq!(prefix("product_categories%5Fold"), text("product", "categories%5Fold"));
         let user = KeyValue::Tuple(vec![KeyValue::Unsigned(7)]);
         assert_eq!(prefix("merchant_discount_7_"), Some(("merchant_discount".to_owned(), user)));
         assert_eq!(prefix("merchant_discount_x_"), None);

@@ -23,9 +23,7 @@ use crate::code::{CategoryCode, CodeError, DataCode, MAX_CODE_LENGTH, MerchantCo
 use crate::family::Family;
 
 pub use error::SpelledKeyError;
-pub(crate) use escape::escape;
-
-use escape::unescape;
+pub(crate) use escape::{escape, unescape};
 
 pub(crate) const CATEGORIES: &str = "product_categories_active";
 pub(crate) const PRODUCT: &str = "product_";
@@ -127,6 +125,13 @@ impl fmt::Display for SpelledKey {
 /// Returns whether the unescaped text of a product belongs to another key.
 fn product_is_displaced(product: &str) -> bool {
     product == CATEGORIES_AS_PRODUCT || unescape(product).is_some_and(|other| product_is_displaced(&other))
+}
+
+/// Returns whether `code` has a percent sign, and a displaced product's escaped code begins with it.
+pub(crate) fn begins_displaced_product(code: &str) -> bool {
+    let displaced = std::iter::successors(Some(escape(CATEGORIES_AS_PRODUCT)), |code| Some(escape(code)));
+    let mut displaced = displaced.take_while(|escaped| escaped.len() <= 3 * MAX_CODE_LENGTH);
+    code.contains('%') && displaced.any(|escaped| escaped.starts_with(code))
 }
 
 /// Returns whether the unescaped text of a data package belongs to another key.

@@ -8,7 +8,7 @@ pub(crate) fn escape(code: &str) -> String {
 }
 
 /// Decodes an escaped code. Returns `None` if `text` is not an escaped code, or if nothing in it is escaped.
-pub(super) fn unescape(text: &str) -> Option<String> {
+pub(crate) fn unescape(text: &str) -> Option<String> {
     let mut parts = text.split('%');
     let mut code = parts.next()?.to_owned();
     for part in parts {

@@ -2,22 +2,21 @@
 //!
 //! 1. Read the export to its end, because its checksum is there, and check every key and TTL. Nothing is
 //!    written before that.
-//! 2. Read the export again, and write its entries in batches of a bounded size, one commit each.
+//! 2. Read the same file again, and write its entries in batches of a bounded size, one commit each.
 //! 3. Check for Ctrl-C between batches. Committed batches stay. Another run completes the import: it writes
 //!    the same entries again, except where the file has a newer entry.
 
 mod index;
 
-use std::io::{BufReader, Write};
-use std::path::Path;
+use std::io::Write;
 
 use larder::admin::{Admin, NewEntry, NewKeyspace, Written};
 use larder::inspect::{KeyspaceInfo, RecordStatus, escape_control, format_name};
 use larder::{ByteSize, Timestamp};
-use larder_export::{Item, Keyspace, Reader};
+use larder_export::{Item, Keyspace};
 use serde::Serialize;
 
-use self::index::{ExportIndex, read_failure};
+use self::index::{ExportFile, ExportIndex};
 use super::{entries, own};
 use crate::args::ImportOptions;
 use crate::cache::errors::WHERE;
@@ -44,9 +43,10 @@ struct ImportJson {
 pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
     let file = &options.cache.file;
     let interrupt = Interrupt::listen()?;
-    let index = ExportIndex::of(&options.export, options.keyspace.as_deref(), &interrupt)?;
+    let export = ExportFile::open(&options.export)?;
+    let index = ExportIndex::of(&export, options.keyspace.as_deref(), &interrupt)?;
     if options.dry_run {
-        let (written, replaced) = dry_run(options, &index)?;
+        let (written, replaced) = dry_run(options, &export, &index)?;
         return report(options, written, replaced);
     }
     let is_there = file.symlink_metadata().is_ok();
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &ImportOptions) -> Result<Exit, Failure> {
     let mut admin =
         own(if options.create { Admin::create(file) } else { Admin::open(file) }, Some(&instead))?;
     let replaced = conflicts(&admin.keyspaces(), &index, options.replace)?;
-    let done = write(&mut admin, options, &index, &interrupt);
+    let done = write(&mut admin, &export, &index, &interrupt);
     // The file is closed even after a failure. Committed batches stay.
     let closed = admin.close();
     let written = done?;
@@ -110,7 +110,7 @@ fn definition(version: u32, keys: &str, format: u8, fingerprint: u64) -> String 
 
 fn write(
     admin: &mut Admin,
-    options: &ImportOptions,
+    export: &ExportFile<'_>,
     index: &ExportIndex,
     interrupt: &Interrupt,
 ) -> Result<Written, Failure> {
@@ -126,7 +126,7 @@ fn write(
         })?;
     }
     let mut total = Written::default();
-    each_batch(&options.export, index, &mut |keyspace, batch| {
+    each_batch(export, index, &mut |keyspace, batch| {
         let read = batch.len() as u64;
         add(&mut total, admin.write(keyspace, batch)?);
         bar.inc(read);
@@ -138,7 +138,11 @@ fn write(
 }
 
 /// Returns the counts that the import would have now, and the keyspaces that it would retire.
-fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec<String>), Failure> {
+fn dry_run(
+    options: &ImportOptions,
+    export: &ExportFile<'_>,
+    index: &ExportIndex,
+) -> Result<(Written, Vec<String>), Failure> {
     let snapshot = match snapshot::open(&options.cache.file) {
         Ok(snapshot) => Some(snapshot),
         Err(failure) if options.create && failure.is(Exit::Missing) => None,
@@ -155,7 +159,7 @@ fn dry_run(options: &ImportOptions, index: &ExportIndex) -> Result<(Written, Vec
         larder::inspect::Snapshot::now,
     );
     let mut total = Written::default();
-    each_batch(&options.export, index, &mut |keyspace, batch| {
+    each_batch(export, index, &mut |keyspace, batch| {
         let snapshot = snapshot.as_ref().filter(|_| !replaced.iter().any(|name| name == keyspace));
         for entry in batch {
             let info = snapshot.and_then(|snapshot| Some((snapshot, snapshot.keyspace(keyspace)?)));
@@ -188,9 +192,11 @@ fn add(total: &mut Written, more: Written) {
 type OnBatch<'a> = dyn FnMut(&str, Vec<NewEntry>) -> Result<(), Failure> + 'a;
 
 /// Reads the selected entries in batches. Each batch has entries of one keyspace.
-fn each_batch(path: &Path, index: &ExportIndex, on_batch: &mut OnBatch<'_>) -> Result<(), Failure> {
-    let failed = |error: larder_export::Error| read_failure(path, &error);
-    let reader = Reader::new(BufReader::new(index::open(path)?)).map_err(failed)?;
+fn each_batch(
+    export: &ExportFile<'_>,
+    index: &ExportIndex,
+    on_batch: &mut OnBatch<'_>,
+) -> Result<(), Failure> {
     let (mut batch, mut bytes, mut of) = (Vec::new(), 0, 0);
     let mut commit = |of: u32, batch: &mut Vec<NewEntry>| match index.name(of) {
         Some(name) if !batch.is_empty() => on_batch(name, std::mem::take(batch)),
@@ -199,8 +205,8 @@ fn each_batch(path: &Path, index: &ExportIndex, on_batch: &mut OnBatch<'_>) -> R
             Ok(())
         }
     };
-    for item in reader {
-        let Item::Entry(entry) = item.map_err(failed)? else { continue };
+    for item in export.reader()? {
+        let Item::Entry(entry) = item.map_err(|error| export.failure(&error))? else { continue };
         if entry.keyspace != of || batch.len() == BATCH_ENTRIES || bytes >= BATCH_BYTES.as_u64() {
             commit(of, &mut batch)?;
             (bytes, of) = (0, entry.keyspace);
@@ -255,4 +261,60 @@ fn report(options: &ImportOptions, written: Written, replaced: Vec<String>) -> R
     }
     out.flush()?;
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use larder_export::{Entry, Form, Header, Skipped, Writer};
+
+    use super::*;
+
+    /// Writes an export with one entry.
+    fn write_export(path: &Path, key: u64) {
+        let header = Header { exported_at_ms: 1, sequence: 1 };
+        let mut writer = Writer::new(Vec::new(), Form::Binary, header).unwrap();
+        let keyspace = writer
+            .keyspace(&Keyspace {
+                name: "name".to_owned(),
+                version: 1,
+                key_shape: "u64".to_owned(),
+                value_format: 0,
+                schema: None,
+                fingerprint: 0,
+            })
+            .unwrap();
+        let entry = Entry {
+            keyspace,
+            key: key.to_be_bytes().to_vec(),
+            written_at_ms: 1,
+            expires_at_ms: 2,
+            delete_after_ms: 2,
+            fingerprint: None,
+            compression: 0,
+            value: Some(b"value".to_vec()),
+        };
+        writer.entry(&entry).unwrap();
+        fs::write(path, writer.finish(Skipped::default()).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn the_export_that_was_checked_is_written_though_another_gets_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("shop.export"), dir.path().join("other.export"));
+        write_export(&path, 1);
+        write_export(&other, 2);
+        let export = ExportFile::open(&path).unwrap();
+        let index = ExportIndex::of(&export, None, &Interrupt::listen().unwrap()).unwrap();
+        fs::rename(&other, &path).unwrap();
+        let mut keys = Vec::new();
+        let read = each_batch(&export, &index, &mut |_, batch| {
+            keys.extend(batch.into_iter().map(|entry| entry.key));
+            Ok(())
+        });
+        assert!(read.is_ok());
+        assert_eq!(keys, [1_u64.to_be_bytes().to_vec()]);
+    }
 }

@@ -1,7 +1,10 @@
-//! Reads and checks an export to its end, before anything is written.
+//! Opens an export, and reads and checks it to its end, before anything is written.
+//!
+//! The export is opened once and read twice. Otherwise another file could get its name in between, and
+//! entries that were not checked would be written.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind, Seek};
 use std::path::Path;
 
 use larder::inspect::KeyShape;
@@ -21,10 +24,40 @@ pub(super) struct ExportIndex {
     pub(super) entries: u64,
 }
 
+/// An open export.
+#[derive(Debug)]
+pub(super) struct ExportFile<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> ExportFile<'a> {
+    pub(super) fn open(path: &'a Path) -> Result<Self, Failure> {
+        Ok(Self { path, file: open(path)? })
+    }
+
+    /// Returns a reader at the start of the export. Only one reader may be in use at a time, because the file
+    /// has one offset.
+    pub(super) fn reader(&self) -> Result<Reader<BufReader<&File>>, Failure> {
+        let mut file = &self.file;
+        file.rewind().map_err(|error| self.failure(&error.into()))?;
+        Reader::new(BufReader::new(file)).map_err(|error| self.failure(&error))
+    }
+
+    /// Returns the failure for an error in reading the export.
+    pub(super) fn failure(&self, error: &Error) -> Failure {
+        read_failure(self.path, error)
+    }
+}
+
 impl ExportIndex {
-    pub(super) fn of(path: &Path, only: Option<&str>, interrupt: &Interrupt) -> Result<Self, Failure> {
-        let failed = |error: Error| read_failure(path, &error);
-        let reader = Reader::new(BufReader::new(open(path)?)).map_err(failed)?;
+    pub(super) fn of(
+        export: &ExportFile<'_>,
+        only: Option<&str>,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Failure> {
+        let failed = |error: Error| export.failure(&error);
+        let reader = export.reader()?;
         let bar = progress("checking the export", 0);
         let mut index = Self { keyspaces: Vec::new(), entries: 0 };
         let mut shapes: Vec<Option<KeyShape>> = Vec::new();
@@ -75,7 +108,7 @@ impl ExportIndex {
 }
 
 /// Opens an export. It must be a regular file, because it is read twice.
-pub(super) fn open(path: &Path) -> Result<File, Failure> {
+fn open(path: &Path) -> Result<File, Failure> {
     if is_socket(path) {
         let text = format!(
             "cannot read {}: it is a socket, not an export; give the file that `larder export FILE --output EXPORT` wrote",
@@ -93,7 +126,7 @@ pub(super) fn open(path: &Path) -> Result<File, Failure> {
 }
 
 /// Returns the failure for an error in reading an export.
-pub(super) fn read_failure(path: &Path, error: &Error) -> Failure {
+fn read_failure(path: &Path, error: &Error) -> Failure {
     let exit = match error {
         Error::NotAnExport => Exit::NotLarder,
         Error::NewerFormat { .. } => Exit::NewerFormat,

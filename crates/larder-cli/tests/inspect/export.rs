@@ -1,5 +1,7 @@
 //! Tests of exports: their content, and that an output file is never incomplete.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
@@ -68,18 +70,31 @@ fn an_export_replaces_a_regular_file_and_nothing_else() {
     let cache = fs::read(place.path()).unwrap();
     std::os::unix::fs::symlink("shop.larder", place.dir().join("link")).unwrap();
     std::os::unix::fs::symlink("shop.export", place.dir().join("named")).unwrap();
+    fs::copy(place.path(), place.dir().join("other.larder")).unwrap();
+    std::os::unix::fs::symlink("other.larder.ballast", place.dir().join("ballast")).unwrap();
+    fs::write(place.dir().join("other.larder.ballast"), "larder").unwrap();
+    let listed = || fs::read_dir(place.dir()).unwrap().map(|found| found.unwrap().file_name());
+    let names: BTreeSet<OsString> = listed().collect();
     for (output, text) in [
         (".", "not a regular file"),
         ("/dev/null", "not a regular file"),
         ("shop.larder", "the cache file itself"),
         ("./shop.larder", "the cache file itself"),
         ("link", "the cache file itself"),
+        ("other.larder", "a cache file"),
+        ("shop.larder.lock", "belongs to a cache file"),
+        ("./shop.larder.ballast", "belongs to a cache file"),
+        ("shop.larder.larder-new", "belongs to a cache file"),
+        ("other.larder.lock", "belongs to a cache file"),
+        ("ballast", "belongs to a cache file"),
     ] {
         let output = larder(place.dir(), &["export", "shop.larder", "--output", output]);
         assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
         assert!(stderr(&output).contains(text), "{}", transcript(&output));
     }
     assert!(fs::read(place.path()).unwrap() == cache);
+    assert_eq!(listed().collect::<BTreeSet<OsString>>(), names, "nothing was made");
+    assert_eq!(fs::read(place.dir().join("other.larder.ballast")).unwrap(), b"larder");
     fs::write(place.dir().join("shop.export"), "the last one").unwrap();
     printed(place.dir(), &["export", "shop.larder", "--output", "named"], 0);
     assert!(fs::symlink_metadata(place.dir().join("named")).unwrap().is_symlink());

@@ -7,9 +7,11 @@
 //! appears complete or not at all. Ctrl-C and SIGTERM are checked between entries, and remove the unfinished
 //! file. A second Ctrl-C ends the process immediately.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
@@ -28,6 +30,10 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 use crate::term::out::progress;
 
+/// The first bytes of a redb database.
+const REDB_MAGIC: &[u8; 9] = b"redb\x1A\x0A\xA9\x0D\x0A";
+/// The suffixes of the files beside a cache file.
+const BESIDE: [&str; 3] = [".lock", ".ballast", ".larder-new"];
 /// The end of the message after an interruption.
 const INCOMPLETE: &str = "the export is not whole";
 
@@ -64,12 +70,12 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
 
 /// Returns the path to write to.
 ///
-/// An existing regular file will be replaced. Refuses the cache file itself, and anything that is not a
-/// regular file.
+/// An existing regular file will be replaced. Refuses anything that is not a regular file, every cache file,
+/// and the files beside one. If the lock of a live cache were replaced, a second process could open the
+/// cache.
 fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
-    let Ok(found) = fs::metadata(output) else { return Ok(output.to_owned()) };
     let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
-    if !found.is_file() {
+    if fs::metadata(output).is_ok_and(|found| !found.is_file()) {
         return Err(refused("not a regular file; leave it out, and direct standard output there"));
     }
     // The target of a symbolic link will be replaced, not the link.
@@ -77,7 +83,25 @@ fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
     if fs::canonicalize(cache).is_ok_and(|cache| cache == target) {
         return Err(refused("the cache file itself; name another"));
     }
+    if is_redb(&target) {
+        return Err(refused("a cache file, or another redb database; name another"));
+    }
+    let name = target.as_os_str().as_bytes();
+    let mut owners = BESIDE.iter().filter_map(|suffix| name.strip_suffix(suffix.as_bytes()));
+    if owners.any(|owner| is_redb(Path::new(OsStr::from_bytes(owner)))) {
+        return Err(refused("the name of a file that belongs to a cache file; name another"));
+    }
     Ok(target)
+}
+
+/// Returns whether there is a regular file that begins like redb's files.
+fn is_redb(path: &Path) -> bool {
+    // Opening a pipe would wait for its other end.
+    if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
+        return false;
+    }
+    let mut start = [0; REDB_MAGIC.len()];
+    fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *REDB_MAGIC
 }
 
 struct Job<'a> {

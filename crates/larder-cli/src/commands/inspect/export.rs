@@ -9,7 +9,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -104,6 +104,15 @@ fn is_redb(path: &Path) -> bool {
     fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *REDB_MAGIC
 }
 
+/// Makes the name of a new file durable, if the file system can sync the directory and this user may open it.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    let Ok(directory) = fs::File::open(directory) else { return Ok(()) };
+    match directory.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => Ok(()),
+        synced => synced,
+    }
+}
+
 struct Job<'a> {
     snapshot: &'a Snapshot,
     keyspaces: &'a [KeyspaceInfo],
@@ -131,6 +140,7 @@ impl Job<'_> {
         unfinished.as_file().sync_all().map_err(failed)?;
         self.interrupt.check(INCOMPLETE)?;
         unfinished.persist(path).map_err(|error| failed(error.error))?;
+        sync_directory(directory_of(path)).map_err(failed)?;
         Ok((entries, skipped))
     }
 

@@ -147,8 +147,10 @@ fn fault_4_others_may_use_the_file() {
     set(place.dir(), 0o777);
     finds(&place, "directory", "fail", "may replace files");
     set(place.dir(), 0o700);
-    set(&place.dir().join("shop.larder.lock"), 0o666);
-    finds(&place, "lock file", "warn", "keep it locked");
+    for mode in [0o666, 0o644, 0o640] {
+        set(&place.dir().join("shop.larder.lock"), mode);
+        finds(&place, "lock file", "warn", "keep it locked");
+    }
 }
 
 #[test]

@@ -72,8 +72,9 @@ fn lock_file(path: &Path, file: &fs::Metadata, lock: Option<&fs::Metadata>) -> C
             format!("{shown} belongs to user {}, and the file to user {}", lock.uid(), file.uid()),
             format!("chown --reference={} {shown}", path.display()),
         ),
-        Some(lock) if lock.mode() & 0o022 != 0 => {
-            let found = format!("other users may write to {shown}, and so keep it locked");
+        // The right to read a file is enough to lock it.
+        Some(lock) if lock.mode() & 0o066 != 0 => {
+            let found = format!("other users may open {shown}, and so keep it locked");
             CheckResult::warn(check, found, format!("chmod 600 {shown}"))
         }
         Some(_) => CheckResult::pass(check, "it belongs to the owner of the file"),

@@ -179,6 +179,17 @@ fn a_stream_whose_reader_goes_away_ends_quietly() {
     assert_eq!(code, Some(141));
 }
 
+#[test]
+fn a_stream_goes_on_without_a_reader_of_its_notes() {
+    let place = Place::new();
+    let _cache = serve(&place);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut monitor = command(place.dir(), &["monitor", "shop.sock", "--count", "0"]);
+    let output = monitor.stderr(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
+}
+
 /// Creates a file with values of several sizes, ages and TTLs.
 fn sized(place: &Place) {
     let (cache, clock) = place.open();

@@ -23,10 +23,11 @@ pub(crate) fn run(options: &MonitorOptions) -> Result<Exit, Failure> {
     let names = KeyNames::of(&mut client, options.keyspace.as_deref())?;
     let mut monitor = client.monitor(&asked).map_err(|error| without_sample(&options.socket, error))?;
     if !options.json {
-        match monitor.one_in() {
-            1 => eprintln!("larder: every operation is shown"),
-            one_in => eprintln!("larder: one operation in {one_in} is shown; --sample 1 shows all"),
-        }
+        let shown = match monitor.one_in() {
+            1 => "every operation is shown".to_owned(),
+            one_in => format!("one operation in {one_in} is shown; --sample 1 shows all"),
+        };
+        note(false, &shown);
     }
     follow(&mut monitor, &names, options.json)
 }

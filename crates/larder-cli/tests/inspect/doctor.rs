@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::clock::{Clock, ManualClock, SystemClock};
-use larder::{Cache, InsertOptions, KeyspaceDefinition, Timestamp};
+use larder::{Cache, CacheBuilder, InsertOptions, KeyspaceDefinition, Timestamp};
 use redb::{Database, ReadableTable, TableDefinition};
 use serde_json::Value;
 
@@ -19,7 +19,13 @@ const FILE: &str = "shop.larder";
 /// Creates a file whose clock watermark is the current time.
 fn healthy() -> Place {
     let place = Place::new();
-    let cache = Cache::builder().path(place.path()).disk_capacity(64 << 20).open().unwrap();
+    fill(Cache::builder().path(place.path()));
+    place
+}
+
+/// Stores 200 products that do not expire.
+fn fill(builder: CacheBuilder) {
+    let cache = builder.disk_capacity(64 << 20).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
     for number in 0..200 {
         products
@@ -27,7 +33,6 @@ fn healthy() -> Place {
             .unwrap();
     }
     cache.close().unwrap();
-    place
 }
 
 /// Runs `larder doctor`. Returns the worst verdict, and the warnings and failures.
@@ -246,11 +251,12 @@ fn fault_11_old_versions_that_take_room() {
 #[test]
 fn fault_12_many_entries_that_have_expired() {
     const BRIEF: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("brief");
-    let place = healthy();
-    let (hour, now) = (Duration::from_hours(1), SystemClock::new().wall().as_millis());
+    let (place, hour, now) = (Place::new(), Duration::from_hours(1), SystemClock::new().wall().as_millis());
+    // The file is written an hour ago, because no cache continues at an earlier time than its file.
     let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(now - 3_600_000)));
-    let builder = Cache::builder().path(place.path()).sweep_interval(hour).clock(clock);
-    let cache = builder.open().unwrap();
+    let builder = || Cache::builder().path(place.path()).sweep_interval(hour).clock(clock.clone());
+    fill(builder());
+    let cache = builder().open().unwrap();
     let brief = cache.keyspace(BRIEF).unwrap();
     for number in 0..2_000 {
         brief.insert_with(&number, 1, InsertOptions::new().ttl(Duration::from_secs(2))).unwrap();

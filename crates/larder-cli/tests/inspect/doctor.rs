@@ -23,7 +23,7 @@ fn healthy() -> Place {
     place
 }
 
-/// Stores 200 products that do not expire.
+/// Stores 200 products.
 fn fill(builder: CacheBuilder) {
     let cache = builder.disk_capacity(64 << 20).open().unwrap();
     let products = cache.keyspace(PRODUCTS).unwrap();
@@ -252,8 +252,8 @@ fn fault_11_old_versions_that_take_room() {
 fn fault_12_many_entries_that_have_expired() {
     const BRIEF: KeyspaceDefinition<u64, u64> = KeyspaceDefinition::new("brief");
     let (place, hour, now) = (Place::new(), Duration::from_hours(1), SystemClock::new().wall().as_millis());
-    // The file is written an hour ago, because no cache continues at an earlier time than its file.
-    let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(now - 3_600_000)));
+    // The file is written a minute ago, because no cache continues at an earlier time than its file.
+    let clock = Arc::new(ManualClock::starting_at(Timestamp::from_millis(now - 60_000)));
     let builder = || Cache::builder().path(place.path()).sweep_interval(hour).clock(clock.clone());
     fill(builder());
     let cache = builder().open().unwrap();

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use larder::{ByteSize, Cache, Keyspace, KeyspaceDefinition, LoadError};
+use larder::{ByteSize, Cache, Durability, Error, InsertOptions, Keyspace, KeyspaceDefinition, LoadError};
 use serde::{Deserialize, Serialize};
 
-use crate::support::simulated::{SimulatedPlace, wait_until};
+use crate::support::simulated::{PATH, SimulatedPlace, disk_of, wait_until};
 use crate::support::{HOUR, Place, watch_this_test};
 
 type Act = Arc<dyn Fn() + Send + Sync>;
@@ -156,4 +156,33 @@ fn who_waits_for_a_load_gets_its_value_though_the_drop_of_another_panics() {
         assert!(!matches!(waited, Err(LoadError::Panicked)), "the loader did not panic");
         assert_eq!(waited.unwrap().filler.len(), 30_000);
     });
+}
+
+/// The dropped value commits what replaces it, and another program then removes the file.
+#[test]
+fn a_durable_insert_whose_value_is_lost_before_its_commit_is_requested_is_not_durable() {
+    const IMMEDIATELY: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
+    type Inserts = fn(&Keyspace<u64, Actor>) -> Result<(), Error>;
+    let ways: [(&str, Inserts); 2] = [
+        ("an insert", |actors| actors.insert_with(&1, Actor::default(), IMMEDIATELY)),
+        ("a group", |actors| {
+            actors.insert_many_with([(1, Actor::default()), (2, Actor::default())], IMMEDIATELY)
+        }),
+    ];
+    for (way, insert) in ways {
+        let place = SimulatedPlace::new();
+        let cache = Arc::new(place.open());
+        let actors = cache.keyspace(ACTORS).unwrap();
+        let (user, disk) = (cache.clone(), place.disk.clone());
+        let act: Act = Arc::new(move || {
+            user.flush().unwrap();
+            disk.unlink(PATH);
+            user.flush().unwrap();
+        });
+        actors.insert(&1, actor(&act)).unwrap();
+        assert!(matches!(insert(&actors), Err(Error::NotDurable { .. })), "{way}");
+        let disk = disk_of(&cache);
+        assert_eq!((disk.discards, disk.entries), (1, 0), "{way}");
+        assert!(insert(&actors).is_ok(), "{way}");
+    }
 }

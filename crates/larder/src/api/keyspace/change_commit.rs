@@ -6,6 +6,7 @@
 //! change counts as ended (`engine::pending_changes`). So a later close is processed after this commit.
 
 use super::Keyspace;
+use super::insert_options::Durability;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::engine::writer::command::Acknowledge;
 #[cfg(feature = "async")]
@@ -78,6 +79,21 @@ impl ChangeCommit {
 }
 
 impl<K, V> Keyspace<K, V> {
+    /// Returns how the commit of a write is acknowledged. Must be called before the values are stored
+    /// (`engine::writer::losses`).
+    pub(super) fn write_to_come(&self, durability: Durability) -> Acknowledge {
+        match durability {
+            Durability::Immediate => Acknowledge::Write { after: self.shared.tiers.memory.last_sequence() },
+            // The call does not wait.
+            Durability::Buffered => Acknowledge::NO_VALUE,
+        }
+    }
+
+    /// Makes a commit on the calling thread, which creates a file if there is none.
+    pub(super) fn commit_without_value(&self) -> Result<(), Error> {
+        self.commit_change_by(Acknowledge::NO_VALUE, &mut ChangeCommit::OnThread)
+    }
+
     /// Makes a commit if there is no file, because the commit may create one. A durable insert calls this
     /// before it stores its value. A value that is stored while there is no file is visible, but not saved.
     /// If it were stored again when there is a file, it would replace what other calls have stored since, and
@@ -89,19 +105,20 @@ impl<K, V> Keyspace<K, V> {
         if self.shared.tiers.disk.saves() {
             return Ok(());
         }
-        self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
+        self.commit_without_value()
     }
 
     /// Requests the commit of a durable insert, like [`commit_change_by`](Self::commit_change_by). `created`
-    /// is the result of [`create_file`](Self::create_file).
+    /// is the result of [`create_file`](Self::create_file), and `write` of
+    /// [`write_to_come`](Self::write_to_come).
     pub(super) fn commit_insert(
         &self,
-        is_saved: bool,
+        (write, is_saved): (Acknowledge, bool),
         created: Result<(), Error>,
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         if is_saved {
-            return self.commit_change_by(Acknowledge::Write, wait);
+            return self.commit_change_by(write, wait);
         }
         created?;
         // The file was discarded before the value was stored.
@@ -132,7 +149,7 @@ impl<K, V> Keyspace<K, V> {
 fn error_of_commit(acknowledge: Acknowledge, error: Error) -> Error {
     match (acknowledge, error) {
         // `Closed` would mean that nothing was stored.
-        (Acknowledge::Write, Error::Closed) => Error::not_durable("the cache was closed meanwhile"),
+        (Acknowledge::Write { .. }, Error::Closed) => Error::not_durable("the cache was closed meanwhile"),
         (_, error) => error,
     }
 }

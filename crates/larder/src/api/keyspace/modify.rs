@@ -295,13 +295,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         wait: &mut ChangeCommit,
         condition: ReadCondition<'_>,
     ) -> Result<InsertOutcome, ModifyError<()>> {
+        let write = self.write_to_come(durability);
         let outcome = self.write_if(key, value, ttl, durability, WriteCondition::Unchanged(condition))?;
         if !outcome.is_stored() {
             return Ok(outcome);
         }
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         if durability == Durability::Immediate && self.is_in_file() {
-            let committed = self.commit_change(key, outcome, wait);
+            let committed = self.commit_change(key, (outcome, write), wait);
             committed.map_err(|error| ModifyError { error, applied: Some(()) })?;
         }
         Ok(outcome)
@@ -309,17 +310,17 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Requests the commit of the stored value, and waits for it, unless a task waits. A value that is not
     /// saved needs an earlier commit, for which the calling thread always waits. `outcome` is the outcome
-    /// of the insert.
+    /// of the insert, and `write` how its commit is acknowledged.
     fn commit_change(
         &self,
         key: SlotKey<'_>,
-        outcome: InsertOutcome,
+        (outcome, write): (InsertOutcome, Acknowledge),
         wait: &mut ChangeCommit,
     ) -> Result<(), Error> {
         if outcome == InsertOutcome::Saved {
-            return self.commit_change_by(Acknowledge::Write, wait);
+            return self.commit_change_by(write, wait);
         }
-        self.commit_write()?;
+        self.commit_without_value()?;
         // The value was stored while there was no file to save it in. If the commit has created a file, the
         // value is written again.
         loop {
@@ -337,8 +338,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 record: None,
             };
             let condition = WriteCondition::Unchanged(condition);
+            let write = self.write_to_come(Durability::Immediate);
             match self.write_if(key, &value, Ttl::Keep, Durability::Immediate, condition)? {
-                InsertOutcome::Saved => return self.commit_change_by(Acknowledge::Write, wait),
+                InsertOutcome::Saved => return self.commit_change_by(write, wait),
                 InsertOutcome::Revoked => thread::yield_now(),
                 _ => return Err(not_durable_while_off(None)),
             }

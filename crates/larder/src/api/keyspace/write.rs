@@ -15,7 +15,6 @@ use super::prepare::{PreparedValue, room_for};
 use super::ttl::Ttl;
 use crate::engine::closure_keys;
 use crate::engine::promotion::Lease;
-use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -186,10 +185,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let is_durable = durability == Durability::Immediate && self.is_in_file();
         let created = if is_durable { self.create_file() } else { Ok(()) };
+        let write = self.write_to_come(durability);
         let outcome = self.write(key, &value, ttl, durability, None)?;
         self.shared.count(&self.opened.counters, Count::Inserts, key.bytes);
         let is_saved = outcome == InsertOutcome::Saved;
-        if is_durable { self.commit_insert(is_saved, created, wait) } else { Ok(()) }
+        if is_durable { self.commit_insert((write, is_saved), created, wait) } else { Ok(()) }
     }
 
     /// Gives a key's live entry the keyspace's TTL, counted from the call. Returns whether there was a live
@@ -238,10 +238,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let is_changed = touched.is_changed();
         touched.drop_caught();
         Ok(is_changed)
-    }
-
-    pub(super) fn commit_write(&self) -> Result<(), Error> {
-        self.commit_change_by(Acknowledge::Write, &mut ChangeCommit::OnThread)
     }
 
     /// Stores a value. With a `lease`, stores it only if the lease is still valid.

@@ -188,12 +188,13 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         let is_durable = durability == Durability::Immediate && self.is_in_file();
         let created = if is_durable { self.create_file() } else { Ok(()) };
+        let write = self.write_to_come(durability);
         let outcome = self.write_group(entries, ttl)?;
         for entry in entries {
             self.shared.count(&self.opened.counters, Count::Inserts, &entry.key);
         }
         let is_saved = outcome == InsertOutcome::Saved;
-        if is_durable { self.commit_insert(is_saved, created, wait) } else { Ok(()) }
+        if is_durable { self.commit_insert((write, is_saved), created, wait) } else { Ok(()) }
     }
 
     /// Runs steps 1 to 4.

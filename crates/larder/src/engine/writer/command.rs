@@ -34,18 +34,23 @@ impl<T> Reply<T> {
 pub(crate) enum Acknowledge {
     /// An invalidation also succeeds if the file is durably discarded.
     Invalidation,
-    /// A write succeeds only with a commit.
-    Write,
+    /// A write succeeds only if the file has its values. They have higher sequences than `after`
+    /// ([`losses`](super::losses)).
+    Write { after: u64 },
     /// A group of removals succeeds when the group and all earlier changes are committed, or if the file is
     /// durably discarded.
     Group,
-    /// A group with removals and values succeeds only with a commit, because a restart must also find its
-    /// values. As with [`Group`](Acknowledge::Group), the removals can't wait for the disk to work again. A
-    /// single command requests the removals and the values. With two commands, the second could not tell
-    /// which values the writer lost in the step of the first.
-    GroupWithValues,
+    /// A group with removals and values succeeds only if the file has its values, as with
+    /// [`Write`](Acknowledge::Write). As with [`Group`](Acknowledge::Group), the removals can't wait for the
+    /// disk to work again.
+    GroupWithValues { after: u64 },
     /// A flush succeeds only if no inserted value was left without a file since the last flush.
     Flush,
+}
+
+impl Acknowledge {
+    /// A commit that waits for no value, and fails while there is no file.
+    pub(crate) const NO_VALUE: Self = Self::Write { after: u64::MAX };
 }
 
 #[derive(Debug)]

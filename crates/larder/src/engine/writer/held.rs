@@ -43,17 +43,14 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::command::{Acknowledge, Reply};
+use super::command::Acknowledge;
 use super::limits::{MAX_KEPT_CHANGES, WriterLimits};
-use super::waiting::Waiting;
+use super::waiting::{Caller, Waiting};
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::memory::mutation::{Mutation, SlotChange};
 use crate::memory::use_stamps::UseStamp;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 use crate::units::Timestamp;
-
-/// Callers that wait for a commit, each with the kind of change that it waits for.
-type Commits = Vec<(Acknowledge, Reply<()>)>;
 
 /// The writes that are not committed yet, grouped by step.
 #[derive(Debug, Default)]
@@ -71,25 +68,16 @@ struct StepWrites {
     /// The time of the first insert among these writes, if an insert waits.
     since: Option<Timestamp>,
     /// The callers to answer when all of these writes are committed.
-    commits: Commits,
-    /// Whether some writes of the step are already committed.
+    callers: Vec<Caller>,
+    /// Whether some of these writes are already committed.
     is_begun: bool,
-    /// Whether some writes of the step were committed to a file that was discarded since then.
-    is_lost: bool,
 }
 
 impl StepWrites {
-    /// Returns what is known of the step, without its writes and its callers.
-    fn marks(&self) -> Self {
-        Self { since: self.since, is_begun: self.is_begun, is_lost: self.is_lost, ..Self::default() }
-    }
-
-    /// Takes over the callers of another step, and what is known of it. Its writes are ignored.
-    fn join(&mut self, other: Self) {
-        self.commits.extend(other.commits);
+    /// Takes over the callers of another step, and the time of its first insert. Its writes are ignored.
+    fn join(&mut self, other: &mut Self) {
+        self.callers.append(&mut other.callers);
         self.since = self.since.into_iter().chain(other.since).min();
-        self.is_begun |= other.is_begun;
-        self.is_lost |= other.is_lost;
     }
 }
 
@@ -109,16 +97,23 @@ impl HeldWrites {
         self.groups.iter().any(|group| !group.writes.is_empty())
     }
 
+    fn callers(&self) -> impl Iterator<Item = &Caller> {
+        self.groups.iter().flat_map(|group| &group.callers)
+    }
+
+    pub(super) fn has_callers(&self) -> bool {
+        self.callers().next().is_some()
+    }
+
     pub(super) fn has_flush(&self) -> bool {
-        let mut commits = self.groups.iter().flat_map(|group| &group.commits);
-        commits.any(|(kind, _)| *kind == Acknowledge::Flush)
+        self.callers().any(|caller| caller.kind == Acknowledge::Flush)
     }
 
     /// Returns whether a caller waits for a group with removals. These removals must be durable when the
     /// caller is answered, like the removals of an invalidation.
     pub(super) fn has_group_with_removals(&self) -> bool {
-        let mut commits = self.groups.iter().flat_map(|group| &group.commits);
-        commits.any(|(kind, _)| matches!(kind, Acknowledge::Group | Acknowledge::GroupWithValues))
+        let mut callers = self.callers();
+        callers.any(|caller| matches!(caller.kind, Acknowledge::Group | Acknowledge::GroupWithValues { .. }))
     }
 
     /// Applies stamps of uses to writes that are not committed yet. A stamp alone would have no effect,
@@ -150,28 +145,26 @@ impl HeldWrites {
     /// Returns whether the caller of a flush is answered if the step ends now.
     pub(super) fn finishes_flush(&self) -> bool {
         let mut done = self.groups.iter().take_while(|group| group.writes.is_empty());
-        done.any(|group| group.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush))
+        done.any(|group| group.callers.iter().any(|caller| caller.kind == Acknowledge::Flush))
     }
 
     /// Begins a step, and takes over the callers that wait for its writes. `since` is the time of its first
     /// insert.
     pub(super) fn begin(&mut self, waiting: &mut Waiting, since: Option<Timestamp>) {
-        let is_of_write = |(kind, _): &mut (Acknowledge, _)| *kind != Acknowledge::Invalidation;
-        let commits = waiting.commits.extract_if(.., is_of_write).collect();
+        let is_of_write = |caller: &mut Caller| caller.kind != Acknowledge::Invalidation;
+        let callers = waiting.commits.extract_if(.., is_of_write).collect();
         let writes = std::mem::take(&mut self.spare);
         // The drain also returns the writes that were forgotten.
         let forgotten = self.groups.iter().filter(|group| group.writes.is_empty());
         let since = forgotten.filter_map(|group| group.since).chain(since).min();
-        self.groups.push_back(StepWrites { writes, since, commits, ..StepWrites::default() });
+        self.groups.push_back(StepWrites { writes, since, callers, is_begun: false });
     }
 
-    /// Takes the callers whose writes are all committed. Sets `is_lost` if some of these writes were
-    /// committed to a file that was discarded since then.
-    pub(super) fn take_done(&mut self, is_lost: &mut bool) -> Commits {
+    /// Takes the callers whose writes are all committed.
+    pub(super) fn take_done(&mut self) -> Vec<Caller> {
         let mut done = Vec::new();
         while let Some(mut group) = self.groups.pop_front_if(|group| group.writes.is_empty()) {
-            *is_lost |= group.is_lost && !group.commits.is_empty();
-            done.extend(group.commits);
+            done.append(&mut group.callers);
             group.writes.shrink_to(MAX_KEPT_CHANGES);
             self.spare = group.writes;
         }
@@ -179,35 +172,18 @@ impl HeldWrites {
     }
 
     /// Takes all callers, and forgets all writes.
-    pub(super) fn take_all(&mut self) -> Commits {
-        std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.commits).collect()
+    pub(super) fn take_all(&mut self) -> Vec<Caller> {
+        std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.callers).collect()
     }
 
     /// Forgets the writes after a failure, but keeps the callers. The next drain returns the writes again,
     /// because they are queued in their shards.
     pub(super) fn forget_writes(&mut self) {
         let mut all = StepWrites::default();
-        for group in std::mem::take(&mut self.groups) {
-            all.join(group);
-        }
+        self.groups.iter_mut().for_each(|group| all.join(group));
+        self.groups.clear();
         self.groups.push_back(all);
         self.is_over_limit = false;
-    }
-
-    /// Must be called after the file has been discarded. Returns whether that file contained writes of a step
-    /// whose callers are not answered yet.
-    pub(super) fn lose_begun(&mut self) -> bool {
-        let mut is_lost = false;
-        for group in &mut self.groups {
-            is_lost |= std::mem::take(&mut group.is_begun);
-        }
-        is_lost
-    }
-
-    /// Must be called if writes of a step whose callers are not answered yet were in a discarded file, and
-    /// none of the callers is answered now.
-    pub(super) fn note_lost(&mut self) {
-        self.groups.iter_mut().for_each(|group| group.is_lost = true);
     }
 
     /// Adds the writes that a step has drained. Drops or changes held writes according to rule 2.
@@ -264,8 +240,8 @@ impl HeldWrites {
             let mut must_wait = false;
             group.writes.retain_mut(|write| stays(write, &mut must_wait));
             if must_wait {
-                let waiting = StepWrites { commits: std::mem::take(&mut group.commits), ..group.marks() };
-                self.last().join(waiting);
+                let (callers, since) = (std::mem::take(&mut group.callers), group.since);
+                self.last().join(&mut StepWrites { since, callers, ..StepWrites::default() });
             }
         }
     }
@@ -301,7 +277,7 @@ impl HeldWrites {
         writes.reserve_exact(later.iter().map(|later| later.writes.len()).sum());
         for mut later in later {
             writes.extend(std::mem::take(&mut later.writes));
-            first.join(later);
+            first.join(&mut later);
         }
         // Of a key, a later step has the higher sequence.
         writes.sort_unstable_by(|one, next| {
@@ -331,14 +307,10 @@ impl HeldWrites {
         self.last().writes.extend(puts.map(|put| Mutation { hides_removal: false, ..put }));
     }
 
-    /// Records that writes of the step at index `at` were committed, and values that replaced removals of the
-    /// current step if `with_removals` is set.
-    pub(super) fn committed(&mut self, at: Option<usize>, with_removals: bool) {
+    /// Records that writes of the step at index `at` were committed.
+    pub(super) fn committed(&mut self, at: Option<usize>) {
         if let Some(group) = at.and_then(|at| self.groups.get_mut(at)) {
             group.is_begun = true;
-        }
-        if with_removals {
-            self.last().is_begun = true;
         }
     }
 }

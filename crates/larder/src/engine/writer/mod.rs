@@ -21,8 +21,9 @@
 //!    disk ([`crate::disk::store::range_removals`]). This step comes after (4), because a key that has left
 //!    its shard is looked up on disk, where an older snapshot would show the replaced entry.
 //! 6. After the last part, answer the callers of (1). Callers that wait for held values are answered in the
-//!    step that commits these values. The sweeper thread drops the values that memory released during the
-//!    step, because a user's `Drop` may wait for the writer thread.
+//!    step that commits these values. A caller gets an error if its values may be lost ([`losses`]). The
+//!    sweeper thread drops the values that memory released during the step, because a user's `Drop` may wait
+//!    for the writer thread.
 //!
 //! The last step, when the cache is closed, seals all shards before the drain of (2).
 //!
@@ -38,6 +39,7 @@ mod gather;
 pub(crate) mod handle;
 mod held;
 pub(crate) mod limits;
+mod losses;
 mod recovery;
 mod run;
 mod step;
@@ -56,6 +58,7 @@ use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 use held::HeldWrites;
 use limits::{MAX_KEPT_CHANGES, WriterLimits};
+use losses::Losses;
 use units::Units;
 
 /// The empty lists of the last step. The next step uses them again. Otherwise each step would allocate lists
@@ -86,16 +89,12 @@ pub(super) struct Writer {
     limits: WriterLimits,
     /// The last announced state of the file.
     announced: ServiceState,
-    /// Whether inserted values may be in no file, and no flush has reported this yet: memory accepted them
-    /// while there was no file, or their file was discarded.
-    has_unsaved: bool,
+    losses: Losses,
     held: HeldWrites,
     lists: ReusedLists,
     /// The number of stamps of uses to commit before the writer waits for a command again.
     stamps_due: usize,
     units: Units,
-    /// Whether values were committed to the file since a flush was last answered.
-    has_unflushed: bool,
     /// Whether the file was discarded after a failure of work without a waiting caller, and no step has run
     /// since.
     must_renew: bool,
@@ -117,12 +116,11 @@ impl Writer {
             file,
             limits,
             announced: ServiceState::InService,
-            has_unsaved: false,
+            losses: Losses::default(),
             held: HeldWrites::default(),
             lists: ReusedLists::default(),
             stamps_due: 0,
             units: Units::default(),
-            has_unflushed: false,
             must_renew: false,
             companions: 0,
             range_tombstones,

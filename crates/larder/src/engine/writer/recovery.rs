@@ -11,6 +11,7 @@
 //!    fails, the file is *discarded*: it is durably renamed, unless another program has already moved it
 //!    away, deleted it or put another file in its place.
 //! 3. Create a new file in its place, and repeat the step, which commits the dirty entries to the new file.
+//!    Values that were committed to the previous file are lost ([`super::losses`]).
 //! 4. If that fails, stop saving writes: all shards stop saving, dirty entries become clean as far as memory
 //!    has room, and tombstones are removed.
 //! 5. Answer the callers. Invalidations succeed if their removals are committed, or if a restart would find
@@ -25,12 +26,11 @@ use super::Writer;
 use super::command::Acknowledge;
 use super::held::HeldWrites;
 use super::step::StepProgress;
-use super::waiting::Waiting;
+use super::waiting::{Caller, Waiting};
 use crate::disk::file::cache_file::ServiceState;
 use crate::disk::file::error_translation::not_durable_while_off;
 use crate::disk::store::guard::StoreError;
 use crate::memory::evicted_values::EvictedValues;
-use crate::memory::mutation::Mutation;
 use crate::stats::DiskState;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
 
@@ -89,7 +89,7 @@ impl Writer {
                     if is_retry || self.file.discards() > 0 {
                         self.renew();
                         // The changes of an earlier part were committed to the previous file.
-                        progress.writes_are_lost |= progress.first.take().is_some() | self.held.lose_begun();
+                        progress.first = None;
                     }
                 }
                 ServiceState::Discarded { .. } => {
@@ -111,9 +111,10 @@ impl Writer {
             }
             self.tiers.disk.change_state(DiskState::On);
             self.tiers.memory.start_saving();
-            // The writes that were committed since the last flush were in the previous file.
-            self.has_unsaved |= std::mem::take(&mut self.has_unflushed);
-            self.has_unsaved |= self.tiers.memory.take_unsaved();
+            self.losses.lose_file();
+            if self.tiers.memory.take_unsaved() {
+                self.losses.give_up_to(self.tiers.memory.last_sequence());
+            }
         }
     }
 
@@ -157,8 +158,8 @@ impl Writer {
         self.tiers.disk.change_state(DiskState::Discarded);
         self.tiers.memory.buffer().close();
         let mutations = self.tiers.memory.drain(self.now(), evicted_values);
-        // Writes that waited for their commit are now in memory only, which a flush must report.
-        self.has_unsaved |= mutations.iter().any(Mutation::is_put);
+        // Writes that waited for their commit are now in memory only.
+        self.losses.give_up(&mutations);
         self.tiers.mark_clean(&mutations, evicted_values);
     }
 
@@ -168,12 +169,12 @@ impl Writer {
         let holds = removals_are_durable || self.file.leaves_nothing();
         let why = self.file.why().cloned();
         let not_durable = || not_durable_while_off(why.as_ref());
-        for (kind, reply) in replies.commits {
+        for Caller { kind, reply, .. } in replies.commits {
             let is_done = match kind {
                 Acknowledge::Invalidation => holds,
                 // `removals_are_durable` does not cover the removals of a group.
                 Acknowledge::Group => self.file.leaves_nothing(),
-                Acknowledge::Write | Acknowledge::GroupWithValues | Acknowledge::Flush => false,
+                Acknowledge::Write { .. } | Acknowledge::GroupWithValues { .. } | Acknowledge::Flush => false,
             };
             reply.send(if is_done { Ok(()) } else { Err(not_durable()) });
         }

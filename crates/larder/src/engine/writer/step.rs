@@ -27,8 +27,6 @@ pub(super) struct StepProgress {
     /// Whether all removals of the step, except those of groups, are committed. Writes may still be
     /// uncommitted.
     pub(super) removals_are_durable: bool,
-    /// Whether a part was committed to a file that was discarded afterwards.
-    pub(super) writes_are_lost: bool,
 }
 
 /// Whether a transaction is the first or the last part of its step.
@@ -42,6 +40,10 @@ impl Writer {
     pub(super) fn step(&mut self, mut waiting: Waiting) {
         let mut evicted_values = EvictedValues::default();
         self.begin(&mut waiting);
+        // `close` must report the values that a damaged file has lost, and must close a new file.
+        if waiting.shut_down.is_some() {
+            self.answer_verifications(&mut waiting, &mut evicted_values);
+        }
         let progress = self.commit_or_recover(&waiting, &mut evicted_values);
         self.keep_to_capacity();
         self.file.leave_evidence();
@@ -54,6 +56,8 @@ impl Writer {
     /// Runs step 2 up to the drain.
     fn begin(&mut self, waiting: &mut Waiting) {
         let since = self.tiers.writer_metrics.lag.begin();
+        let last = self.tiers.memory.last_sequence();
+        waiting.commits.iter_mut().for_each(|caller| caller.begin(&self.losses, last));
         self.held.begin(waiting, since);
         self.tiers.writer.disarm();
         if let Err(fault) = self.check_file(waiting) {
@@ -153,7 +157,7 @@ impl Writer {
             if needs_room {
                 self.held.put_back(batch, removing, group);
             } else {
-                self.held.committed(group, batch.iter().take(removing).any(Mutation::is_put));
+                self.held.committed(group);
             }
             // Releases the room of the committed values in the write buffer.
             batch.clear();
@@ -218,8 +222,8 @@ impl Writer {
         let pending = self.file.pending_registrations().clone();
         // A step that only sweeps leaves the pending keyspaces to a later commit. Otherwise even a sweep with
         // nothing to delete would make a commit.
-        let leaves_new =
-            mutations.is_empty() && stamps.is_empty() && waiting.only_sweeps() && pending.may_wait();
+        let only_sweeps = waiting.only_sweeps() && !self.held.has_callers();
+        let leaves_new = mutations.is_empty() && stamps.is_empty() && only_sweeps && pending.may_wait();
         let none = PendingRegistrations::default();
         let pending = if leaves_new { &none } else { &pending };
         let began = self.tiers.time.clock().monotonic();
@@ -258,8 +262,8 @@ impl Writer {
             self.tiers.mark_clean(&deletions, evicted_values);
             self.tiers.memory.note_hidden_removals(mutations);
         } else {
+            self.losses.note_committed(mutations);
             self.tiers.mark_clean(mutations, evicted_values);
-            self.has_unflushed |= mutations.iter().any(Mutation::is_put);
         }
         // The first part has deleted the ranges, or has added them to the file as pending.
         if position.is_first {
@@ -355,15 +359,11 @@ impl Writer {
         if self.file.store().is_some()
             && let Some(outcome) = progress.first
         {
-            let mut writes_are_lost = progress.writes_are_lost;
-            waiting.commits.extend(self.held.take_done(&mut writes_are_lost));
-            let replies = waiting.replies();
-            // Unsaved values are reported once, to the first flush or close, which must know whether a
-            // restart would find all entries.
-            let is_asked = replies.asks_for_all() || waiting.shut_down.is_some();
-            was_unsaved = is_asked && std::mem::take(&mut self.has_unsaved);
-            self.has_unflushed &= !is_asked;
-            replies.acknowledge(outcome, writes_are_lost, was_unsaved);
+            waiting.commits.extend(self.held.take_done());
+            // A close reports the same losses as a flush.
+            was_unsaved = self.losses.has_unreported();
+            waiting.commits.iter().for_each(|caller| self.losses.note_flushed(caller.flushes_to));
+            waiting.replies().acknowledge(outcome, &self.losses);
         } else {
             waiting.commits.extend(self.held.take_all());
             // The file may have been overwritten after the commit, while it was shortened.
@@ -371,9 +371,7 @@ impl Writer {
             self.refuse(&mut waiting, removals_are_durable);
         }
         self.answer_parts(&mut waiting);
-        for reply in std::mem::take(&mut waiting.verifications) {
-            reply.send(self.verify(&mut evicted_values));
-        }
+        self.answer_verifications(&mut waiting, &mut evicted_values);
         self.tiers.sweeper.drop_values(evicted_values);
         if let Some(reply) = waiting.shut_down.take() {
             reply.send(self.close(was_unsaved));

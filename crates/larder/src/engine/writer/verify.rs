@@ -9,8 +9,18 @@ use crate::error::Error;
 use crate::memory::evicted_values::EvictedValues;
 
 impl Writer {
+    /// Makes the verifications that callers wait for, and answers them.
+    ///
+    /// In the last step, this comes before the commit, and otherwise after the answers to other callers,
+    /// because a verification may take long.
+    pub(super) fn answer_verifications(&mut self, waiting: &mut Waiting, evicted_values: &mut EvictedValues) {
+        for reply in std::mem::take(&mut waiting.verifications) {
+            reply.send(self.verify(evicted_values));
+        }
+    }
+
     /// Checks every page. Replaces a damaged file with a new one. Returns the damage, if there is any.
-    pub(super) fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
+    fn verify(&mut self, evicted_values: &mut EvictedValues) -> Result<Option<String>, Error> {
         let (volume, path) = (self.file.options().volume.clone(), self.file.options().path.clone());
         if let Some(why) = self.file.why() {
             return Err(unverified_while_off(Some(why)));
@@ -25,9 +35,7 @@ impl Writer {
                 let cause = fault.to_string();
                 self.fail(fault);
                 // The callers of held writes are answered by a later step.
-                if self.commit_or_recover(&Waiting::default(), evicted_values).writes_are_lost {
-                    self.held.note_lost();
-                }
+                self.commit_or_recover(&Waiting::default(), evicted_values);
                 self.announce();
                 Ok(Some(cause))
             }

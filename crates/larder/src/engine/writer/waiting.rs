@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::command::{Acknowledge, Command, Reply};
+use super::losses::Losses;
 use crate::disk::store::batch::range_removal::RangeRemoval;
 use crate::disk::store::guard::StoreError;
 use crate::disk::store::redb_store::commit::CommitOutcome;
@@ -10,9 +11,47 @@ use crate::disk::store::registration::Registration;
 use crate::error::Error;
 use crate::format::keyspace_id::KeyspaceId;
 
+/// A caller that waits for a commit.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) kind: Acknowledge,
+    pub(super) reply: Reply<()>,
+    /// The values that the caller waits for have higher sequences ([`super::losses`]).
+    pub(super) after: u64,
+    /// For a flush, the sequence up to which it covers all values. Otherwise zero.
+    pub(super) flushes_to: u64,
+}
+
+impl Caller {
+    pub(super) fn new(kind: Acknowledge, reply: Reply<()>) -> Self {
+        let after = match kind {
+            Acknowledge::Write { after } | Acknowledge::GroupWithValues { after } => after,
+            Acknowledge::Invalidation | Acknowledge::Group | Acknowledge::Flush => u64::MAX,
+        };
+        Self { kind, reply, after, flushes_to: 0 }
+    }
+
+    /// Must be called when the writer has taken the command, and before it drains. `last` is the last
+    /// sequence, so the drain has all values up to it.
+    pub(super) fn begin(&mut self, losses: &Losses, last: u64) {
+        if self.kind == Acknowledge::Flush {
+            (self.after, self.flushes_to) = (losses.flushed(), last);
+        }
+    }
+
+    fn answer(self, losses: &Losses) {
+        let is_lost = losses.has_lost_after(self.after);
+        self.reply.send(match self.kind {
+            Acknowledge::Flush if is_lost => Err(unsaved()),
+            _ if is_lost => Err(Error::not_durable("the disk failed while it was written")),
+            _ => Ok(()),
+        });
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Waiting {
-    pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
+    pub(super) commits: Vec<Caller>,
     pub(super) ranges: Vec<RangeRemoval>,
     /// The replies for `ranges`, each with the number of ranges of its caller.
     pub(super) range_replies: Vec<(Reply<u64>, usize)>,
@@ -35,7 +74,7 @@ impl Waiting {
         match command {
             Command::Wake | Command::Hurry | Command::CheckRetry | Command::Watch => {}
             Command::Full => self.is_full = true,
-            Command::Commit(acknowledge, reply) => self.commits.push((acknowledge, reply)),
+            Command::Commit(acknowledge, reply) => self.commits.push(Caller::new(acknowledge, reply)),
             Command::RemoveRanges(removals, reply) => {
                 self.range_replies.push((reply, removals.len()));
                 self.ranges.extend(removals);
@@ -62,7 +101,7 @@ impl Waiting {
 
     /// Returns whether a caller waits for an invalidation, which must be durable when its caller is answered.
     pub(super) fn has_invalidation(&self) -> bool {
-        let is_invalidation = |(kind, _): &(Acknowledge, _)| *kind == Acknowledge::Invalidation;
+        let is_invalidation = |caller: &Caller| caller.kind == Acknowledge::Invalidation;
         !self.ranges.is_empty() || self.commits.iter().any(is_invalidation)
     }
 
@@ -102,7 +141,7 @@ impl Waiting {
 }
 
 pub(super) struct Replies {
-    pub(super) commits: Vec<(Acknowledge, Reply<()>)>,
+    pub(super) commits: Vec<Caller>,
     /// Each reply with the number of ranges of its caller, and the number of live entries of these ranges
     /// that were in memory.
     pub(super) ranges: Vec<(Reply<u64>, usize, u64)>,
@@ -111,24 +150,9 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    pub(super) fn asks_for_all(&self) -> bool {
-        self.commits.iter().any(|(kind, _)| *kind == Acknowledge::Flush)
-    }
-
     /// Answers the callers of a committed step.
-    ///
-    /// `writes_are_lost` says that some of the step's writes were committed to a file that was then
-    /// discarded. `is_unsaved` says that inserted values may be in no file.
-    pub(super) fn acknowledge(self, outcome: CommitOutcome, writes_are_lost: bool, is_unsaved: bool) {
-        for (kind, reply) in self.commits {
-            reply.send(match kind {
-                Acknowledge::Flush if is_unsaved => Err(unsaved()),
-                Acknowledge::Write | Acknowledge::GroupWithValues | Acknowledge::Flush if writes_are_lost => {
-                    Err(Error::not_durable("the disk failed while it was written"))
-                }
-                _ => Ok(()),
-            });
-        }
+    pub(super) fn acknowledge(self, outcome: CommitOutcome, losses: &Losses) {
+        self.commits.into_iter().for_each(|caller| caller.answer(losses));
         let mut removed = outcome.removed.into_iter();
         for (reply, count, _) in self.ranges {
             reply.send(Ok(removed.by_ref().take(count).sum()));

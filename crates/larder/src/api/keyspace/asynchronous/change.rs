@@ -258,6 +258,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         if !self.reserve_at_once(key, &mut prepared) {
             return Ok(None);
         }
+        let write = self.write_to_come(durability);
         match self.store(key, Some(value.clone()), prepared, ttl, WriteCondition::Always) {
             Err(Refused::NoRoom) if is_durable => Ok(None),
             stored @ (Ok(_) | Err(Refused::NoRoom)) => {
@@ -265,7 +266,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let mut wait = ChangeCommit::in_task();
                 if is_durable {
                     let is_saved = matches!(stored, Ok(InsertOutcome::Saved));
-                    self.commit_insert(is_saved, Ok(()), &mut wait)?;
+                    self.commit_insert((write, is_saved), Ok(()), &mut wait)?;
                 }
                 Ok(Some(wait))
             }

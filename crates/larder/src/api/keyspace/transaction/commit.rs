@@ -93,14 +93,17 @@ impl Transaction<'_> {
             return self.publish_remote();
         }
         let tiers = &self.shared.tiers;
-        if self.must_save_values() && !tiers.disk.saves() {
+        let must_save = self.must_save_values();
+        if must_save && !tiers.disk.saves() {
             if self.waits != RoundWaits::Allowed {
                 self.waits = RoundWaits::Needed;
                 return Ok(None);
             }
             // There is no file for the values. A commit may create one.
-            _ = tiers.writer.commit(Acknowledge::Write);
+            _ = tiers.writer.commit(Acknowledge::NO_VALUE);
         }
+        // Must come before the values are stored: see `engine::writer::losses`.
+        let after = if must_save { tiers.memory.last_sequence() } else { 0 };
         loop {
             // Checked in each iteration: in a closed cache, the reservation would fail forever.
             self.shared.refuse_if_unusable()?;
@@ -113,7 +116,7 @@ impl Transaction<'_> {
             match self.publish_prepared(size) {
                 Ok((is_saved, evicted_values)) => {
                     self.count();
-                    return Ok(Some(self.commit_wait(is_saved, evicted_values)));
+                    return Ok(Some(self.commit_wait(is_saved, after, evicted_values)));
                 }
                 Err(Refused::Closed) => return Err(Error::Closed),
                 Err(Refused::Revoked | Refused::Unconfirmed) => return Ok(None),
@@ -241,8 +244,14 @@ impl Transaction<'_> {
             && is_durable()
     }
 
-    /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes.
-    pub(super) fn commit_wait(&mut self, is_saved: bool, mut evicted_values: EvictedValues) -> CommitWait {
+    /// Returns the wait for the commit. `is_saved` says whether the disk tier saves the changes. `after` is
+    /// a sequence from before the values were stored.
+    pub(super) fn commit_wait(
+        &mut self,
+        is_saved: bool,
+        after: u64,
+        mut evicted_values: EvictedValues,
+    ) -> CommitWait {
         // The values that were read or stored are dropped with the evicted values, after the commit is
         // requested. This transaction may own their last handles, and a user's `Drop` may take long.
         for key in &mut self.keys {
@@ -257,9 +266,9 @@ impl Transaction<'_> {
         }
         let must_save = self.must_save_values();
         let kind = match (self.removes(), must_save && is_saved) {
-            (true, true) => Some(Acknowledge::GroupWithValues),
+            (true, true) => Some(Acknowledge::GroupWithValues { after }),
             (true, false) => Some(Acknowledge::Group),
-            (false, true) => Some(Acknowledge::Write),
+            (false, true) => Some(Acknowledge::Write { after }),
             (false, false) => None,
         };
         CommitWait { kind, is_unsaved: must_save && !is_saved, evicted_values }

@@ -23,8 +23,7 @@ pub(super) struct CommitWait {
 }
 
 impl CommitWait {
-    /// Waits for the commit if one is needed, with a single command for removals and values. A second
-    /// command could not tell which values the writer lost in the step of the first command.
+    /// Waits for the commit if one is needed, with a single command for removals and values.
     pub(super) fn wait(self, shared: &Shared) -> Result<(), Error> {
         let committed = self.kind.map_or(Ok(()), |kind| shared.tiers.writer.commit(kind));
         drop(self.evicted_values);

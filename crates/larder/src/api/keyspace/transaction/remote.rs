@@ -154,7 +154,7 @@ impl Transaction<'_> {
             return Ok(None);
         }
         self.count();
-        Ok(Some(self.commit_wait(false, dropped)))
+        Ok(Some(self.commit_wait(false, 0, dropped)))
     }
 
     /// Returns an error if the transaction has lost too many rounds at the server (step 6).

@@ -5,6 +5,7 @@ mod groups;
 mod history;
 mod idle;
 mod key_order;
+mod lost_files;
 mod reused_lists;
 mod values_on_disk;
 mod waiters;
@@ -54,6 +55,11 @@ const MAX_EVICTIONS: usize = 4;
 const SMALL: usize = 100;
 const LARGE: usize = 3_900;
 
+const PATH: &str = "/cache/shop.larder";
+
+/// A caller that waits for all values that were ever stored.
+const WRITE: Acknowledge = Acknowledge::Write { after: 0 };
+
 /// A writer whose steps a test runs one by one.
 struct Machine {
     disk: SimulatedVolume,
@@ -78,7 +84,7 @@ impl Machine {
 
     /// The writer reads the clock `time`, which must show the same time as `clock`.
     fn with_clock(range_rows: usize, clock: Arc<ManualClock>, time: Arc<dyn Clock>) -> Self {
-        let (disk, path) = (SimulatedVolume::new(), PathBuf::from("/cache/shop.larder"));
+        let (disk, path) = (SimulatedVolume::new(), PathBuf::from(PATH));
         let volume: Arc<dyn Volume> = Arc::new(disk.clone());
         let lock = OwnerLock::acquire(&*volume, &path, None, Duration::ZERO, &*clock).unwrap();
         let options = OpenOptions {
@@ -133,6 +139,10 @@ impl Machine {
         self.clock.advance(Duration::from_millis(1));
         let keys: Vec<_> = names.iter().map(|name| self.key(*name)).collect();
         store_group(&self.tiers, &keys, len)
+    }
+
+    fn last_sequence(&self) -> u64 {
+        self.tiers.memory.last_sequence()
     }
 
     fn remove(&self, name: u16) -> u64 {
@@ -244,16 +254,18 @@ fn key(keyspace: KeyspaceId, name: u16) -> StoredKey {
     [&keyspace.to_bytes()[..], &name.to_be_bytes()].concat().as_slice().into()
 }
 
+/// Stores a value, in memory only while there is no file. Returns its sequence.
 fn store(tiers: &Tiers, key: &[u8], len: usize) -> u64 {
     let (memory, now) = (&tiers.memory, tiers.time.now());
-    let room = memory.buffer().reserve(len as u64, || ()).unwrap();
+    let room = memory.buffer().reserve(len as u64, || ());
+    let unsaved = room.map(|room| Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room));
     let value: Arc<u16> = Arc::default();
     let entry = IncomingEntry {
         value: Some(value),
         expires_at: now.after(Duration::from_hours(1)),
         grace: Grace::NONE,
         weight: Weight::of(len as u64),
-        unsaved: Some(Arc::new(Unsaved::uncompressed(vec![7; len], Weight::of(len as u64), now, room))),
+        unsaved: unsaved.map(Arc::new),
         extras: None,
     };
     memory.store_entry(memory.key(key), entry, now, &mut EvictedValues::default()).unwrap()
@@ -288,7 +300,7 @@ fn a_value_that_needs_many_evictions_waits_and_a_removal_does_not() {
     let mut machine = Machine::new();
     machine.fill();
     machine.store(1, LARGE);
-    let (wait, written) = commit(Acknowledge::Write);
+    let (wait, written) = commit(WRITE);
     let commits = machine.tiers.disk.status().commits;
     machine.step([wait]);
     assert_eq!(
@@ -338,7 +350,7 @@ fn closing_commits_what_is_held() {
     machine.step([Command::ShutDown(Reply::Thread(reply))]);
     assert!(closed.try_recv().unwrap().is_ok());
     drop(machine.writer);
-    let again = crate::api::cache::Cache::builder().path("/cache/shop.larder").volume(&machine.disk);
+    let again = crate::api::cache::Cache::builder().path(PATH).volume(&machine.disk);
     let again = again.clock(machine.clock).open().unwrap();
     let tiers = &again.shared().tiers;
     assert!(tiers.disk.snapshots.current().as_ref().unwrap().get(&key).unwrap().is_some());
@@ -348,6 +360,7 @@ fn closing_commits_what_is_held() {
 #[test]
 fn held_values_keep_what_was_answered() {
     let rounds = std::env::var("LARDER_HELD").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(24_u64);
+    let mut answered = 0;
     for seed in 1..=rounds {
         println!("LARDER_HELD={rounds}, seed {seed}");
         let mut machine = Machine::new();
@@ -357,11 +370,10 @@ fn held_values_keep_what_was_answered() {
             history.change();
             history.step();
         }
-        history.machine.disk.heal();
-        history.machine.finish();
-        history.judge();
-        assert!(history.waiters.is_empty(), "everybody is answered");
+        history.finish();
+        answered += history.answered;
     }
+    assert!(answered > 0, "calls succeed");
 }
 
 #[test]

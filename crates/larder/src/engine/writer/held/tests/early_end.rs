@@ -1,6 +1,7 @@
 //! Tests of steps that end before all values are written, because a caller waits who needs none of them.
 
 use super::*;
+use crate::testing::volume::act::Act;
 
 /// Stores three transactions of values.
 fn store_three_parts(machine: &Machine) {
@@ -62,7 +63,7 @@ fn steps_that_wait_are_joined_in_the_order_of_the_keys_and_the_newest_value_of_a
     let mut machine = Machine::new();
     store_three_parts(&machine);
     machine.tiers.writer.note_asked();
-    let (first, first_done) = commit(Acknowledge::Write);
+    let (first, first_done) = commit(WRITE);
     machine.step([first]);
     // Two steps wait while the first one is written. A transaction has room for eight values.
     let mut newest = 0;
@@ -103,7 +104,7 @@ fn a_step_with_a_group_is_joined_with_no_other() {
 }
 
 #[test]
-fn a_step_is_begun_when_a_value_of_it_is_written_with_the_removals() {
+fn a_caller_learns_of_the_loss_of_a_value_that_was_written_with_the_removals() {
     let mut machine = Machine::new();
     machine.store(30, SMALL);
     machine.step([]);
@@ -117,8 +118,10 @@ fn a_step_is_begun_when_a_value_of_it_is_written_with_the_removals() {
     for name in 40..50 {
         machine.store(name, SMALL);
     }
-    let (write, written) = commit(Acknowledge::Write);
+    let (write, written) = commit(Acknowledge::Write { after: newer - 1 });
     machine.step([write]);
     assert_eq!((machine.on_disk(30), written.try_recv().is_err()), (Some(newer), true));
-    assert!(machine.writer.held.lose_begun(), "if the file is discarded now, the caller must learn of it");
+    machine.disk.act(Act::Unlink(PATH.into()));
+    machine.finish();
+    assert_eq!((machine.on_disk(30), written.try_recv().unwrap().is_err()), (None, true));
 }

@@ -1,7 +1,7 @@
 //! Tests of groups with values and removals, as a transaction creates them: a group is committed as a
 //! whole, and its caller gets the right answer.
 
-use super::{Answer, LARGE, Machine, SMALL, commit};
+use super::{Answer, LARGE, Machine, PATH, SMALL, WRITE, commit};
 use crate::disk::file::cache_file::ServiceState;
 use crate::engine::writer::command::Acknowledge;
 use crate::error::Error;
@@ -19,7 +19,7 @@ use crate::units::Timestamp;
 use std::time::Duration;
 
 impl Machine {
-    fn change_group(&self, stored: &[u16], len: usize, removed: &[u16]) {
+    pub(super) fn change_group(&self, stored: &[u16], len: usize, removed: &[u16]) {
         self.clock.advance(Duration::from_millis(1));
         let (memory, now) = (&self.tiers.memory, self.tiers.time.now());
         let keys: Vec<_> = stored.iter().chain(removed).map(|name| self.key(*name)).collect();
@@ -180,7 +180,7 @@ fn a_group_with_removals_is_answered_while_the_disk_is_gone() {
     machine.disk.fail_from(0, Failure::Io);
     machine.change_group(&[3], SMALL, &[1, 2]);
     let (wait, answer) = commit(Acknowledge::Group);
-    let (wait_for_write, written) = commit(Acknowledge::Write);
+    let (wait_for_write, written) = commit(WRITE);
     machine.step([wait, wait_for_write]);
     let answered = answer.try_recv().unwrap();
     assert_eq!(answered.is_ok(), machine.writer.file.leaves_nothing());
@@ -198,12 +198,12 @@ fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
     for at in 0..100 {
         let mut machine = machine_with(&old);
         let number = machine.disk.operations().len() as u64 + at;
-        machine.disk.act_at(number, Act::Unlink("/cache/shop.larder".into()));
+        machine.disk.act_at(number, Act::Unlink(PATH.into()));
+        let (wait, answer) = commit(Acknowledge::GroupWithValues { after: machine.last_sequence() });
         machine.change_group(&[11, 12], SMALL, &old[..4]);
         for name in 20..50 {
             machine.store(name, SMALL);
         }
-        let (wait, answer) = commit(Acknowledge::GroupWithValues);
         let (wait_for_removals, removed) = commit(Acknowledge::Group);
         machine.step([wait, wait_for_removals]);
         assert_eq!(machine.is_on_disk(&old[..4]), [false; 4], "operation {at}");
@@ -211,7 +211,10 @@ fn the_values_of_a_group_with_removals_are_on_disk_or_reported_as_lost() {
         let is_stored = machine.is_on_disk(&[11, 12]) == [true; 2];
         match answer.try_recv().unwrap() {
             Ok(()) => assert!(is_stored, "operation {at}"),
-            Err(Error::NotDurable { .. }) => lost += 1,
+            Err(Error::NotDurable { .. }) => {
+                assert!(!is_stored, "operation {at}");
+                lost += 1;
+            }
             Err(error) => panic!("operation {at}: {error}"),
         }
         machine.tiers.memory.validate();
@@ -226,7 +229,7 @@ fn a_group_with_values_is_not_durable_while_the_disk_is_gone() {
     let mut machine = machine_with(&[1, 2]);
     machine.disk.fail_from(0, Failure::Io);
     machine.change_group(&[3], SMALL, &[1, 2]);
-    let (wait, answer) = commit(Acknowledge::GroupWithValues);
+    let (wait, answer) = commit(Acknowledge::GroupWithValues { after: 0 });
     machine.step([wait]);
     assert!(matches!(answer.try_recv().unwrap(), Err(Error::NotDurable { .. })));
     assert!(!matches!(machine.writer.file.state(), ServiceState::Suspended), "the removals cannot wait");

@@ -7,7 +7,7 @@ const LIFE: Duration = Duration::from_hours(2);
 
 impl Machine {
     /// Stores a value that expires after an hour, and whose life is extended by uses.
-    fn store_idling(&self, name: u16, len: usize) {
+    pub(super) fn store_idling(&self, name: u16, len: usize) {
         self.clock.advance(Duration::from_millis(1));
         let (memory, key, now) = (&self.tiers.memory, self.key(name), self.tiers.time.now());
         let room = memory.buffer().reserve(len as u64, || ()).unwrap();
@@ -25,7 +25,7 @@ impl Machine {
         memory.store_entry(memory.key(&key), entry, now, &mut EvictedValues::default()).unwrap();
     }
 
-    fn use_entry(&self, name: u16) -> Timestamp {
+    pub(super) fn use_entry(&self, name: u16) -> Timestamp {
         let (memory, key, now) = (&self.tiers.memory, self.key(name), self.tiers.time.now());
         assert!(memory.extend_life(memory.key(&key), LIFE, || now, None).unwrap().is_some());
         now.after(LIFE)

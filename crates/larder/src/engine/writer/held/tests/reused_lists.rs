@@ -66,6 +66,6 @@ fn the_lists_of_a_burst_give_memory_back() {
     held.add(&mut burst().collect(), &mut [], &[]);
     let limits = WriterLimits { max_changes: usize::MAX, ..limits() };
     held.fill(&mut Vec::new(), limits);
-    assert!(held.take_done(&mut false).is_empty());
+    assert!(held.take_done().is_empty());
     assert!((1..=MAX_KEPT_CHANGES).contains(&held.spare.capacity()), "{}", held.spare.capacity());
 }

@@ -3,41 +3,42 @@
 use super::*;
 use crate::testing::volume::act::Act;
 
-const PATH: &str = "/cache/shop.larder";
-
 /// A length of values of which few fit into a page. So a later transaction leaves most pages of an earlier
 /// one as they are.
-const MEDIUM: usize = 1_000;
+pub(super) const MEDIUM: usize = 1_000;
 
 /// Stores three transactions of values, and commits the first one. Returns the answer of their caller.
-fn begun(machine: &mut Machine) -> Answer {
+pub(super) fn begun(machine: &mut Machine, kind: Acknowledge) -> Answer {
     for name in 0..24 {
         machine.store(name, MEDIUM);
     }
-    let (write, written) = commit(Acknowledge::Write);
+    let (write, written) = commit(kind);
     machine.tiers.writer.note_asked();
     machine.step([write]);
     assert!(machine.writer.held.has_writes() && written.try_recv().is_err());
     written
 }
 
-/// Changes a byte of each value in the file of the cache.
-fn damage(machine: &Machine) {
-    let mut file = machine.disk.read(PATH).unwrap();
+/// Changes a byte of each value of a length in the file of the cache. Returns whether there are any.
+pub(super) fn damage(machine: &Machine, len: usize) -> bool {
+    let Some(mut file) = machine.disk.read(PATH) else { return false };
+    let pattern = vec![7; len];
     let values: Vec<_> =
-        (0..file.len() - MEDIUM).filter(|at| file[*at..].starts_with(&[7; MEDIUM])).collect();
-    assert!(!values.is_empty());
-    for at in values {
-        file[at] = 8;
+        (0..file.len().saturating_sub(len)).filter(|at| file[*at..].starts_with(&pattern)).collect();
+    for at in &values {
+        file[*at] = 8;
     }
-    machine.disk.act(Act::Overwrite(PATH.into(), file));
+    if !values.is_empty() {
+        machine.disk.act(Act::Overwrite(PATH.into(), file));
+    }
+    !values.is_empty()
 }
 
 #[test]
 fn values_in_a_file_that_verify_finds_damaged_are_reported_to_their_caller() {
     let mut machine = Machine::new();
-    let written = begun(&mut machine);
-    damage(&machine);
+    let written = begun(&mut machine, WRITE);
+    assert!(damage(&machine, MEDIUM));
     let (reply, verified) = bounded(1);
     machine.step([Command::Verify(Reply::Thread(reply))]);
     assert!(verified.try_recv().unwrap().unwrap().is_some(), "it finds the damage");
@@ -45,8 +46,8 @@ fn values_in_a_file_that_verify_finds_damaged_are_reported_to_their_caller() {
     machine.finish();
     assert!(written.try_recv().unwrap().is_err(), "the new file lacks the first of the values");
     assert_eq!(machine.on_disk(0), None);
+    let (write, written) = commit(Acknowledge::Write { after: machine.last_sequence() });
     machine.store(1, SMALL);
-    let (write, written) = commit(Acknowledge::Write);
     machine.step([write]);
     assert!(written.try_recv().unwrap().is_ok(), "the next caller lacks nothing");
 }
@@ -70,23 +71,6 @@ fn a_flush_reports_a_lost_value_that_had_replaced_a_removal() {
 }
 
 #[test]
-fn a_step_that_joins_a_begun_one_is_begun() {
-    let machine = Machine::new();
-    let (mut held, mut evicted_values) = (super::super::HeldWrites::default(), EvictedValues::default());
-    for name in [1, 2] {
-        machine.store(name, SMALL);
-        let mut writes = machine.tiers.memory.drain(machine.tiers.time.now(), &mut evicted_values);
-        held.begin(&mut Waiting::default(), None);
-        held.add(&mut writes, &mut [], &[]);
-    }
-    held.committed(None, true);
-    let mut batch = Vec::new();
-    held.fill(&mut batch, limits());
-    assert_eq!(batch.len(), 2, "they are joined");
-    assert!(held.lose_begun());
-}
-
-#[test]
 fn a_step_that_gave_no_value_to_a_transaction_is_not_begun() {
     let machine = Machine::new();
     let (mut held, mut evicted_values) = (super::super::HeldWrites::default(), EvictedValues::default());
@@ -99,8 +83,8 @@ fn a_step_that_gave_no_value_to_a_transaction_is_not_begun() {
     held.add(&mut writes, &mut [], &[]);
     let group = held.fill(&mut full, limits());
     assert_eq!((full.len(), group), (8, None));
-    held.committed(group, false);
-    assert!(!held.lose_begun());
+    held.committed(group);
+    assert!(!held.groups[0].is_begun);
 }
 
 /// While the writer commits a removal that a held value hides, a group replaces the value.
@@ -115,7 +99,7 @@ fn a_caller_of_a_held_value_waits_for_the_group_that_replaces_it_during_the_comm
         machine.remove(399);
         let first = machine.store(399, LARGE);
         let (removal, _) = commit(Acknowledge::Invalidation);
-        let (write, written) = commit(Acknowledge::Write);
+        let (write, written) = commit(WRITE);
         let (tiers, keys, mut readings) = (machine.tiers.clone(), [machine.key(399), machine.key(500)], 0);
         *watched.on_reading.lock() = Some(Box::new(move || {
             if readings == reading {

@@ -222,18 +222,17 @@ fn a_task_whose_entry_is_evicted_during_its_hit_leaves_the_read_of_the_file_to_a
         let key = tiers.memory.key(&key);
         clock.advance(Duration::from_mins(5));
         // The jobs occupy all workers. Later jobs wait behind them.
-        let (release, held) = bounded::<()>(0);
-        let busy: Vec<_> = (0..MAX_WORKERS)
+        let (releases, busy): (Vec<_>, Vec<_>) = (0..MAX_WORKERS)
             .map(|_| {
-                let held = held.clone();
-                submit(move || _ = held.recv())
+                let (release, held) = bounded::<()>(0);
+                (release, submit(move || _ = held.recv()))
             })
-            .collect();
+            .unzip();
         let evict = || _ = tiers.memory.drop_near(key, &mut EvictedValues::default());
         let found = find(&users, EncodedAfterHit(Cell::new(0), &evict));
         assert_eq!(found.as_deref(), Some(&10), "call {number}");
         assert!(tiers.memory.use_stamps.is_empty(), "call {number}");
-        drop(release);
+        drop(releases);
         assert!(busy.into_iter().all(|job| block_on(job).is_some_and(|job| job.is_ok())));
         until(|| !tiers.memory.use_stamps.is_empty());
     }

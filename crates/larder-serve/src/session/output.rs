@@ -111,8 +111,12 @@ impl OutputLoan {
 
 impl Output {
     pub(crate) fn new(limits: &OutputLimits) -> Self {
+        Self::of(ReplyBuffer::new(Version::default(), limits.max))
+    }
+
+    fn of(replies: ReplyBuffer) -> Self {
         Self {
-            replies: ReplyBuffer::new(Version::default(), limits.max),
+            replies,
             waiting: VecDeque::new(),
             sendable: Vec::new(),
             sent: 0,
@@ -156,16 +160,7 @@ impl Output {
         if let Some(replies) = back {
             *self = replies;
         } else {
-            let empty = Self {
-                replies: self.replies.empty_copy(),
-                waiting: VecDeque::new(),
-                sendable: Vec::new(),
-                sent: 0,
-                held: 0,
-                waiting_len: 0,
-                monitor: None,
-                loan: None,
-            };
+            let empty = Self::of(self.replies.empty_copy());
             *loan.lock() = Some(mem::replace(self, empty));
         }
         self.loan = Some(loan);

@@ -39,7 +39,7 @@
 //! A transaction that holds its values is otherwise a normal commit: its snapshot is installed, its deletions
 //! are marked clean, and its counts are written. If a transaction fails, the held values are still dirty in
 //! the shards, and are queued there again. So they are forgotten here ([`HeldWrites::forget_writes`]), but
-//! the callers that wait for them are kept.
+//! the callers that wait for them are kept, for the step that drains the writes again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -148,16 +148,19 @@ impl HeldWrites {
         done.any(|group| group.callers.iter().any(|caller| caller.kind == Acknowledge::Flush))
     }
 
-    /// Begins a step, and takes over the callers that wait for its writes. `since` is the time of its first
-    /// insert.
+    /// Begins a step, and takes over the callers that wait for its writes, or for writes that were forgotten.
+    /// `since` is the time of its first insert.
     pub(super) fn begin(&mut self, waiting: &mut Waiting, since: Option<Timestamp>) {
         let is_of_write = |caller: &mut Caller| caller.kind != Acknowledge::Invalidation;
         let callers = waiting.commits.extract_if(.., is_of_write).collect();
         let writes = std::mem::take(&mut self.spare);
-        // The drain also returns the writes that were forgotten.
-        let forgotten = self.groups.iter().filter(|group| group.writes.is_empty());
-        let since = forgotten.filter_map(|group| group.since).chain(since).min();
-        self.groups.push_back(StepWrites { writes, since, callers, is_begun: false });
+        let mut step = StepWrites { writes, since, callers, is_begun: false };
+        // After a failure between two steps, the drain returns the writes that were forgotten. Their callers
+        // wait for them in this step.
+        while let Some(mut forgotten) = self.groups.pop_front_if(|group| group.writes.is_empty()) {
+            step.join(&mut forgotten);
+        }
+        self.groups.push_back(step);
     }
 
     /// Takes the callers whose writes are all committed.

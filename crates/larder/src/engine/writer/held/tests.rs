@@ -1,3 +1,4 @@
+mod between_steps;
 mod due_flush;
 mod early_end;
 mod group_removals;
@@ -199,8 +200,12 @@ impl Machine {
     /// Returns the sequence of a key's entry on disk, which a restart would find.
     fn on_disk(&self, name: u16) -> Option<u64> {
         let snapshot = self.tiers.disk.snapshots.current().clone()?;
-        let record = snapshot.get(&self.key(name)).unwrap()?;
-        Some(record::peek(&record).unwrap().sequence)
+        let key = self.key(name);
+        let record = snapshot.get(&key).unwrap()?;
+        let sequence = record::peek(&record).unwrap().sequence;
+        // When a restart opens the file, it deletes what pending range removals have left.
+        let ranges = self.writer.file.ranges();
+        (!ranges.iter().any(|range| range.covers(&key, sequence))).then_some(sequence)
     }
 
     fn fill(&mut self) {
@@ -363,7 +368,8 @@ fn held_values_keep_what_was_answered() {
     let mut answered = 0;
     for seed in 1..=rounds {
         println!("LARDER_HELD={rounds}, seed {seed}");
-        let mut machine = Machine::new();
+        // A range removal of more entries than these leaves some of them to the time between two steps.
+        let mut machine = Machine::with_range_rows(if seed % 2 == 0 { 1 } else { RANGE_ROWS });
         machine.fill();
         let mut history = History::new(machine, seed);
         for _ in 0..60 {
@@ -374,26 +380,4 @@ fn held_values_keep_what_was_answered() {
         answered += history.answered;
     }
     assert!(answered > 0, "calls succeed");
-}
-
-#[test]
-fn a_held_value_waits_for_a_part_of_a_large_removal_at_the_most() {
-    let mut machine = Machine::with_range_rows(1);
-    for name in 0..100 {
-        machine.store(name, SMALL);
-    }
-    machine.step([]);
-    let (_, clear, cleared) = machine.clear();
-    machine.step([clear]);
-    assert!(cleared.try_recv().unwrap().is_ok());
-    for name in 200..209 {
-        machine.store(name, LARGE);
-    }
-    machine.step([]);
-    assert!(machine.writer.held.is_pending() && !machine.writer.file.ranges().is_empty());
-    let entries = |machine: &Machine| machine.writer.file.store().unwrap().catalog.entries();
-    let (_unused_sender, commands) = unbounded();
-    let before = entries(&machine);
-    assert!(matches!(machine.writer.next_or_part(&commands, None), Ok(Command::Hurry)));
-    assert_eq!(entries(&machine), before - 1);
 }

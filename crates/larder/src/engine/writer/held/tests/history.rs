@@ -191,7 +191,7 @@ impl History {
                 None => commands.push(command),
             }
         }
-        let cleared = self.random.is_one_in(20).then(|| self.machine.clear());
+        let cleared = self.random.is_one_in(10).then(|| self.machine.clear());
         let cleared = cleared.map(|(sequence, command, answer)| {
             commands.push(command);
             self.cleared = sequence;
@@ -213,6 +213,13 @@ impl History {
         }
         if self.random.is_one_in(2) {
             self.machine.tiers.writer.note_asked();
+        }
+        if self.random.is_one_in(2) {
+            if !self.has_outage && self.random.is_one_in(4) {
+                let disk = &self.machine.disk;
+                disk.fail_once(disk.operations().len() as u64 + self.random.below(3), Failure::Io);
+            }
+            self.machine.work_between_steps();
         }
         self.machine.step(commands);
         self.machine.tiers.writer.forget_asked();

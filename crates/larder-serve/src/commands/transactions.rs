@@ -16,7 +16,8 @@
 //!
 //! The replies are bounded. (2) fails if the replies of the data commands, together with an error for each
 //! other command, are too large. The length of the other replies is known only in (3), when the changes are
-//! made. So if one of them finds no room, an error takes its place ([`NO_ROOM`]).
+//! made. So if one of them finds no room, an error takes its place ([`NO_ROOM`]). While (3) waits or lets
+//! others go on, the connection counts all of these replies ([`Output::executing`]).
 //!
 //! An error of the cache, such as a value that is too large, makes the whole `EXEC` fail without a change.
 //! The exception is `Error::NotDurable`: all changes are made in memory, but may not be on disk.
@@ -104,7 +105,10 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
             return out.reply().error(&text);
         }
         match out.wait(pin!(keyspace.watch_async(key))).await {
-            Ok(watch) => session.watches.insert(place, watch),
+            Ok(watch) => {
+                session.watches.insert(place, watch);
+                out.executing = session.queued_len();
+            }
             // A key that is too long has no entry, so it can't change.
             Err(Error::KeyTooLarge { .. }) => {}
             Err(error) => return out.reply().error(&errors::of(&error)),
@@ -154,7 +158,7 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let mut own = Output::new(&limits);
     own.reply().version = version;
     own.reply().array(total);
-    out.wait(pin!(write_replies(session, others, replies, &mut own, limits.max))).await;
+    write_replies(session, others, replies, &mut own, out, limits.max).await;
     out.reply().version = own.reply().version;
     let reply = mem::take(&mut own.reply().bytes);
     // 4.
@@ -164,38 +168,44 @@ async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     }
 }
 
-/// Writes the replies of a transaction in the order of its requests. `replies` has those of the data
-/// commands. Runs the other commands. Writes up to `max` bytes in total.
+/// Writes the replies of a transaction to `own`, in the order of its requests. `replies` has those of the
+/// data commands. Runs the other commands. Writes up to `max` bytes in total. `out` is the output of the
+/// connection.
 async fn write_replies(
     session: &mut Session,
     others: Vec<Other>,
     replies: Vec<Vec<u8>>,
+    own: &mut Output,
     out: &mut Output,
     max: usize,
 ) {
+    let replies_len = replies.iter().map(Vec::len).sum::<usize>();
     // Number of bytes that the replies which are not written yet need at least.
-    let mut needed = others.iter().flatten().count() * NO_ROOM_LEN;
-    needed += replies.iter().map(Vec::len).sum::<usize>();
+    let mut needed = others.iter().flatten().count() * NO_ROOM_LEN + replies_len;
+    out.executing = replies_len + others.iter().flatten().map(|(_, args)| args.heap_len()).sum::<usize>();
     let mut replies = replies.into_iter();
     let mut ran = 0;
     for other in others {
         let Some((command, args)) = other else {
             let reply = replies.next().unwrap_or_default();
             needed -= reply.len();
-            out.reply().append(reply);
+            own.reply().append(reply);
             continue;
         };
         needed -= NO_ROOM_LEN;
-        let begin = out.reply().mark();
-        (command.run)(session, args.as_arguments(), out).await;
-        debug_assert_eq!(out.pending(), 0, "the reply of `{}` is known", command.name);
-        if out.reply().is_too_large() || out.reply().bytes.len() + needed > max {
-            out.reply().rewind(begin);
-            out.reply().error(NO_ROOM);
+        let (begin, len) = (own.reply().mark(), own.len());
+        out.wait((command.run)(session, args.as_arguments(), own).as_mut()).await;
+        debug_assert_eq!(own.pending(), 0, "the reply of `{}` is known", command.name);
+        if own.reply().is_too_large() || own.len() + needed > max {
+            own.reply().rewind(begin);
+            own.reply().error(NO_ROOM);
         }
+        // This reply takes the place of its request.
+        out.executing = out.executing + own.len() - len - args.heap_len();
+        drop(args);
         ran += 1;
         if ran % OTHERS_PER_TURN == 0 {
-            yield_now().await;
+            out.wait(pin!(yield_now())).await;
         }
     }
 }

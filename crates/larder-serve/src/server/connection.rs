@@ -16,8 +16,6 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,8 +32,7 @@ use super::wakes::Wakes;
 use crate::commands::dispatch;
 use crate::protocol::parser::{Parsed, Parser};
 use crate::session::Session;
-use crate::session::buffers::{BufferShare, UNCOUNTED};
-use crate::session::client::Client;
+use crate::session::buffers::UNCOUNTED;
 use crate::session::output::{Output, OutputLoan};
 
 /// Maximum time for which a connection without a timeout sleeps.
@@ -72,14 +69,12 @@ pub(super) struct Connection<S, P> {
     /// so when a peer sees its connection closed, the connection is no longer listed.
     _place: P,
     sender: Sender<S>,
-    client: Arc<Client>,
     session: Session,
     parser: Parser,
     input: Input,
     output: Output,
     /// Has the output while a request waits.
     loan: OutputLoan,
-    buffers: BufferShare,
     timeouts: Timeouts,
     /// Minimum length of the request at the start of the input.
     needed: usize,
@@ -104,17 +99,15 @@ impl<S: PeerStream, P> Connection<S, P> {
     pub(super) fn new(place: P, stream: S, session: Session, timeouts: Timeouts) -> Self {
         let (mut output, loan) = (Output::new(&session.served.output_limits), OutputLoan::default());
         output.lend_to(&loan);
-        let buffers = session.served.buffers.connect();
+        let sender = Sender::new(stream, session.client.clone(), session.served.clone());
         Self {
             _place: place,
-            sender: Sender::new(stream, session.served.clone()),
-            client: session.client.clone(),
+            sender,
             session,
             parser: Parser::default(),
             input: Input::default(),
             output,
             loan,
-            buffers,
             timeouts,
             needed: 1,
             is_paused: false,
@@ -141,7 +134,8 @@ impl<S: PeerStream, P> Connection<S, P> {
             }
             // Large replies are sent at once. Otherwise a thread could fill the buffers of all of its
             // connections before it sends a byte.
-            if has_run && self.output.held_len() <= UNCOUNTED && let_others_execute(self.client.id).await {
+            let id = self.session.client.id;
+            if has_run && self.output.held_len() <= UNCOUNTED && let_others_execute(id).await {
                 self.turn.end();
             }
             // Steps 2 and 3.
@@ -160,7 +154,7 @@ impl<S: PeerStream, P> Connection<S, P> {
                     let deadline = self.deadline();
                     if deadline <= Instant::now() {
                         if self.sender.blocked_since.is_some() {
-                            self.session.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
+                            self.sender.count_cut_off(1);
                         }
                         return;
                     }
@@ -191,11 +185,12 @@ impl<S: PeerStream, P> Connection<S, P> {
             }
             let len = match parsed {
                 Ok(Parsed::Request(len)) => {
+                    let received = self.received_len();
                     let args = self.parser.arguments(self.input.unread());
+                    self.output.executing = self.session.queued_len();
                     let command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
-                    let (wakes, sender, half_closed) =
-                        (&mut self.wakes, &mut self.sender, self.timeouts.write);
-                    if !attend(command, wakes, &self.client, sender, &self.loan, half_closed).await {
+                    let (wakes, sender, loan) = (&mut self.wakes, &mut self.sender, &self.loan);
+                    if !attend(command, wakes, sender, loan, received, self.timeouts.write).await {
                         return None;
                     }
                     has_run = true;
@@ -235,20 +230,18 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
         yield_now().await;
         self.turn.restart(weight);
-        !self.client.is_killed()
+        !self.session.client.is_killed()
+    }
+
+    /// Returns the memory of the received requests, in bytes.
+    fn received_len(&self) -> usize {
+        self.input.len() + self.parser.heap_len()
     }
 
     /// Counts the memory of the connection's buffers. Returns whether the connection may go on.
     fn count_buffers(&mut self) -> bool {
-        let received = self.input.len() + self.parser.heap_len();
-        let bytes = received + self.output.memory() + self.session.queued_len();
-        let (client, served) = (&self.session.client, &self.session.served);
-        let ended = self.buffers.count(bytes, client, &served.clients);
-        if ended == 0 {
-            return true;
-        }
-        served.counters.cut_off.fetch_add(u64::try_from(ended).unwrap_or(u64::MAX), Ordering::Relaxed);
-        !client.is_killed()
+        self.output.executing = self.session.queued_len();
+        self.sender.count_buffers(self.received_len(), &self.output)
     }
 
     fn poll_event(

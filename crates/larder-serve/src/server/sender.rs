@@ -1,7 +1,7 @@
 //! Sends the replies of a connection, up to the first one that still waits for a commit, and the lines of a
-//! monitor.
+//! monitor. Counts the memory of the replies that could not be sent.
 //!
-//! The connection sends when its requests are executed, and while a request of it waits.
+//! The connection sends and counts when its requests are executed, and while a request of it waits.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::peer::PeerStream;
+use crate::session::buffers::BufferShare;
+use crate::session::client::Client;
 use crate::session::monitors::Overfull;
 use crate::session::output::Output;
 use crate::session::served::Served;
@@ -19,7 +21,9 @@ use crate::session::served::Served;
 #[derive(Debug)]
 pub(super) struct Sender<S> {
     pub(super) stream: S,
+    pub(super) client: Arc<Client>,
     served: Arc<Served>,
+    buffers: BufferShare,
     /// Since when the socket has had no room for the next reply. `None` if it has room.
     pub(super) blocked_since: Option<Instant>,
 }
@@ -34,8 +38,26 @@ pub(super) enum MustEnd {
 }
 
 impl<S: PeerStream> Sender<S> {
-    pub(super) const fn new(stream: S, served: Arc<Served>) -> Self {
-        Self { stream, served, blocked_since: None }
+    pub(super) fn new(stream: S, client: Arc<Client>, served: Arc<Served>) -> Self {
+        let buffers = served.buffers.connect();
+        Self { stream, client, served, buffers, blocked_since: None }
+    }
+
+    /// Counts the memory of the connection's buffers: `received` bytes of requests, and the replies. Returns
+    /// whether the connection may go on.
+    pub(super) fn count_buffers(&mut self, received: usize, output: &Output) -> bool {
+        let ended = self.buffers.count(received + output.memory(), &self.client, &self.served.clients);
+        if ended == 0 {
+            return true;
+        }
+        self.count_cut_off(ended);
+        !self.client.is_killed()
+    }
+
+    /// Counts connections that are closed because their buffers are too large, or their peer reads nothing.
+    pub(super) fn count_cut_off(&self, connections: usize) {
+        let connections = u64::try_from(connections).unwrap_or(u64::MAX);
+        self.served.counters.cut_off.fetch_add(connections, Ordering::Relaxed);
     }
 
     /// Writes the late replies and the lines for a monitor that are known. Sends what can be sent. Returns
@@ -55,7 +77,7 @@ impl<S: PeerStream> Sender<S> {
             // The buffer is checked before sending, so that no part of a reply that is too large is sent.
             let is_overfull = shown == Poll::Ready(Err(Overfull));
             if is_overfull || output.is_too_large(&limits) {
-                self.served.counters.cut_off.fetch_add(1, Ordering::Relaxed);
+                self.count_cut_off(1);
                 return Err(MustEnd::TooLarge);
             }
             self.poll_send(output, context).map_err(|_| MustEnd::Unreachable)?;

@@ -93,6 +93,10 @@ pub(crate) struct Output {
     held: usize,
     /// Memory of the elements of `waiting`, in bytes, without the replies.
     waiting_len: usize,
+    /// Memory that the present command holds beside its arguments and these replies, in bytes: the requests
+    /// since `MULTI`, the watches, and the replies of an `EXEC` that is not finished. It is set before each
+    /// command.
+    pub(crate) executing: usize,
     /// The queue of the connection's lines, if it is a monitor.
     pub(crate) monitor: Option<Monitor>,
     /// Where the output is while a command waits. `None` if the replies are not those of a connection.
@@ -122,6 +126,7 @@ impl Output {
             sent: 0,
             held: 0,
             waiting_len: 0,
+            executing: 0,
             monitor: None,
             loan: None,
         }
@@ -223,10 +228,10 @@ impl Output {
         self.len() + self.sent
     }
 
-    /// Returns the memory of the replies, in bytes. Unlike [`held_len`](Self::held_len), it includes the
-    /// futures of late replies.
+    /// Returns the memory of the replies and of the present command, in bytes. Unlike
+    /// [`held_len`](Self::held_len), it includes the futures of late replies.
     pub(crate) fn memory(&self) -> usize {
-        self.held_len() + self.waiting_len
+        self.held_len() + self.waiting_len + self.executing
     }
 
     /// Returns whether the unsent bytes exceed the limit, or whether a reply was left out because of it.

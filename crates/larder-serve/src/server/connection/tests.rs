@@ -1,8 +1,10 @@
 mod peers;
+mod waits;
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -16,10 +18,11 @@ use self::peers::{CountingPeer, DeafPeer, EagerPeer, ToldPeer};
 use super::{Connection, Timeouts, UNCOUNTED, let_others_execute};
 use crate::commands::table::COMMANDS;
 use crate::protocol::limits::RequestLimits;
+use crate::server::peer::PeerStream;
 use crate::server::turn::MAX_REQUESTS;
 use crate::session::Session;
 use crate::session::buffers::{BufferMemory, DEFAULT_BUFFER_MEMORY};
-use crate::session::client::Peer;
+use crate::session::client::{Listed, Peer};
 use crate::session::cursors::Cursors;
 use crate::session::databases::{DatabaseModes, Databases};
 use crate::session::latency::Latencies;
@@ -58,6 +61,19 @@ fn served_with(buffer_memory: usize) -> Arc<Served> {
     })
 }
 
+/// Runs a test with a clock that stands still.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(test);
+}
+
+/// Returns a connection of this peer.
+fn connect<S: PeerStream>(served: &Arc<Served>, peer: S) -> Connection<S, Listed> {
+    let listed = served.clients.add(Peer { remote: String::new(), local: String::new(), is_unix: true });
+    let session = Session::new(served.clone(), Arc::default(), &COMMANDS, listed.client().clone());
+    Connection::new(listed, peer, session, TIMEOUTS)
+}
+
 /// The clock stands still, so only the number of requests ends a turn.
 #[test]
 fn a_connection_that_always_has_requests_lets_others_go_on_after_each_turn() {
@@ -87,7 +103,7 @@ fn a_connection_that_always_has_requests_lets_others_go_on_after_each_turn() {
                 () = others => {}
                 () = connection.serve(pending()) => {}
             }
-            let executed = served.counters.requests.load(super::Ordering::Relaxed);
+            let executed = served.counters.requests.load(Relaxed);
             let expected = if is_executed { TURNS * MAX_REQUESTS } else { 0 };
             assert_eq!((turns.get(), executed), (TURNS, expected as u64), "{request:?}");
         });
@@ -112,7 +128,7 @@ fn a_transaction_of_many_requests_lets_others_go_on() {
         while poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await.is_pending() {
             polls += 1;
         }
-        let executed = served.counters.requests.load(super::Ordering::Relaxed);
+        let executed = served.counters.requests.load(Relaxed);
         assert_eq!(executed, REQUESTS as u64 + 2);
         assert!(polls > REQUESTS / 16, "{polls} polls");
     });
@@ -167,7 +183,7 @@ fn a_monitor_whose_lines_exceed_the_bound_ends_when_it_takes_them() {
         assert!(served.monitors.is_watched(), "the connection is a monitor");
         served.monitors.show(&vec![b'x'; BOUND]);
         assert!(poll().await.is_ready(), "the connection has ended");
-        assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
+        assert_eq!(served.counters.cut_off.load(Relaxed), 1);
     });
 }
 
@@ -213,7 +229,7 @@ fn a_connection_without_budget_is_woken_by_its_timer() {
         let serve = timeout(10 * TIMEOUTS.write, connection.serve(pending()));
         let ended = LocalSet::new().run_until(async { spawn_local(serve).await.unwrap() }).await;
         assert!(ended.is_ok(), "the timer has not woken the connection");
-        assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
+        assert_eq!(served.counters.cut_off.load(Relaxed), 1);
     });
 }
 
@@ -267,7 +283,7 @@ fn a_connection_counts_its_buffers_when_its_turn_is_over() {
         assert!(polled.is_ready(), "the connection has let others go on");
         let counters = &served.counters;
         let counts = [&counters.requests, &counters.cut_off];
-        let [executed, cut_off] = counts.map(|count| count.load(super::Ordering::Relaxed));
+        let [executed, cut_off] = counts.map(|count| count.load(Relaxed));
         assert!(executed <= MAX_REQUESTS as u64 && cut_off == 1, "{executed} {cut_off}");
     });
 }
@@ -291,13 +307,13 @@ fn a_connection_counts_its_buffers_before_others_execute_their_requests() {
             let mut other = pin!(let_others_execute(0));
             poll_fn(|context| Poll::Ready(other.as_mut().poll(context).is_pending())).await;
             let polled = poll_fn(|context| Poll::Ready(served_connection.as_mut().poll(context))).await;
-            let now = served.counters.requests.load(super::Ordering::Relaxed);
+            let now = served.counters.requests.load(Relaxed);
             let before = std::mem::replace(&mut executed, now);
             if polled.is_ready() {
                 assert!(now > before, "the others ran while the buffers exceeded the bound");
                 break;
             }
         }
-        assert_eq!(served.counters.cut_off.load(super::Ordering::Relaxed), 1);
+        assert_eq!(served.counters.cut_off.load(Relaxed), 1);
     });
 }

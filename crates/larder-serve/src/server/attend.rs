@@ -1,8 +1,8 @@
 //! The wait for a request that can't be answered immediately, such as one that waits for the disk.
 //!
 //! Meanwhile the connection sends the replies to earlier requests, and the lines of a monitor. It reads
-//! nothing from its peer. So this module checks whether the peer is still there, and whether another
-//! connection has ended this one. Each time that the request goes on waiting, in this order:
+//! nothing from its peer. So this module checks whether the peer is still there and reads its replies, and
+//! whether another connection has ended this one. Each time that the request goes on waiting, in this order:
 //!
 //! 1. Execute the request as far as possible.
 //! 2. Send what can be sent.
@@ -31,6 +31,7 @@ const PEER_CHECK: Duration = Duration::from_secs(1);
 /// - `CLIENT KILL`, or the bound on the buffers of all connections, has ended the connection.
 /// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
 /// - The replies to earlier requests, or the lines for a monitor, are too large.
+/// - The peer has read none of these replies for `write_timeout`.
 /// - The peer has closed its half of the connection, and the command has since run for `write_timeout`. A
 ///   peer that has closed a TCP connection looks the same.
 pub(super) async fn attend(
@@ -59,6 +60,10 @@ pub(super) async fn attend(
             let is_too_large = sender.poll_replies(output, context) == Err(MustEnd::TooLarge);
             // 3.
             if is_too_large || !sender.count_buffers(received, output) {
+                return Poll::Ready(false);
+            }
+            if sender.is_blocked_for(write_timeout) {
+                sender.count_cut_off(1);
                 return Poll::Ready(false);
             }
         }

@@ -55,6 +55,11 @@ pub(super) struct Timeouts {
 /// How long a shutdown waits for the event loop to report bytes that arrived before the shutdown.
 const LAST_LOOK: Duration = Duration::from_millis(5);
 
+/// Maximum number of reads during a shutdown. A peer that always sends fills the buffer again and again, so
+/// these reads take at least 16 MiB, which is more than a socket holds. So the later bytes have arrived after
+/// the shutdown began. Without this bound, such a peer would delay the shutdown until its timeout.
+const MAX_LAST_READS: usize = 2048;
+
 /// An event that ends the wait of a connection.
 enum Event {
     /// More requests may be ready to execute.
@@ -86,6 +91,8 @@ pub(super) struct Connection<S, P> {
     is_stopping: bool,
     /// When the connection checks for requests for the last time during a shutdown.
     last_look: Option<Instant>,
+    /// Number of reads during a shutdown.
+    last_reads: usize,
     /// When the peer last sent a byte, the connection last executed a request, or a late reply or a line
     /// for a monitor was last written.
     last_used: Instant,
@@ -114,6 +121,7 @@ impl<S: PeerStream, P> Connection<S, P> {
             is_ended: false,
             is_stopping: false,
             last_look: None,
+            last_reads: 0,
             last_used: Instant::now(),
             guest_since: None,
             turn: Turn::new(),
@@ -282,33 +290,10 @@ impl<S: PeerStream, P> Connection<S, P> {
             if has_replied {
                 return Poll::Ready(Event::End);
             }
-        } else {
-            match self.input.poll_receive(Pin::new(&mut self.sender.stream), self.needed, context) {
-                Poll::Ready(Ok(is_end)) => {
-                    self.is_ended = is_end;
-                    self.last_used = Instant::now();
-                    self.session.client.note_use(self.last_used);
-                    self.turn.begin(self.last_used);
-                    return Poll::Ready(Event::Resume);
-                }
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
-                // During a shutdown, the connection executes the requests that arrived before the shutdown,
-                // and accepts no later ones. The event loop may not have reported the earlier requests yet.
-                // By the time the timer fires, it has reported them.
-                Poll::Pending if self.is_stopping => {
-                    let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
-                    if last_look <= Instant::now() {
-                        self.is_ended = true;
-                        return Poll::Ready(Event::Resume);
-                    }
-                    timer.as_mut().reset(last_look);
-                    self.wakes.timer_is_reset();
-                    return pin!(unconstrained(timer)).poll(context).map(|()| Event::Timer);
-                }
-                Poll::Pending => {}
-            }
+        } else if let Poll::Ready(event) = self.poll_requests(context, timer.as_mut()) {
+            return Poll::Ready(event);
         }
-        if self.sender.blocked_since.is_some() || self.guest_since.is_some() {
+        if self.is_timed() {
             let deadline = self.deadline();
             if timer.deadline() > deadline {
                 timer.as_mut().reset(deadline);
@@ -317,6 +302,42 @@ impl<S: PeerStream, P> Connection<S, P> {
         }
         let asks = self.wakes.timer_must_be_asked(timer.is_elapsed());
         if asks { pin!(unconstrained(timer)).poll(context).map(|()| Event::Timer) } else { Poll::Pending }
+    }
+
+    /// Receives requests. Ready when some have arrived, or none will arrive. During a shutdown, the
+    /// connection executes the requests that arrived before the shutdown, and accepts no later ones.
+    fn poll_requests(&mut self, context: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Event> {
+        match self.input.poll_receive(Pin::new(&mut self.sender.stream), self.needed, context) {
+            Poll::Ready(Ok(is_end)) => {
+                self.last_reads += usize::from(self.is_stopping);
+                self.is_ended = is_end || self.last_reads == MAX_LAST_READS;
+                self.last_used = Instant::now();
+                self.session.client.note_use(self.last_used);
+                self.turn.begin(self.last_used);
+                // While a peer always sends, the timer is not asked.
+                let is_over = self.is_timed() && self.deadline() <= self.last_used;
+                return Poll::Ready(if is_over { Event::Timer } else { Event::Resume });
+            }
+            Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
+            // The event loop may not have reported the earlier requests yet. By the time the timer fires, it
+            // has reported them.
+            Poll::Pending if self.is_stopping => {
+                let last_look = *self.last_look.get_or_insert_with(|| Instant::now() + LAST_LOOK);
+                if last_look <= Instant::now() {
+                    self.is_ended = true;
+                    return Poll::Ready(Event::Resume);
+                }
+                timer.reset(last_look);
+                self.wakes.timer_is_reset();
+            }
+            Poll::Pending => {}
+        }
+        Poll::Pending
+    }
+
+    /// Returns whether a timeout runs that does not begin anew with each byte from the peer.
+    const fn is_timed(&self) -> bool {
+        self.sender.blocked_since.is_some() || self.guest_since.is_some()
     }
 
     /// Returns the end of the first timeout, or a later time at which the connection must look again.

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -52,6 +53,11 @@ impl<S: PeerStream> Sender<S> {
         }
         self.count_cut_off(ended);
         !self.client.is_killed()
+    }
+
+    /// Returns whether the peer has read none of its replies for this time.
+    pub(super) fn is_blocked_for(&self, time: Duration) -> bool {
+        self.blocked_since.is_some_and(|since| since.elapsed() >= time)
     }
 
     /// Counts connections that are closed because their buffers are too large, or their peer reads nothing.

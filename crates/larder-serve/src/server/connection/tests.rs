@@ -1,4 +1,5 @@
 mod peers;
+mod timeouts;
 mod waits;
 
 use std::cell::Cell;
@@ -38,8 +39,12 @@ fn served() -> Arc<Served> {
 }
 
 fn served_with(buffer_memory: usize) -> Arc<Served> {
+    Arc::new(served_state(buffer_memory))
+}
+
+fn served_state(buffer_memory: usize) -> Served {
     let cache = Cache::builder().open().unwrap();
-    Arc::new(Served {
+    Served {
         databases: Databases::open(&cache, &[DatabaseModes::default()], Vec::new()).unwrap(),
         has_file: cache.stats().disk.is_some(),
         cache,
@@ -58,7 +63,7 @@ fn served_with(buffer_memory: usize) -> Arc<Served> {
         baseline: Baseline::default(),
         since: Instant::now(),
         is_cut_off: Arc::default(),
-    })
+    }
 }
 
 /// Runs a test with a clock that stands still.

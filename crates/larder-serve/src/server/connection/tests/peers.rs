@@ -52,6 +52,50 @@ impl PeerStream for EagerPeer {
     }
 }
 
+/// A peer that sends the same bytes again and again, without a pause.
+pub(super) struct TirelessPeer {
+    pub(super) requests: Vec<u8>,
+    pub(super) taken: usize,
+    /// Whether the peer reads all replies, or none.
+    pub(super) reads: bool,
+}
+
+impl AsyncRead for TirelessPeer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while into.remaining() > 0 {
+            let rest = &self.requests[self.taken..];
+            let len = rest.len().min(into.remaining());
+            into.put_slice(&rest[..len]);
+            self.taken = (self.taken + len) % self.requests.len();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for TirelessPeer {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.reads { Poll::Ready(Ok(bytes.len())) } else { Poll::Pending }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl PeerStream for TirelessPeer {
+    fn peer_state(&self, _context: &mut Context<'_>) -> PeerState {
+        PeerState::Open
+    }
+}
+
 /// A peer that sends one request, and reads no reply.
 pub(super) struct DeafPeer {
     pub(super) request: Option<&'static [u8]>,

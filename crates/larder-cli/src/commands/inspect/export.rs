@@ -7,22 +7,19 @@
 //! appears complete or not at all. Ctrl-C and SIGTERM are checked between entries, and remove the unfinished
 //! file. A second Ctrl-C ends the process immediately.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
+mod destination;
+
+use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 use larder::inspect::{Entry, KeyspaceInfo, RecordStatus, Snapshot};
 use larder_export::{Form, Header, Keyspace, Skipped, Writer};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
+use self::destination::Destination;
 use crate::args::{ExportOptions, Format};
 use crate::cache::pages::visit_file;
-use crate::cache::path::directory_of;
 use crate::cache::snapshot;
 use crate::cache::spelling::{KeySyntax, Speller};
 use crate::term::escape::{escape_json, warn};
@@ -30,10 +27,6 @@ use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
 use crate::term::out::progress;
 
-/// The first bytes of a redb database.
-const REDB_MAGIC: &[u8; 9] = b"redb\x1A\x0A\xA9\x0D\x0A";
-/// The suffixes of the files beside a cache file.
-const BESIDE: [&str; 3] = [".lock", ".ballast", ".larder-new"];
 /// The end of the message after an interruption.
 const INCOMPLETE: &str = "the export is not whole";
 
@@ -59,58 +52,13 @@ pub(crate) fn run(options: &ExportOptions) -> Result<Exit, Failure> {
     let speller = Speller::of(None, snapshot.keyspaces());
     let job = Job { snapshot: &snapshot, keyspaces, options, speller, interrupt: Interrupt::listen()? };
     let (entries, skipped) = match &options.output {
-        Some(path) => job.write_file(&destination(path, &options.cache.file)?)?,
+        Some(path) => job.write_file(&Destination::of(path, &options.cache.file)?)?,
         None => job
             .write(BufWriter::new(io::stdout().lock()), &ProgressBar::hidden())
             .map(|(_, entries, skipped)| (entries, skipped))?,
     };
     report(options, &snapshot, entries, skipped);
     Ok(if skipped.damaged == 0 { Exit::Ok } else { Exit::Damaged })
-}
-
-/// Returns the path to write to.
-///
-/// An existing regular file will be replaced. Refuses anything that is not a regular file, every cache file,
-/// and the files beside one. If the lock of a live cache were replaced, a second process could open the
-/// cache.
-fn destination(output: &Path, cache: &Path) -> Result<PathBuf, Failure> {
-    let refused = |why: &str| Failure::new(Exit::Usage, format!("--output {} is {why}", output.display()));
-    if fs::metadata(output).is_ok_and(|found| !found.is_file()) {
-        return Err(refused("not a regular file; leave it out, and direct standard output there"));
-    }
-    // The target of a symbolic link will be replaced, not the link.
-    let target = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
-    if fs::canonicalize(cache).is_ok_and(|cache| cache == target) {
-        return Err(refused("the cache file itself; name another"));
-    }
-    if is_redb(&target) {
-        return Err(refused("a cache file, or another redb database; name another"));
-    }
-    let name = target.as_os_str().as_bytes();
-    let mut owners = BESIDE.iter().filter_map(|suffix| name.strip_suffix(suffix.as_bytes()));
-    if owners.any(|owner| is_redb(Path::new(OsStr::from_bytes(owner)))) {
-        return Err(refused("the name of a file that belongs to a cache file; name another"));
-    }
-    Ok(target)
-}
-
-/// Returns whether there is a regular file that begins like redb's files.
-fn is_redb(path: &Path) -> bool {
-    // Opening a pipe would wait for its other end.
-    if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
-        return false;
-    }
-    let mut start = [0; REDB_MAGIC.len()];
-    fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut start).is_ok()) && start == *REDB_MAGIC
-}
-
-/// Makes the name of a new file durable, if the file system can sync the directory and this user may open it.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    let Ok(directory) = fs::File::open(directory) else { return Ok(()) };
-    match directory.sync_all() {
-        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::InvalidInput) => Ok(()),
-        synced => synced,
-    }
 }
 
 struct Job<'a> {
@@ -122,25 +70,21 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn write_file(&self, path: &Path) -> Result<(u64, Skipped), Failure> {
-        let failed = |error: io::Error| {
-            Failure::new(Exit::System, format!("cannot write {}: {error}", path.display()))
-        };
-        // Like the cache file, the temporary file is readable only by its user. Dropping the value removes
-        // the file.
-        let unfinished = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
+    fn write_file(&self, destination: &Destination<'_>) -> Result<(u64, Skipped), Failure> {
+        let failed = |error: io::Error| destination.failure(&error);
+        // Dropping the value removes the file.
+        let unfinished = destination.create_unfinished().map_err(failed)?;
         let expected = self.keyspaces.iter().map(|keyspace| keyspace.entries).fold(0, u64::saturating_add);
         let bar = progress("exporting", expected);
         let (out, entries, skipped) = self.write(BufWriter::new(unfinished), &bar).map_err(|failure| {
             bar.finish_and_clear();
-            failure.of_file(path)
+            failure.of_file(&destination.path)
         })?;
         bar.finish_and_clear();
-        let unfinished = out.into_inner().map_err(|error| failed(error.into_error()))?;
-        unfinished.as_file().sync_all().map_err(failed)?;
+        let complete = out.into_inner().map_err(|error| failed(error.into_error()))?;
+        complete.as_file().sync_all().map_err(failed)?;
         self.interrupt.check(INCOMPLETE)?;
-        unfinished.persist(path).map_err(|error| failed(error.error))?;
-        sync_directory(directory_of(path)).map_err(failed)?;
+        destination.persist(complete)?;
         Ok((entries, skipped))
     }
 

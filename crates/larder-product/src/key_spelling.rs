@@ -2,11 +2,12 @@
 
 use larder::inspect::{KeySpelling, KeyValue};
 
+use crate::code::UserId;
 use crate::families::SCHEMA;
 use crate::family::Family;
 use crate::spelled::{
     CATEGORIES, DATA_BUNDLES, DATA_PACKAGE, MERCHANT_AUTH, MERCHANT_DISCOUNT, PRODUCT, PRODUCT_LIST,
-    SpelledKey, begins_displaced_product, most_packages_are_displaced, unescape,
+    SpelledKey, begins_same_products, most_packages_are_displaced,
 };
 
 /// The text form of the shop's keys, for tools that read a cache file. It equals the text of [`SpelledKey`],
@@ -98,6 +99,11 @@ impl KeySpelling for ProductKeySpelling {
         Some((spelled.family().keyspace().to_owned(), key))
     }
 
+    /// The text of every key with the returned prefix begins with `text`. Returns `None` if no prefix selects
+    /// such keys.
+    ///
+    /// The text `data_package_A_` leads to the packages of product `A`. It leads to no package of another
+    /// product, such as `A_B`, whose data code is so long that its text begins so, too.
     fn read_prefix(&self, text: &str) -> Option<(String, KeyValue)> {
         let of = |family: Family, prefix: KeyValue| Some((family.keyspace().to_owned(), prefix));
         let first_part = |part: KeyValue| KeyValue::Tuple(vec![part]);
@@ -109,9 +115,7 @@ impl KeySpelling for ProductKeySpelling {
             return of(Family::Categories, KeyValue::Unit);
         }
         if let Some(code) = text.strip_prefix(PRODUCT) {
-            // The texts of two products begin with this one: of the displaced product, and of a product whose
-            // code has the same percent sign.
-            if begins_displaced_product(code) {
+            if !begins_same_products(code) {
                 return None;
             }
             return of(Family::Products, text_of(code));
@@ -126,12 +130,14 @@ impl KeySpelling for ProductKeySpelling {
         // of the first part is unknown.
         if let Some(rest) = text.strip_prefix(DATA_PACKAGE) {
             let product = rest.strip_suffix('_').filter(|code| !code.is_empty() && !code.contains('_'))?;
-            // The text may have an escaped code, as the texts of most data packages of a displaced product.
-            let displaced = unescape(product).filter(|code| most_packages_are_displaced(code));
-            return of(Family::DataPackages, first_part(text_of(displaced.as_deref().unwrap_or(product))));
+            // An escaped code: the packages of two products have such texts, each as its data code is long.
+            if most_packages_are_displaced(product) {
+                return None;
+            }
+            return of(Family::DataPackages, first_part(text_of(product)));
         }
-        let user = text.strip_prefix(MERCHANT_DISCOUNT)?.strip_suffix('_')?;
-        of(Family::MerchantDiscounts, first_part(KeyValue::Unsigned(user.parse().ok()?)))
+        let user: UserId = text.strip_prefix(MERCHANT_DISCOUNT)?.strip_suffix('_')?.parse().ok()?;
+        of(Family::MerchantDiscounts, first_part(KeyValue::Unsigned(user.get().into())))
     }
 }
 
@@ -141,12 +147,15 @@ fn text_of(code: &str) -> KeyValue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::code::MAX_CODE_LENGTH;
 
     fn keys() -> impl Strategy<Value = (Family, KeyValue)> {
-        let code = || "product_|categories_active|[A-Za-z0-9_%.-]{1,12}|[^\\s\\pC]{1,6}";
+        let code = || "product_|categories_active|[A-Za-z0-9_%.-]{1,12}|[^\\s\\pC]{1,6}|(A|_|%5F){1,3}X{90}";
         let texts = [Family::Products, Family::ProductLists, Family::DataBundles, Family::MerchantAuth];
         prop_oneof![
             Just((Family::Categories, KeyValue::Unit)),
@@ -163,7 +172,75 @@ mod tests {
         ]
     }
 
+    /// Checks that the beginning of a text leads to a key if the text of the key begins so, except packages
+    /// with long data codes, and otherwise not.
+    fn check(beginning: &str, prefix: &KeyValue, key: &KeyValue, text: &str) {
+        let is_selected = match (key, prefix) {
+            (KeyValue::Text(key), KeyValue::Text(prefix)) => key.starts_with(prefix.as_str()),
+            (KeyValue::Tuple(key), KeyValue::Tuple(prefix)) => key.starts_with(prefix),
+            (key, prefix) => key == prefix,
+        };
+        if is_selected {
+            assert!(text.starts_with(beginning), "{beginning} leads to {text}");
+        } else if let Some(rest) = text.strip_prefix(beginning) {
+            let is_exception = beginning.starts_with(DATA_PACKAGE) && rest.len() > MAX_CODE_LENGTH;
+            assert!(is_exception, "{beginning} does not lead to {text}");
+        }
+    }
+
+    fn beginnings(text: &str) -> impl Iterator<Item = &str> {
+        (0..=text.len()).filter_map(|len| text.get(..len))
+    }
+
+    #[test]
+    fn no_beginning_leads_to_a_key_whose_text_begins_otherwise() {
+        let mut codes: Vec<String> = ["A", "A_B", "A%5FB", "A%255FB", "%5F", "_", "_A", "50%", "50%25", "%"]
+            .into_iter()
+            .chain(["categories", "categories_", "categories_active", "categories_activeX"])
+            .chain(["categories%5Factive", "categories%255Factive", "categories%5Fa"])
+            .map(str::to_owned)
+            .collect();
+        codes.extend([98, 99, 100].map(|len| "X".repeat(len)));
+        codes.extend(["A_", "A%5F"].map(|start| format!("{start}{}", "X".repeat(95))));
+        let products = codes.iter().map(|code| (Family::Products, text_of(code)));
+        let packages = codes.iter().flat_map(|of| {
+            let package = |data| KeyValue::Tuple(vec![text_of(of), text_of(data)]);
+            codes.iter().map(move |data| (Family::DataPackages, package(data))).collect::<Vec<_>>()
+        });
+        let keys: Vec<(Family, KeyValue, String)> = products
+            .chain(packages)
+            .map(|(family, key)| {
+                let text = ProductKeySpelling.spell(family.keyspace(), &key).unwrap();
+                (family, key, text)
+            })
+            .collect();
+        let all: HashSet<&str> = keys.iter().flat_map(|(_, _, text)| beginnings(text)).collect();
+        let mut leading = 0;
+        for beginning in all {
+            let Some((keyspace, prefix)) = ProductKeySpelling.read_prefix(beginning) else { continue };
+            leading += 1;
+            for (_, key, text) in keys.iter().filter(|(family, ..)| family.keyspace() == keyspace) {
+                check(beginning, &prefix, key, text);
+            }
+        }
+        assert!(leading > 100, "only {leading} lead to keys");
+    }
+
     proptest! {
+        #[test]
+        fn the_beginning_of_a_spelling_leads_to_no_other_key((family, key) in keys(), other in keys()) {
+            let spelled = ProductKeySpelling.spell(family.keyspace(), &key).unwrap_or_default();
+            for beginning in beginnings(&spelled) {
+                let Some((keyspace, prefix)) = ProductKeySpelling.read_prefix(beginning) else { continue };
+                for (family, key) in [(&family, &key), (&other.0, &other.1)] {
+                    let text = ProductKeySpelling.spell(family.keyspace(), key);
+                    if let Some(text) = text.filter(|_| family.keyspace() == keyspace) {
+                        check(beginning, &prefix, key, &text);
+                    }
+                }
+            }
+        }
+
         #[test]
         fn a_spelled_key_is_read_back((family, key) in keys()) {
             if let Some(spelled) = ProductKeySpelling.spell(family.keyspace(), &key) {
@@ -171,24 +248,6 @@ mod tests {
                 prop_assert!(spelled.starts_with(ProductKeySpelling.beginning(family.keyspace()).unwrap()));
                 let read = ProductKeySpelling.read(&spelled);
                 prop_assert_eq!(read, Some((family.keyspace().to_owned(), key)), "{}", spelled);
-            }
-        }
-
-        /// Checks that the beginning of a spelling is read as the beginning of its key, or not at all.
-        #[test]
-        fn the_beginning_of_a_spelling_leads_to_no_other_key((family, key) in keys()) {
-            let spelled = ProductKeySpelling.spell(family.keyspace(), &key).unwrap_or_default();
-            let cuts = (0..=spelled.len()).filter_map(|len| spelled.get(..len));
-            for (cut, read) in cuts.map(|cut| (cut, ProductKeySpelling.read_prefix(cut))) {
-                let Some((_, prefix)) = read.filter(|(keyspace, _)| keyspace == family.keyspace()) else {
-                    continue;
-                };
-                let begins = match (&key, &prefix) {
-                    (KeyValue::Text(key), KeyValue::Text(prefix)) => key.starts_with(prefix.as_str()),
-                    (KeyValue::Tuple(key), KeyValue::Tuple(prefix)) => key.starts_with(prefix),
-                    (key, prefix) => key == prefix,
-                };
-                prop_assert!(begins, "{:?} of {:?} is read as {:?}", cut, key, prefix);
             }
         }
 
@@ -223,16 +282,20 @@ mod tests {
         assert_eq!(prefix("data_package_MTNDATA"), None, "the code may go on");
         assert_eq!(prefix("data_package_MTN_DATA_"), None, "either underscore may end it");
         assert_eq!(prefix("data_package__"), None, "the code begins with an underscore");
-        assert_eq!(prefix("data_package_MTN%5FDATA_"), package("MTN_DATA"), "the code is escaped");
-        assert_eq!(prefix("data_package_MTN%255FDATA_"), package("MTN%5FDATA"));
+        assert_eq!(prefix("data_package_MTN%5FDATA_"), None, "of MTN_DATA and of MTN%5FDATA");
+        assert_eq!(prefix("data_package_MTN%255FDATA_"), None);
         assert_eq!(prefix("data_package_50%25_"), package("50%25"), "the packages of 50% are not displaced");
         for text in ["product_categories%", "product_categories%5Fact", "product_categories%2525"] {
             assert_eq!(prefix(text), None, "{text}: of two products");
         }
+        assert_eq!(prefix("product_categories"), text("product", "categories"));
+        assert_eq!(prefix("product_categories_"), None, "the text of categories_active begins otherwise");
         assert_eq!(prefix("product_categories%5Fold"), text("product", "categories%5Fold"));
         let user = KeyValue::Tuple(vec![KeyValue::Unsigned(7)]);
         assert_eq!(prefix("merchant_discount_7_"), Some(("merchant_discount".to_owned(), user)));
-        assert_eq!(prefix("merchant_discount_x_"), None);
+        for text in ["merchant_discount_x_", "merchant_discount_07_", "merchant_discount_+7_"] {
+            assert_eq!(prefix(text), None, "{text}");
+        }
         assert_eq!(prefix("P0000"), None);
     }
 }

@@ -127,11 +127,13 @@ fn product_is_displaced(product: &str) -> bool {
     product == CATEGORIES_AS_PRODUCT || unescape(product).is_some_and(|other| product_is_displaced(&other))
 }
 
-/// Returns whether `code` has a percent sign, and a displaced product's escaped code begins with it.
-pub(crate) fn begins_displaced_product(code: &str) -> bool {
-    let displaced = std::iter::successors(Some(escape(CATEGORIES_AS_PRODUCT)), |code| Some(escape(code)));
-    let mut displaced = displaced.take_while(|escaped| escaped.len() <= 3 * MAX_CODE_LENGTH);
-    code.contains('%') && displaced.any(|escaped| escaped.starts_with(code))
+/// Returns whether the products whose codes begin with `code` are those whose texts begin with [`PRODUCT`]
+/// and `code`. A displaced product may have only one of the two beginnings.
+#[cfg(feature = "inspect")]
+pub(crate) fn begins_same_products(code: &str) -> bool {
+    let displaced = std::iter::successors(Some(CATEGORIES_AS_PRODUCT.to_owned()), |code| Some(escape(code)));
+    let mut displaced = displaced.take_while(|displaced| displaced.len() <= MAX_CODE_LENGTH);
+    displaced.all(|displaced| displaced.starts_with(code) == escape(&displaced).starts_with(code))
 }
 
 /// Returns whether the unescaped text of a data package belongs to another key.
@@ -142,7 +144,8 @@ fn package_is_displaced(product: &str, data: &str) -> bool {
 }
 
 /// Returns whether the unescaped texts of most data packages of a product belong to other keys. Exceptions
-/// are packages whose data codes are so long that the text does not fit another pair of codes.
+/// are packages whose data codes are so long that the text does not fit another pair of codes. If the answer
+/// is no, no package of the product is displaced.
 pub(crate) fn most_packages_are_displaced(product: &str) -> bool {
     package_is_displaced(product, "0")
 }

@@ -2,10 +2,12 @@
 //!
 //! 1. Read the export to its end, because its checksum is there, and check every key and TTL. Nothing is
 //!    written before that.
-//! 2. Read the same file again, and write its entries in batches of a bounded size, one commit each.
+//! 2. Read the same file again, and write its entries in batches of a bounded size, one commit each. Fail
+//!    before bytes that were not read in step 1 ([`blocks`]).
 //! 3. Check for Ctrl-C between batches. Committed batches stay. Another run completes the import: it writes
 //!    the same entries again, except where the file has a newer entry.
 
+mod blocks;
 mod index;
 
 use std::io::Write;
@@ -205,7 +207,7 @@ fn each_batch(
             Ok(())
         }
     };
-    for item in export.reader()? {
+    for item in export.second_pass(index)? {
         let Item::Entry(entry) = item.map_err(|error| export.failure(&error))? else { continue };
         if entry.keyspace != of || batch.len() == BATCH_ENTRIES || bytes >= BATCH_BYTES.as_u64() {
             commit(of, &mut batch)?;
@@ -300,6 +302,16 @@ mod tests {
         fs::write(path, writer.finish(Skipped::default()).unwrap()).unwrap();
     }
 
+    /// Returns the keys that an import would write.
+    fn keys_of(export: &ExportFile<'_>, index: &ExportIndex) -> Result<Vec<Vec<u8>>, String> {
+        let mut keys = Vec::new();
+        let read = each_batch(export, index, &mut |_, batch| {
+            keys.extend(batch.into_iter().map(|entry| entry.key));
+            Ok(())
+        });
+        read.map(|()| keys).map_err(|failure| format!("{failure:?}"))
+    }
+
     #[test]
     fn the_export_that_was_checked_is_written_though_another_gets_its_name() {
         let dir = tempfile::tempdir().unwrap();
@@ -309,12 +321,19 @@ mod tests {
         let export = ExportFile::open(&path).unwrap();
         let index = ExportIndex::of(&export, None, &Interrupt::listen().unwrap()).unwrap();
         fs::rename(&other, &path).unwrap();
-        let mut keys = Vec::new();
-        let read = each_batch(&export, &index, &mut |_, batch| {
-            keys.extend(batch.into_iter().map(|entry| entry.key));
-            Ok(())
-        });
-        assert!(read.is_ok());
-        assert_eq!(keys, [1_u64.to_be_bytes().to_vec()]);
+        assert_eq!(keys_of(&export, &index), Ok(vec![1_u64.to_be_bytes().to_vec()]));
+    }
+
+    #[test]
+    fn an_export_that_is_overwritten_after_its_check_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop.export");
+        write_export(&path, 1);
+        let export = ExportFile::open(&path).unwrap();
+        let index = ExportIndex::of(&export, None, &Interrupt::listen().unwrap()).unwrap();
+        // The file has the same length.
+        write_export(&path, 2);
+        let failure = keys_of(&export, &index).unwrap_err();
+        assert!(failure.contains("changed during the import"), "{failure}");
     }
 }

@@ -1,16 +1,18 @@
 //! Opens an export, and reads and checks it to its end, before anything is written.
 //!
 //! The export is opened once and read twice. Otherwise another file could get its name in between, and
-//! entries that were not checked would be written.
+//! entries that were not checked would be written. The second pass reads the bytes that were checked, or
+//! fails ([`BlockSums`]).
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Seek};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use larder::inspect::KeyShape;
 use larder::{MAX_TTL, Timestamp};
 use larder_export::{Error, Item, Keyspace, Reader};
 
+use super::blocks::{BlockReader, BlockSums};
 use crate::cache::path::is_socket;
 use crate::term::exit::{Exit, Failure};
 use crate::term::interrupt::Interrupt;
@@ -22,6 +24,7 @@ pub(super) struct ExportIndex {
     /// The keyspaces in the order of their numbers, each with a flag that says whether it is imported.
     keyspaces: Vec<(Keyspace, bool)>,
     pub(super) entries: u64,
+    sums: BlockSums,
 }
 
 /// An open export.
@@ -36,12 +39,21 @@ impl<'a> ExportFile<'a> {
         Ok(Self { path, file: open(path)? })
     }
 
-    /// Returns a reader at the start of the export. Only one reader may be in use at a time, because the file
-    /// has one offset.
-    pub(super) fn reader(&self) -> Result<Reader<BufReader<&File>>, Failure> {
-        let mut file = &self.file;
-        file.rewind().map_err(|error| self.failure(&error.into()))?;
-        Reader::new(BufReader::new(file)).map_err(|error| self.failure(&error))
+    /// Starts the first pass. Only one reader may be in use at a time, because the file has one offset.
+    fn first_pass<'b>(&'b self, sums: &'b mut BlockSums) -> Result<Reader<BlockReader<'b>>, Failure> {
+        self.reader(BlockReader::first(&self.file, sums))
+    }
+
+    /// Starts a second pass, which reads what the index was made of.
+    pub(super) fn second_pass<'b>(
+        &'b self,
+        index: &'b ExportIndex,
+    ) -> Result<Reader<BlockReader<'b>>, Failure> {
+        self.reader(BlockReader::second(&self.file, &index.sums))
+    }
+
+    fn reader<'b>(&self, input: io::Result<BlockReader<'b>>) -> Result<Reader<BlockReader<'b>>, Failure> {
+        input.map_err(Error::from).and_then(Reader::new).map_err(|error| self.failure(&error))
     }
 
     /// Returns the failure for an error in reading the export.
@@ -57,9 +69,10 @@ impl ExportIndex {
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
         let failed = |error: Error| export.failure(&error);
-        let reader = export.reader()?;
+        let mut sums = BlockSums::default();
+        let reader = export.first_pass(&mut sums)?;
         let bar = progress("checking the export", 0);
-        let mut index = Self { keyspaces: Vec::new(), entries: 0 };
+        let mut index = Self { keyspaces: Vec::new(), entries: 0, sums: BlockSums::default() };
         let mut shapes: Vec<Option<KeyShape>> = Vec::new();
         for item in reader {
             match item.map_err(failed)? {
@@ -90,6 +103,7 @@ impl ExportIndex {
             }
         }
         bar.finish_and_clear();
+        index.sums = sums;
         if let Some(name) = only.filter(|_| index.chosen().next().is_none()) {
             return Err(Failure::new(Exit::No, format!("the export has no keyspace {name:?}")));
         }

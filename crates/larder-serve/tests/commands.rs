@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use larder::Cache;
-use larder_serve::Server;
+use larder_serve::{OutputLimits, Server};
 
 use crate::resp::{Reply, RespClient};
 use crate::support::Served;
@@ -53,6 +53,30 @@ fn a_walk_returns_each_key_that_is_there_all_the_time() {
     assert_eq!(some.len(), 10);
     assert!(walk(&mut walker, &["TYPE", "hash", "COUNT", "50"], |_| {}).is_empty());
     assert_eq!(walker.ask(&["DBSIZE"]).integer(), Some(200));
+}
+
+/// A client may choose any `COUNT`. Without a bound, each of these calls would hold all keys.
+#[test]
+fn a_call_of_a_walk_ends_early_if_its_keys_take_much_memory() {
+    let all = ["COUNT", "9223372036854775807"];
+    let limits = OutputLimits { max: 64 << 10, ..OutputLimits::default() };
+    for (limits, count, len) in [(limits, 1_000, 100), (OutputLimits::default(), 4_300, 4_000)] {
+        let served = Served::with(|builder| builder.output_limits(limits));
+        let mut client = peer(&served);
+        let keys: BTreeSet<String> = (0..count).map(|number| format!("{number:0>len$}")).collect();
+        for key in &keys {
+            client.ask(&["SET", key, ""]);
+        }
+        let mut calls = 1;
+        let found = walk(&mut client, &all, |_| calls += 1);
+        assert!(calls > 1, "the first call returns all {count} keys");
+        assert!(found.len() == keys.len() && found.into_iter().collect::<BTreeSet<_>>() == keys);
+        if limits == OutputLimits::default() {
+            calls = 1;
+            walk(&mut client, &[&all[..], &["MATCH", "none"]].concat(), |_| calls += 1);
+            assert!(calls > 1, "the first call reads all {count} keys ahead");
+        }
+    }
 }
 
 #[test]

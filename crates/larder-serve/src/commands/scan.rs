@@ -13,7 +13,8 @@ use super::{errors, walk};
 use crate::failpoint::{Failpoint, failpoint_is_set};
 use crate::protocol::arguments::Arguments;
 use crate::protocol::number::integer;
-use crate::session::cursors::{KeysAhead, Place};
+use crate::protocol::reply::{ReplyBuffer, Version};
+use crate::session::cursors::{KeysAhead, MAX_AHEAD, Place, key_size};
 use crate::session::flags::{FAST, NO_MULTI, READONLY};
 use crate::session::output::Output;
 use crate::session::{Command, Session};
@@ -30,7 +31,7 @@ pub(super) static SIZE: &[Command] = family! { "server";
 };
 
 /// Number of keys that a `SCAN` reads ahead, unless its `COUNT` is larger. A larger number would make the
-/// keys more outdated, and a smaller one would start more walks.
+/// keys more outdated, and a smaller one would start more walks. [`MAX_AHEAD`] bounds their memory.
 const READ_AHEAD: usize = 8192;
 
 const FAILED_WALK: &str = "ERR the walk over the keys has failed";
@@ -40,7 +41,7 @@ const FORGOTTEN_CURSOR: &str = "ERR invalid cursor: the server has forgotten it;
 
 #[derive(Debug)]
 struct ScanOptions {
-    /// Maximum number of keys that the call visits.
+    /// Maximum number of keys that the call visits. As in Redis, it may visit fewer.
     count: usize,
     pattern: Option<Vec<u8>>,
     /// Whether entries of the requested type can exist. All values are strings.
@@ -127,7 +128,8 @@ async fn scan(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         Err(error) => return out.reply().error(&error),
     };
     place.pinned = source.pinned();
-    let walked = walk::run(session, out, move |end| walk(&source, place, &options, end)).await;
+    let max_found = session.served.output_limits.max.min(MAX_AHEAD);
+    let walked = walk::run(session, out, move |end| walk(&source, place, &options, max_found, end)).await;
     let (found, place) = match walked {
         Some(Ok(walked)) => walked,
         Some(Err(error)) => return out.reply().error(&error),
@@ -156,20 +158,27 @@ fn if_complete<R>(source: &KeySource, walked: &SourceKeys, answer: R) -> Result<
 
 /// Visits keys from a place on. Returns the matching keys, and the next place, or `None` at the end of the
 /// walk.
+///
+/// A client chooses `COUNT` freely, so the call ends early if its keys take much memory: when it has read
+/// keys ahead once, and before the matching keys take more than `max_found` bytes.
 fn walk(
     source: &KeySource,
     mut place: Place,
     options: &ScanOptions,
+    max_found: usize,
     end: &WalkEnd,
 ) -> Result<(Vec<Vec<u8>>, Option<Place>), String> {
     let wanted = options.wanted();
-    let mut found = Vec::new();
+    let (mut found, mut found_size) = (Vec::new(), 0);
     let mut left = options.count;
     let mut is_fresh = false;
     while left > 0 && !end.has_come() {
         let Some(key) = place.ahead.keys.get(place.ahead.next) else {
             if place.ahead.is_end {
                 return Ok((found, None));
+            }
+            if is_fresh {
+                break;
             }
             place.ahead = read_ahead(source, place.passed.as_deref(), left, end)?;
             is_fresh = true;
@@ -184,13 +193,22 @@ fn walk(
                 place.ahead = KeysAhead::default();
                 continue;
             }
+            found_size += key_size(&shown);
+            // The first key is always returned. Otherwise the walk would never pass it.
+            if found_size > max_found && !found.is_empty() {
+                break;
+            }
             found.push(shown.into_owned());
         }
         place.passed = Some(key.clone());
         place.ahead.next += 1;
         left -= 1;
     }
-    let is_end = place.ahead.is_end && place.ahead.next == place.ahead.keys.len();
+    let is_passed = place.ahead.next == place.ahead.keys.len();
+    let is_end = place.ahead.is_end && is_passed;
+    if is_passed {
+        place.ahead = KeysAhead::default();
+    }
     Ok((found, (!is_end).then_some(place)))
 }
 
@@ -202,42 +220,56 @@ fn read_ahead(
 ) -> Result<KeysAhead, String> {
     let max = READ_AHEAD.max(wanted);
     let mut walked = source.keys_after(after)?;
-    let keys: Vec<_> = walked.by_ref().take(max).take_while(|_| !end.has_come()).collect();
-    let is_end = keys.len() < max;
+    let (mut keys, mut size, mut is_end) = (Vec::new(), 0, false);
+    while keys.len() < max && size < MAX_AHEAD && !end.has_come() {
+        let Some(key) = walked.next() else {
+            is_end = true;
+            break;
+        };
+        size += key_size(&key);
+        keys.push(key);
+    }
     if_complete(source, &walked, KeysAhead::new(keys, is_end))
 }
 
 /// `KEYS pattern`
 async fn keys(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let (source, pattern) = (KeySource::of(session.database()), args.get(1).to_vec());
-    let max = session.served.output_limits.max;
+    let (version, max) = (out.reply().version, session.served.output_limits.max);
     let found = walk::run(session, out, move |end| {
-        let Some(pattern) = Pattern::read(&pattern) else { return Ok(Vec::new()) };
+        let nothing = || array_of(std::iter::empty::<&[u8]>(), version, max);
+        let Some(pattern) = Pattern::read(&pattern) else { return Ok(nothing()) };
         let source = source?;
         let mut walked = source.keys_after(None)?;
-        let (mut found, mut len) = (Vec::new(), 0);
-        for key in walked.by_ref().take_while(|_| !end.has_come()) {
+        let shown = walked.by_ref().take_while(|_| !end.has_come()).filter_map(|key| {
             let shown = source.shown(&key);
-            if pattern.matches(&shown) {
-                len += shown.len() + "$0\r\n\r\n".len();
-                found.push(shown.into_owned());
-            }
-            if len > max {
-                // The reply is too large already.
-                break;
-            }
-        }
-        if_complete(&source, &walked, found)
+            pattern.matches(&shown).then(|| shown.into_owned())
+        });
+        let reply = array_of(shown, version, max);
+        if_complete(&source, &walked, reply)
     });
-    let found = match found.await {
-        Some(Ok(found)) => found,
-        Some(Err(error)) => return out.reply().error(&error),
-        None => return out.reply().error(FAILED_WALK),
-    };
-    out.reply().array(found.len());
-    for key in found {
-        out.reply().bulk(&key);
+    match found.await {
+        Some(Ok(found)) => out.reply().append_all(found),
+        Some(Err(error)) => out.reply().error(&error),
+        None => out.reply().error(FAILED_WALK),
     }
+}
+
+/// Returns the array of these keys, as it is sent. A small key takes several times as much memory as a value
+/// of its own. Ends early when the reply is too large.
+fn array_of(keys: impl Iterator<Item = impl AsRef<[u8]>>, version: Version, max: usize) -> ReplyBuffer {
+    let (mut items, mut count) = (ReplyBuffer::new(version, max), 0);
+    for key in keys {
+        items.bulk(key.as_ref());
+        if items.is_too_large() {
+            return items;
+        }
+        count += 1;
+    }
+    let mut array = items.empty_copy();
+    array.array(count);
+    array.append_all(items);
+    array
 }
 
 /// Runs `DBSIZE`. This command counts live entries, so its time grows with their number.
@@ -279,5 +311,21 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
         Some(Ok(None)) => out.reply().null(),
         Some(Err(error)) => out.reply().error(&error),
         None => out.reply().error(FAILED_WALK),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::array_of;
+    use crate::protocol::reply::Version;
+
+    #[test]
+    fn the_reply_of_keys_takes_no_more_memory_than_its_bytes() {
+        let reply = array_of(["a", "", "bc"].iter(), Version::Resp3, 100);
+        assert!(!reply.is_too_large());
+        assert_eq!(reply.bytes, b"*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n");
+        // The keys have no end.
+        let reply = array_of(std::iter::repeat("a"), Version::Resp2, 1000);
+        assert!(reply.is_too_large() && reply.bytes.len() <= 1000);
     }
 }

@@ -76,6 +76,15 @@ impl ReplyBuffer {
         }
     }
 
+    /// Appends the replies of another buffer, or leaves them out if they do not fit, or if the other buffer
+    /// has left out a reply.
+    pub(crate) fn append_all(&mut self, replies: Self) {
+        self.is_too_large |= replies.is_too_large;
+        if self.fits(replies.bytes.len()) {
+            self.append(replies.bytes);
+        }
+    }
+
     /// Returns whether this number of bytes fits. If it does not, nothing is written from now on.
     fn fits(&mut self, len: usize) -> bool {
         self.is_too_large |= len > self.max.saturating_sub(self.bytes.len());

@@ -28,9 +28,9 @@ const MAX_PLACES: usize = 1024;
 /// Maximum number of places that calls have already used.
 const MAX_PASSED: usize = 256;
 
-/// Maximum memory for the keys that all walks have read ahead, in bytes. A walk whose keys are dropped reads
-/// them again.
-const MAX_AHEAD: usize = 16 << 20;
+/// Maximum memory for the keys that all walks have read ahead, in bytes, and for the keys of one walk. A walk
+/// whose keys are dropped reads them again.
+pub(crate) const MAX_AHEAD: usize = 16 << 20;
 
 /// A place in a walk over the keys of a database.
 #[derive(Debug, Clone, Default)]
@@ -57,9 +57,14 @@ pub(crate) struct KeysAhead {
 
 impl KeysAhead {
     pub(crate) fn new(keys: Vec<Vec<u8>>, is_end: bool) -> Self {
-        let size = keys.iter().map(|key| key.len() + size_of::<Vec<u8>>()).sum();
+        let size = keys.iter().map(|key| key_size(key)).sum();
         Self { keys: Arc::new(keys), size, next: 0, is_end }
     }
+}
+
+/// Returns the memory of a key in a list of keys, in bytes.
+pub(crate) const fn key_size(key: &[u8]) -> usize {
+    key.len() + size_of::<Vec<u8>>()
 }
 
 #[derive(Debug)]

@@ -69,8 +69,10 @@
 //!   processor.
 //! - The server closes a connection that does not send the password within 10 s. It also closes a connection
 //!   whose peer disconnects while a request waits. `CLIENT KILL` ends a waiting request.
-//! - `CONFIG GET` accepts up to 16 KiB of patterns, and `CLIENT LIST ID` accepts up to 65,536 numbers.
-//!   The name of a connection, and the name and version of its library, have up to 1,024 bytes each.
+//! - `CONFIG GET` accepts up to 16 KiB of patterns, `CLIENT LIST ID` accepts up to 65,536 numbers, and
+//!   `COMMAND INFO` and `COMMAND DOCS` accept up to 1,024 names. A `SCAN` whose `COUNT` is large may visit
+//!   fewer keys. The name of a connection, and the name and version of its library, have up to 1,024 bytes
+//!   each.
 //! - `OBJECT FREQ` is at most 15, and 0 until memory has been full. `OBJECT IDLETIME` is an error. `LATENCY
 //!   HISTOGRAM` is empty. `SLOWLOG` and `LATENCY` include a `GET`, a `SET`, or a fast command that reads no
 //!   entries only if it waits. `MONITOR` shows the requests of a transaction when they arrive, and

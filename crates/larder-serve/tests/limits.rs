@@ -151,6 +151,19 @@ fn a_label_that_is_too_long_is_refused_and_one_in_the_slow_log_is_shortened() {
 }
 
 #[test]
+fn a_command_about_more_names_than_there_are_commands_is_refused() {
+    let served = Served::new();
+    let mut client = RespClient::connect(&served.socket).unwrap();
+    let words = |subcommand, names| [&["COMMAND", subcommand][..], &vec!["get"; names]].concat();
+    assert_eq!(client.ask(&words("INFO", 1024)).items().len(), 1024);
+    assert_eq!(client.ask(&words("DOCS", 1024)).items().len(), 2048);
+    for subcommand in ["INFO", "DOCS"] {
+        let reply = client.ask(&words(subcommand, 1025));
+        assert!(reply.error().is_some_and(|text| text.contains("takes up to 1024 names")), "{reply:?}");
+    }
+}
+
+#[test]
 fn a_walk_whose_reply_is_too_large_is_cut_off() {
     let served = limited(64 << 10);
     let mut client = RespClient::connect(&served.socket).unwrap();

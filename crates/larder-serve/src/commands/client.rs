@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::connection::{NAMES, label};
@@ -135,20 +136,26 @@ fn list(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         return out.reply().error(errors::SYNTAX);
     }
     let clients = session.served.clients.all();
-    // The lines are in the order of the given IDs, which may repeat an ID. A line is written only once.
     let ids = ids.unwrap_or_else(|| clients.iter().map(|client| client.id).collect());
+    let text = lines(&clients, ids, out.reply().room());
+    out.reply().verbatim(&text);
+}
+
+/// Returns the lines of the connections with these IDs, in this order. The IDs may repeat an ID. Ends after
+/// the line that makes the text longer than `room`, because the reply is too large already.
+fn lines(clients: &[Arc<Client>], ids: Vec<u64>, room: usize) -> String {
+    // A line is written only once.
     let mut lines: BTreeMap<u64, String> = BTreeMap::new();
     let mut text = String::new();
     for id in ids {
         let at = clients.binary_search_by_key(&id, |client| client.id);
         let Some(client) = at.ok().and_then(|at| clients.get(at)) else { continue };
         text.push_str(lines.entry(id).or_insert_with(|| line(client)));
-        if text.len() > session.served.output_limits.max {
-            // The reply is too large already.
+        if text.len() > room {
             break;
         }
     }
-    out.reply().verbatim(&text);
+    text
 }
 
 /// Returns whether a word names the type of connections `normal`. Returns an error if it names no type.
@@ -255,5 +262,23 @@ impl<'a> KillFilter<'a> {
             && self.id.is_none_or(|id| id == client.id)
             && self.peer.is_none_or(|peer| peer == client.peer.as_bytes())
             && self.local.is_none_or(|local| local == client.local.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{MAX_IDS, line, lines};
+    use crate::session::client::{Client, Peer};
+
+    #[test]
+    fn the_lines_of_a_list_end_when_they_find_no_more_room() {
+        let peer = Peer { remote: "a:1".to_owned(), local: String::new(), is_unix: false };
+        let clients = [Arc::new(Client::new(1, peer))];
+        let one = line(&clients[0]);
+        assert_eq!(lines(&clients, vec![1, 2, 1], 1 << 20), one.repeat(2));
+        assert_eq!(lines(&clients, vec![1; MAX_IDS], one.len() + 1), one.repeat(2));
+        assert_eq!(lines(&clients, vec![1; MAX_IDS], 0), one);
     }
 }

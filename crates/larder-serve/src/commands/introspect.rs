@@ -43,6 +43,10 @@ const HELP: [&str; 15] = [
     "    Print this help.",
 ];
 
+/// Maximum number of names in a `COMMAND INFO` or `COMMAND DOCS`. Other connections of the thread wait while
+/// the commands are described. There are fewer commands.
+const MAX_NAMES: usize = 1024;
+
 /// Runs `COMMAND`, or its subcommands `COUNT`, `DOCS [name ...]`, `INFO [name ...]`, `LIST`, `HELP` and
 /// `GETKEYS command [argument ...]`.
 async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
@@ -55,6 +59,8 @@ async fn command(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
         reply.lines(&HELP);
     } else if args.is(1, "count") {
         reply.count(table.all().count() as u64);
+    } else if (args.is(1, "info") || args.is(1, "docs")) && args.len() - 2 > MAX_NAMES {
+        reply.error(&format!("ERR COMMAND takes up to {MAX_NAMES} names"));
     } else if args.is(1, "info") {
         let names = args.from(2);
         reply.array(names.len());

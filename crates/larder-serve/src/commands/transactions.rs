@@ -7,7 +7,8 @@
 //!    key has changed. So either all changes are made at one moment and committed together, or no change is
 //!    made.
 //! 3. Run the other commands, in order, and put each reply in its place. These commands do not use entries,
-//!    so they can run later. Other connections of the thread go on after every few of them.
+//!    so they can run later. Other connections of the thread go on after every few of them, and after each
+//!    one that may take long.
 //! 4. Reply when the changes are durable, if this is required. Meanwhile the connection executes its next
 //!    requests.
 //!
@@ -16,8 +17,9 @@
 //!
 //! The replies are bounded. (2) fails if the replies of the data commands, together with an error for each
 //! other command, are too large. The length of the other replies is known only in (3), when the changes are
-//! made. So if one of them finds no room, an error takes its place ([`NO_ROOM`]). While (3) waits or lets
-//! others go on, the connection counts all of these replies ([`Output::executing`]).
+//! made. So if one of them finds no room, an error takes its place ([`NO_ROOM`]). Each of these commands
+//! knows the room that is left for it, and writes no more. While (3) waits or lets others go on, the
+//! connection counts all of these replies ([`Output::executing`]).
 //!
 //! An error of the cache, such as a value that is too large, makes the whole `EXEC` fail without a change.
 //! The exception is `Error::NotDurable`: all changes are made in memory, but may not be on disk.
@@ -69,6 +71,11 @@ const NO_ROOM_LEN: usize = NO_ROOM.len() + "-\r\n".len();
 /// Number of commands of step 3 between two times at which other connections go on. Such a command may take
 /// some microseconds, or some hundred, such as an `INFO` about many databases.
 const OTHERS_PER_TURN: usize = 16;
+
+/// Number of words of a request, and of bytes of a request and its reply, that count like a command of step
+/// 3.
+const WORDS_PER_OTHER: usize = 32;
+const BYTES_PER_OTHER: usize = 16 << 10;
 
 async fn multi(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     if session.queue.is_some() {
@@ -193,18 +200,23 @@ async fn write_replies(
             continue;
         };
         needed -= NO_ROOM_LEN;
+        let words = args.as_arguments();
         let (begin, len) = (own.reply().mark(), own.len());
-        out.wait((command.run)(session, args.as_arguments(), own).as_mut()).await;
+        own.reply().set_max(max.saturating_sub(needed));
+        out.wait((command.run)(session, words, own).as_mut()).await;
+        own.reply().set_max(max);
         debug_assert_eq!(own.pending(), 0, "the reply of `{}` is known", command.name);
+        let written = own.len() - len;
         if own.reply().is_too_large() || own.len() + needed > max {
             own.reply().rewind(begin);
             own.reply().error(NO_ROOM);
         }
         // This reply takes the place of its request.
         out.executing = out.executing + own.len() - len - args.heap_len();
+        ran += 1 + words.len() / WORDS_PER_OTHER + (words.words_len() + written) / BYTES_PER_OTHER;
         drop(args);
-        ran += 1;
-        if ran % OTHERS_PER_TURN == 0 {
+        if ran >= OTHERS_PER_TURN {
+            ran = 0;
             out.wait(pin!(yield_now())).await;
         }
     }
@@ -282,3 +294,6 @@ async fn wait(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     };
     out.reply().integer(i64::from(is_durable));
 }
+
+#[cfg(test)]
+mod tests;

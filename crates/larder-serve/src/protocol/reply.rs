@@ -52,6 +52,16 @@ impl ReplyBuffer {
         self.is_too_large
     }
 
+    /// Changes the maximum length of all replies. A reply that was left out stays left out.
+    pub(crate) const fn set_max(&mut self, max: usize) {
+        self.max = max;
+    }
+
+    /// Returns how many more bytes may be written.
+    pub(crate) const fn room(&self) -> usize {
+        if self.is_too_large { 0 } else { self.max.saturating_sub(self.bytes.len()) }
+    }
+
     /// Returns the present end of the replies, for [`rewind`](Self::rewind).
     pub(crate) const fn mark(&self) -> ReplyMark {
         ReplyMark { len: self.bytes.len(), is_too_large: self.is_too_large }
@@ -87,7 +97,7 @@ impl ReplyBuffer {
 
     /// Returns whether this number of bytes fits. If it does not, nothing is written from now on.
     fn fits(&mut self, len: usize) -> bool {
-        self.is_too_large |= len > self.max.saturating_sub(self.bytes.len());
+        self.is_too_large |= len > self.room();
         !self.is_too_large
     }
 

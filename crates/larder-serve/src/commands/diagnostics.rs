@@ -3,7 +3,8 @@
 //! The dispatcher calls [`note`] for each request that it measures. [`super::dispatch`] documents what is
 //! measured.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -78,19 +79,19 @@ pub(super) fn show(session: &Session, command: &Command, args: Arguments<'_>) {
         return;
     }
     match line(&session.client, session.db, args) {
-        Some(line) => session.served.monitors.show(line.as_bytes()),
+        Some(line) => session.served.monitors.show(&line),
         None => session.served.monitors.cut_off(),
     }
 }
 
 /// Returns the line of a request, or `None` if it is longer than the queue of a monitor. The thread of the
-/// connection writes the line, so a longer one is not even begun.
-fn line(client: &Client, db: usize, args: Arguments<'_>) -> Option<String> {
+/// connection writes the line, so a longer one is not even begun, or ends where it becomes too long.
+fn line(client: &Client, db: usize, args: Arguments<'_>) -> Option<Vec<u8>> {
     if args.words_len() + 3 * args.len() > MAX_QUEUE {
         return None;
     }
     let now = wall_ms();
-    let mut line = String::new();
+    let mut line = Vec::new();
     let _ = write!(line, "+{}.{:06} [{db} ", now / 1000, now % 1000 * 1000);
     let peer = client.peer.strip_suffix(":0").filter(|_| client.is_unix);
     let _ = match peer {
@@ -98,31 +99,40 @@ fn line(client: &Client, db: usize, args: Arguments<'_>) -> Option<String> {
         None => write!(line, "{}]", client.peer),
     };
     for word in args.from(0) {
-        line.push(' ');
+        line.push(b' ');
         push_quoted(&mut line, word);
+        if line.len() > MAX_QUEUE {
+            return None;
+        }
     }
-    line.push_str("\r\n");
+    line.extend_from_slice(b"\r\n");
     Some(line)
 }
 
-/// Appends a word with quotes and escapes as in Redis, so that all characters are printable ASCII.
-fn push_quoted(line: &mut String, word: &[u8]) {
-    line.push('"');
+/// Appends a word with quotes and escapes as in Redis, so that all characters are printable ASCII. Leaves out
+/// the rest of the word if the line is longer than the queue of a monitor.
+fn push_quoted(line: &mut Vec<u8>, word: &[u8]) {
+    line.push(b'"');
     for byte in word {
+        if line.len() > MAX_QUEUE {
+            return;
+        }
         match byte {
-            b'\\' | b'"' => line.extend(['\\', char::from(*byte)]),
-            b'\n' => line.push_str("\\n"),
-            b'\r' => line.push_str("\\r"),
-            b'\t' => line.push_str("\\t"),
-            7 => line.push_str("\\a"),
-            8 => line.push_str("\\b"),
-            b' '..=b'~' => line.push(char::from(*byte)),
-            _ => {
-                let _ = write!(line, "\\x{byte:02x}");
-            }
+            b'\\' | b'"' => line.extend([b'\\', *byte]),
+            b'\n' => line.extend(b"\\n"),
+            b'\r' => line.extend(b"\\r"),
+            b'\t' => line.extend(b"\\t"),
+            7 => line.extend(b"\\a"),
+            8 => line.extend(b"\\b"),
+            b' '..=b'~' => line.push(*byte),
+            _ => line.extend([b'\\', b'x', hex_digit(byte >> 4), hex_digit(byte & 15)]),
         }
     }
-    line.push('"');
+    line.push(b'"');
+}
+
+const fn hex_digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 /// Runs `SLOWLOG GET [count]`, `SLOWLOG LEN`, `SLOWLOG RESET` or `SLOWLOG HELP`.
@@ -271,19 +281,33 @@ mod tests {
         let client = Client::new(1, peer);
         let bytes = vec![0xFF; MAX_QUEUE];
         let spans = |words: usize, len: usize| vec![Span { start: 0, end: len }; words];
-        for (words, len, is_written) in
-            [(1, 1000, true), (1, MAX_QUEUE, false), (8, MAX_QUEUE / 8, false), (MAX_QUEUE / 3 + 1, 0, false)]
-        {
+        for (words, len, is_written) in [
+            (1, 1000, true),
+            (1, MAX_QUEUE, false),
+            (8, MAX_QUEUE / 8, false),
+            (MAX_QUEUE / 3 + 1, 0, false),
+            // Each byte takes four bytes in the line.
+            (1, MAX_QUEUE / 4 - 1000, true),
+            (1, MAX_QUEUE / 4, false),
+            (3, MAX_QUEUE / 8, false),
+        ] {
             let spans = spans(words, len);
             let line = line(&client, 3, Arguments::new(&bytes, &spans));
-            assert_eq!(line.is_some_and(|line| line.ends_with("\\xff\"\r\n")), is_written, "{words} {len}");
+            assert_eq!(line.is_some_and(|line| line.ends_with(b"\\xff\"\r\n")), is_written, "{words} {len}");
         }
     }
 
     #[test]
+    fn a_word_that_makes_a_line_too_long_is_cut() {
+        let mut line = Vec::new();
+        push_quoted(&mut line, &vec![0xFF; MAX_QUEUE]);
+        assert!((MAX_QUEUE..MAX_QUEUE + 10).contains(&line.len()), "{}", line.len());
+    }
+
+    #[test]
     fn a_word_of_any_bytes_is_shown_in_printable_characters() {
-        let mut line = String::new();
-        push_quoted(&mut line, b"a \"\\\n\r\t\x07\x08\x00\xff~");
-        assert_eq!(line, r#""a \"\\\n\r\t\a\b\x00\xff~""#);
+        let mut line = Vec::new();
+        push_quoted(&mut line, b"a \"\\\n\r\t\x07\x08\x00\x7f\xa9\xff~");
+        assert_eq!(String::from_utf8(line).unwrap(), r#""a \"\\\n\r\t\a\b\x00\x7f\xa9\xff~""#);
     }
 }

@@ -30,7 +30,7 @@ pub fn read_requests(stream: &[u8], part: usize, limits: &RequestLimits) -> Requ
                     requests.push(parser.arguments(buffer).from(0).map(<[u8]>::to_vec).collect());
                     len
                 }
-                Err(error) => return (requests, Some(error.0)),
+                Err(error) => return (requests, Some(String::from_utf8_lossy(&error.0).into_owned())),
             };
             assert!(0 < len && len <= buffer.len(), "it takes bytes that have not arrived");
             parser.reset();

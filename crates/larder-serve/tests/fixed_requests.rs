@@ -62,6 +62,8 @@ const REQUESTS: &[&[&str]] = &[
     &["COMMAND", "GETKEYS", "nope"],
     &["HELLO", "2", "nope"],
     &["EXPIRE", "a", "1", "no\0pe"],
+    &["EXPIRE", "a", "1", "no\r\npe\n\r\n"],
+    &["EXPIRE", "a", "1", "\r\n\r"],
     &["SET", "a", "v", "PXAT", "1"],
     &["GET", "a"],
 ];
@@ -97,6 +99,20 @@ fn unusual_requests_are_answered_as_redis_answers_them() {
         compare(format!("{line:?}"), expected, found);
     }
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n\n"));
+}
+
+/// The connection ends after each of these requests.
+#[test]
+fn a_byte_in_the_place_of_an_argument_is_repeated_as_redis_repeats_it() {
+    let Some((redis, _, served, _)) = both() else { return };
+    for byte in [b'x', b'\xff', b'\x80', b'\n', b'\r', b'\x01', b'\''] {
+        let [expected, found] = [&redis.socket, &served.socket].map(|socket| {
+            let mut client = RespClient::connect(socket).unwrap();
+            client.send_line([b"*1\r\n", &[byte][..]].concat());
+            client.receive()
+        });
+        assert_eq!(expected, found, "{byte}");
+    }
 }
 
 #[test]

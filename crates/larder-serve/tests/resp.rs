@@ -84,8 +84,8 @@ impl RespClient {
     }
 
     /// Sends a line of words.
-    pub(crate) fn send_line(&mut self, line: &str) {
-        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+    pub(crate) fn send_line(&mut self, line: impl AsRef<[u8]>) {
+        self.stream.get_mut().write_all(&[line.as_ref(), b"\r\n"].concat()).unwrap();
     }
 
     pub(crate) fn receive(&mut self) -> Reply {

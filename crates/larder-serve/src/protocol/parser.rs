@@ -14,9 +14,9 @@ use super::number::integer;
 const MAX_HEADER: usize = 64 << 10;
 
 /// A violation of the protocol by the peer. Except for a request that is too long, the text is the same as
-/// in Redis.
+/// in Redis. It may repeat a byte of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ProtocolError(pub(crate) String);
+pub(crate) struct ProtocolError(pub(crate) Vec<u8>);
 
 /// What the parser has found at the start of the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +102,7 @@ impl Parser {
                         Some(Header(len)) => self.begin_bulk(len, limits)?,
                     },
                     Some(other) => {
-                        let found = char::from(*other);
-                        return Err(error(format!("expected '$', got '{found}'")));
+                        return Err(error([b"expected '$', got '", &[*other][..], b"'"].concat()));
                     }
                 },
             };
@@ -191,8 +190,8 @@ impl Parser {
     }
 }
 
-fn error(what: impl std::fmt::Display) -> ProtocolError {
-    ProtocolError(format!("ERR Protocol error: {what}"))
+fn error(what: impl AsRef<[u8]>) -> ProtocolError {
+    ProtocolError([b"ERR Protocol error: ", what.as_ref()].concat())
 }
 
 #[cfg(test)]

@@ -114,11 +114,13 @@ impl ReplyBuffer {
         self.constant(b"+OK\r\n");
     }
 
-    /// Writes an error, whose text starts with a code. A line break in the text becomes a space, because it
-    /// would end the reply. Any other byte is unchanged, as in Redis, because the text may repeat words of
-    /// the request.
+    /// Writes an error, whose text starts with a code. As in Redis, line breaks at the end of the text are
+    /// left out, and any other line break becomes a space, because it would end the reply. Any other byte is
+    /// unchanged. The text may repeat words of the request.
     pub(crate) fn error(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) {
         let text = text.as_ref();
+        let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+        let text = text.get(..end).unwrap_or_default();
         if self.fits(text.len() + 3) {
             self.bytes.push(b'-');
             let safe = text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte });
@@ -239,6 +241,26 @@ mod tests {
             reply.verbatim(&text);
             assert!(reply.is_too_large() && reply.bytes.len() == len, "{version:?}");
         }
+    }
+
+    #[test]
+    fn an_error_has_no_line_break() {
+        for (text, line) in [("ERR a\r\nb", "-ERR a  b"), ("ERR a\n\r\n", "-ERR a"), ("\r\n", "-")] {
+            let mut reply = ReplyBuffer::new(Version::Resp2, 100);
+            reply.error(text);
+            assert_eq!(String::from_utf8_lossy(&reply.bytes), format!("{line}\r\n"));
+        }
+    }
+
+    #[test]
+    fn the_room_ends_at_the_maximum_and_with_the_first_reply_that_is_left_out() {
+        let mut reply = ReplyBuffer::new(Version::Resp2, 100);
+        reply.ok();
+        assert_eq!(reply.room(), 95);
+        reply.set_max(10);
+        assert_eq!(reply.room(), 5);
+        reply.simple("long");
+        assert_eq!((reply.room(), reply.bytes.len()), (0, 5));
     }
 
     #[test]

@@ -20,7 +20,8 @@ fn words(buffer: &str) -> Vec<String> {
 }
 
 fn refusal(buffer: &str) -> String {
-    parse(buffer.as_bytes()).unwrap_err().0.strip_prefix("ERR Protocol error: ").unwrap().to_owned()
+    let text = String::from_utf8(parse(buffer.as_bytes()).unwrap_err().0).unwrap();
+    text.strip_prefix("ERR Protocol error: ").unwrap().to_owned()
 }
 
 #[test]
@@ -70,11 +71,16 @@ fn a_length_out_of_range_is_refused_before_its_bytes_arrive() {
 }
 
 #[test]
+fn an_error_repeats_an_unexpected_byte_as_it_is() {
+    assert_eq!(parse(b"*1\r\n\xff").unwrap_err().0, b"ERR Protocol error: expected '$', got '\xff'");
+}
+
+#[test]
 fn a_guest_has_small_limits_and_hears_of_them() {
     let refused =
         |buffer: &[u8]| Parser::default().advance(buffer, &RequestLimits::UNAUTHENTICATED).unwrap_err().0;
-    assert_eq!(refused(b"*11\r\n"), "ERR Protocol error: unauthenticated multibulk length");
-    assert_eq!(refused(b"*1\r\n$16385\r\n"), "ERR Protocol error: unauthenticated bulk length");
+    assert_eq!(refused(b"*11\r\n"), b"ERR Protocol error: unauthenticated multibulk length");
+    assert_eq!(refused(b"*1\r\n$16385\r\n"), b"ERR Protocol error: unauthenticated bulk length");
 }
 
 #[test]

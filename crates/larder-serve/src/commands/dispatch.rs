@@ -17,7 +17,7 @@ use std::task::Poll;
 use tokio::time::Instant;
 
 use super::{data, diagnostics, errors, strings, subcommands};
-use crate::protocol::arguments::{Arguments, OwnedArguments};
+use crate::protocol::arguments::Arguments;
 use crate::session::output::Output;
 use crate::session::{Command, Hot, Session, flags};
 
@@ -93,14 +93,11 @@ async fn measured(
 fn enqueue(session: &mut Session, command: &'static Command, args: Arguments<'_>, out: &mut Output) {
     let max = session.served.limits.request_len;
     let Some(queue) = &mut session.queue else { return };
-    let args = args.to_owned();
-    queue.len = queue.len.saturating_add(args.heap_len() + size_of::<OwnedArguments>());
-    if queue.len > max {
-        let text = format!("ERR the requests of a transaction may take up to {max} bytes");
-        return refuse(session, out, &text);
+    if queue.push(command, args.to_owned(), max) {
+        return out.reply().simple("QUEUED");
     }
-    queue.requests.push((command, args));
-    out.reply().simple("QUEUED");
+    let text = format!("ERR the requests of a transaction may take up to {max} bytes");
+    refuse(session, out, &text);
 }
 
 fn has_arity(command: &Command, words: usize) -> bool {

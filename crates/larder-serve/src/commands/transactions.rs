@@ -42,7 +42,8 @@ use crate::session::databases::{Database, Selected};
 use crate::session::entries::{DataCommand, Stop};
 use crate::session::flags::{FAST, LOADING, NOSCRIPT, STALE, UNQUEUED};
 use crate::session::output::{Output, OutputLimits};
-use crate::session::{Command, Session, TransactionQueue};
+use crate::session::transaction::TransactionQueue;
+use crate::session::{Command, Session};
 
 pub(super) static COMMANDS: &[Command] = family! { "transactions";
     "discard" 1 (NOSCRIPT | LOADING | STALE | FAST | UNQUEUED) NONE discard, "Discards a transaction.";
@@ -102,11 +103,11 @@ async fn watch(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     let keyspace = database.keyspace.clone();
     for key in args.from(1) {
         let place = (session.db, key.to_vec());
-        if session.watches.by_key.contains_key(&place) {
+        if session.watches.contains(&place) {
             // The earlier watch detects every change that a new watch would detect.
             continue;
         }
-        if session.watches.by_key.len() == MAX_WATCHES {
+        if session.watches.len() == MAX_WATCHES {
             let text =
                 format!("ERR a connection may watch up to {MAX_WATCHES} keys; use UNWATCH or EXEC first");
             return out.reply().error(&text);
@@ -138,11 +139,11 @@ struct Step {
 
 async fn exec(session: &mut Session, _args: Arguments<'_>, out: &mut Output) {
     let Some(queue) = session.queue.take() else { return out.reply().error("ERR EXEC without MULTI") };
-    let watches = mem::take(&mut session.watches).by_key.into_values().collect();
+    let watches = mem::take(&mut session.watches).into_watches().collect();
     if queue.is_broken {
         return out.reply().error("EXECABORT Transaction discarded because of previous errors.");
     }
-    let total = queue.requests.len();
+    let total = queue.len();
     // 1.
     let Some((steps, others)) = plan(session, queue) else { return out.reply().error(ABORTED_NAMED) };
     let is_early = steps.iter().all(|step| step.database.answers_groups_early());
@@ -227,11 +228,11 @@ type Other = Option<(&'static Command, OwnedArguments)>;
 
 /// Returns the data commands of a transaction and its other requests. Returns `None` if a data command is
 /// on a keyspace of the application.
-fn plan(session: &Session, queue: TransactionQueue) -> Option<(Vec<Step>, Vec<Other>)> {
+fn plan(session: &Session, queue: TransactionQueue<&'static Command>) -> Option<(Vec<Step>, Vec<Other>)> {
     let databases = &session.served.databases;
     let mut db = session.db;
     let mut steps = Vec::new();
-    let others = queue.requests.into_iter().map(|(command, args)| {
+    let others = queue.into_requests().map(|(command, args)| {
         if let Some(data) = command.data {
             let Selected::Raw(database) = databases.get(db) else { return None };
             steps.push(Step { database: database.clone(), command: data, args });

@@ -5,6 +5,7 @@
 //! - [`client`]: what other connections know about a connection.
 //! - [`entries`]: the entries that a data command reads and changes. [`cursors`]: the positions of walks over
 //!   the keys.
+//! - [`transaction`]: the queued requests and the watches before an `EXEC`.
 //! - [`output`]: the replies of a connection, in the order of its requests. [`buffers`]: the memory of the
 //!   buffers of all connections.
 //! - [`threads`]: the threads of an event loop that may block.
@@ -22,6 +23,7 @@ pub(crate) mod output;
 pub(crate) mod served;
 pub(crate) mod slow_log;
 pub(crate) mod threads;
+pub(crate) mod transaction;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +32,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::protocol::arguments::{Arguments, OwnedArguments};
+use crate::protocol::arguments::Arguments;
 use crate::protocol::limits::RequestLimits;
 use client::Client;
 use databases::Selected;
@@ -38,6 +40,7 @@ use entries::DataCommand;
 use output::{Output, OutputLimits};
 use served::Served;
 use threads::BlockingThreads;
+use transaction::{TransactionQueue, Watches};
 
 pub(crate) type Running<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
@@ -180,35 +183,6 @@ impl CommandTable {
     }
 }
 
-/// The requests since `MULTI`.
-#[derive(Debug, Default)]
-pub(crate) struct TransactionQueue {
-    pub(crate) requests: Vec<(&'static Command, OwnedArguments)>,
-    /// Memory of the requests, in bytes.
-    pub(crate) len: usize,
-    /// Whether a request could not be queued, so that `EXEC` must fail.
-    pub(crate) is_broken: bool,
-}
-
-/// The watches on keys that must not change before `EXEC`, by database and key.
-#[derive(Debug, Default)]
-pub(crate) struct Watches {
-    pub(crate) by_key: HashMap<(usize, Vec<u8>), larder::Watch>,
-    /// Memory of the watches, in bytes.
-    len: usize,
-}
-
-impl Watches {
-    pub(crate) fn insert(&mut self, place: (usize, Vec<u8>), watch: larder::Watch) {
-        self.len += place.1.len() + size_of::<((usize, Vec<u8>), larder::Watch)>();
-        self.by_key.insert(place, watch);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
-}
-
 /// Maximum number of unsent bytes at which the server still accepts a request from an unauthenticated peer.
 const MAX_GUEST_OUTPUT: usize = 4 << 10;
 
@@ -221,7 +195,7 @@ pub(crate) struct Session {
     pub(crate) db: usize,
     pub(crate) is_authenticated: bool,
     /// The requests since `MULTI`, or `None` outside of a transaction.
-    pub(crate) queue: Option<TransactionQueue>,
+    pub(crate) queue: Option<TransactionQueue<&'static Command>>,
     pub(crate) watches: Watches,
     /// Whether the connection is closed once its replies are sent.
     pub(crate) is_closing: bool,
@@ -306,7 +280,7 @@ impl Session {
 
     /// Returns the memory of the requests since `MULTI` and of the watches, in bytes.
     pub(crate) fn queued_len(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.len) + self.watches.len
+        self.queue.as_ref().map_or(0, TransactionQueue::memory) + self.watches.memory()
     }
 
     /// Adds the executed requests to the counters of the connection and of the server, and publishes the

@@ -137,6 +137,9 @@ pub struct CacheBuilder {
     pub(crate) control_socket: Option<PathBuf>,
     #[cfg(all(unix, feature = "control"))]
     pub(crate) control_values: bool,
+    /// Whether `control_values` was an option of the URL.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) has_values_option: bool,
 }
 
 impl Default for CacheBuilder {
@@ -173,6 +176,8 @@ impl Default for CacheBuilder {
             control_socket: None,
             #[cfg(all(unix, feature = "control"))]
             control_values: false,
+            #[cfg(all(unix, feature = "control"))]
+            has_values_option: false,
         }
     }
 }

@@ -50,6 +50,21 @@ impl CacheBuilder {
         }
         Ok(())
     }
+
+    /// Refuses the option `control_values` of a URL for a cache without a control socket. Only `open` checks
+    /// this, because the application may set the socket after it has parsed the URL.
+    #[cfg(all(unix, feature = "control"))]
+    pub(crate) fn check_socket_options(&self) -> Result<(), Error> {
+        if !self.has_values_option || self.control_socket.is_some() {
+            return Ok(());
+        }
+        Err(Error::InvalidSetting {
+            setting: "control_values",
+            value: if self.control_values { "on" } else { "off" }.to_owned(),
+            allowed: "the cache has no control socket; give control=PATH in the URL, or set control_socket"
+                .to_owned(),
+        })
+    }
 }
 
 /// Returns whether a path ends with a file name. `var/` and `var/.` name the directory `var`, although

@@ -41,7 +41,6 @@ const SERVER_SCHEMES: [&str; 8] = [
 ];
 const FOR_SERVERS: &str = "the crate larder-redis opens it, with larder_redis::from_env or larder_redis::open_url; larder alone opens file: (two tiers) and memory: (memory only)";
 const OPTIONS: &str = "the options are memory, disk, write_buffer, page_cache, verify (sizes), flush, sweep, open_timeout, load_timeout, lease_timeout, slow_load (durations), sample_keys, log_keys (on or off), load_threads, shards, control (a socket's path) and control_values (on or off)";
-const FOR_SOCKET: &str = "control_values is a setting of the control socket; give control=PATH";
 /// The known options, whose values errors may show. The value of an unknown option might be a password.
 const KNOWN_OPTIONS: [&str; 17] = [
     "memory",
@@ -90,7 +89,7 @@ impl CacheBuilder {
     /// | `log_keys=on` | [`log_keys`](CacheBuilder::log_keys): `on` or `off` |
     /// | `shards=16` | [`shards`](CacheBuilder::shards) |
     /// | `control=PATH` | `control_socket`, in a build with the feature `control`; `%XX` stands for a byte |
-    /// | `control_values=on` | `control_values`, only with `control`; default `off` |
+    /// | `control_values=on` | `control_values`, only for a cache with a control socket; default `off` |
     ///
     /// A size is a number with `B`, `KiB`, `MiB`, `GiB` or `TiB` (see [`ByteSize`]). A duration is a whole
     /// number with `ms`, `s`, `m` or `h`. Each option may occur once.
@@ -161,9 +160,6 @@ impl CacheBuilder {
             }
             builder = builder.option(name, value).map_err(refused)?;
         }
-        if given.contains(&"control_values") && !given.contains(&"control") {
-            return invalid("it has control_values without control".to_owned(), FOR_SOCKET);
-        }
         Ok(builder)
     }
 
@@ -199,11 +195,8 @@ impl CacheBuilder {
 
     #[cfg(all(unix, feature = "control"))]
     fn values(self, value: &str) -> Result<Self, UrlRefusal> {
-        match value {
-            "on" => Ok(self.control_values(true)),
-            "off" => Ok(self.control_values(false)),
-            _ => Err((format!("control_values is {value:?}"), "it is on or off")),
-        }
+        let are_shown = switch("control_values", value)?;
+        Ok(Self { control_values: are_shown, has_values_option: true, ..self })
     }
 
     #[cfg(not(all(unix, feature = "control")))]

@@ -42,10 +42,21 @@ fn values_are_shown_through_the_socket_only_if_the_url_says_so() {
         builder.control_values
     };
     assert_eq!([shows(""), shows("&control_values=off"), shows("&control_values=on")], [false, false, true]);
-    assert!(error("memory:?control_values=yes").contains("control_values is \"yes\"; it is on or off"));
+    assert!(error("memory:?control_values=yes").contains("control_values is \"yes\"; a switch is on or off"));
+}
+
+/// The application may set the socket in its code, and the command reads the URL without a socket.
+#[cfg(all(unix, feature = "control"))]
+#[test]
+fn the_option_of_a_socket_is_refused_only_when_a_cache_without_a_socket_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
     for value in ["on", "off"] {
-        let error = error(&format!("memory:?control_values={value}"));
-        assert!(error.contains("without control; ") && error.contains("give control=PATH"), "{error}");
+        let builder = || CacheBuilder::from_url(&format!("memory:?control_values={value}")).unwrap();
+        builder().settings().unwrap();
+        let error = builder().open().unwrap_err().to_string();
+        assert!(error.starts_with(&format!("control_values is {value}; ")), "{error}");
+        assert!(error.contains("give control=PATH"), "{error}");
+        builder().control_socket(dir.path().join("s")).open().unwrap();
     }
 }
 

@@ -73,6 +73,8 @@ impl Shared {
     pub(crate) fn open(mut config: CacheBuilder) -> Result<Arc<Self>, Error> {
         // Step 1.
         config.validate()?;
+        #[cfg(all(unix, feature = "control"))]
+        config.check_socket_options()?;
         let limit = config.volume.file_size_limit();
         let limited = config.fit_file_size_limit(limit)?;
         // Steps 2 and 3.

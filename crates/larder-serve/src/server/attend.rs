@@ -10,11 +10,12 @@
 //!    them go on holds replies already, and so would the `EXEC` of each other connection.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, sleep};
 
 use super::peer::{PeerState, PeerStream};
 use super::sender::{MustEnd, Sender};
@@ -24,9 +25,8 @@ use crate::session::output::OutputLoan;
 /// Time between two checks whether the peer has disconnected while its request waits.
 const PEER_CHECK: Duration = Duration::from_secs(1);
 
-/// Runs a command. The caller pins it, because a move would copy its state at each request. The buffers of
-/// requests take `received` bytes. Returns whether the command has finished. The command is stopped early in
-/// these cases:
+/// Runs a command that the caller has polled once, in the same poll of the task. The buffers of requests take
+/// `received` bytes. Returns whether the command has finished. The command is stopped early in these cases:
 ///
 /// - `CLIENT KILL`, or the bound on the buffers of all connections, has ended the connection.
 /// - The peer can't read a reply, because it has closed a Unix socket or reset a TCP connection.
@@ -42,11 +42,12 @@ pub(super) async fn attend(
     received: usize,
     write_timeout: Duration,
 ) -> bool {
-    let mut check: Option<Pin<Box<Sleep>>> = None;
+    let mut check = Box::pin(sleep(PEER_CHECK));
     let mut half_closed_since: Option<Instant> = None;
+    let mut is_polled = true;
     poll_fn(|context| {
-        // 1.
-        if command.as_mut().poll(context).is_ready() {
+        // 1. If the command were polled twice in a row, it would not let others go on when it wants to.
+        if !mem::take(&mut is_polled) && command.as_mut().poll(context).is_ready() {
             return Poll::Ready(true);
         }
         sender.client.wake_by_kill(context.waker());
@@ -67,7 +68,6 @@ pub(super) async fn attend(
                 return Poll::Ready(false);
             }
         }
-        let check = check.get_or_insert_with(|| Box::pin(sleep(PEER_CHECK)));
         while check.as_mut().poll(context).is_ready() {
             match sender.stream.peer_state(context) {
                 PeerState::Open => {}

@@ -184,27 +184,13 @@ impl<S: PeerStream, P> Connection<S, P> {
                 break;
             }
             let unread = self.input.unread();
-            let parsed = self.parser.advance(unread, self.session.request_limits());
-            if let Ok(Parsed::Request(len) | Parsed::Nothing(len)) = parsed {
-                let weight = weight(self.parser.words(), len);
-                if self.turn.is_over(weight) && !self.let_others_run(weight).await {
-                    return None;
-                }
+            if unread.is_empty() {
+                self.needed = 1;
+                break;
             }
-            let len = match parsed {
-                Ok(Parsed::Request(len)) => {
-                    let received = self.received_len();
-                    let args = self.parser.arguments(self.input.unread());
-                    self.output.executing = self.session.queued_len();
-                    let command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
-                    let (wakes, sender, loan) = (&mut self.wakes, &mut self.sender, &self.loan);
-                    if !attend(command, wakes, sender, loan, received, self.timeouts.write).await {
-                        return None;
-                    }
-                    has_run = true;
-                    len
-                }
-                Ok(Parsed::Nothing(len)) => len,
+            let (len, is_request) = match self.parser.advance(unread, self.session.request_limits()) {
+                Ok(Parsed::Request(len)) => (len, true),
+                Ok(Parsed::Nothing(len)) => (len, false),
                 Ok(Parsed::Incomplete(needed)) => {
                     self.needed = needed;
                     break;
@@ -215,6 +201,16 @@ impl<S: PeerStream, P> Connection<S, P> {
                     break;
                 }
             };
+            let weight = weight(self.parser.words(), len);
+            if self.turn.is_over(weight) && !self.let_others_run(weight).await {
+                return None;
+            }
+            if is_request {
+                if !self.execute().await {
+                    return None;
+                }
+                has_run = true;
+            }
             self.parser.reset();
             self.input.consume(len);
         }
@@ -230,6 +226,20 @@ impl<S: PeerStream, P> Connection<S, P> {
         Some(has_run)
     }
 
+    /// Executes the parsed request. Returns whether the connection may go on.
+    async fn execute(&mut self) -> bool {
+        let args = self.parser.arguments(self.input.unread());
+        self.output.executing = self.session.queued_len();
+        let mut command = pin!(dispatch::carry_out(&mut self.session, args, &mut self.output));
+        // Most commands need not wait.
+        if poll_fn(|context| Poll::Ready(command.as_mut().poll(context).is_ready())).await {
+            return true;
+        }
+        let received = self.input.len() + self.parser.heap_len();
+        let (wakes, sender, loan) = (&mut self.wakes, &mut self.sender, &self.loan);
+        attend(command, wakes, sender, loan, received, self.timeouts.write).await
+    }
+
     /// Lets the other connections run, and then begins a turn with a request of this weight. Returns whether
     /// the connection may go on.
     async fn let_others_run(&mut self, weight: usize) -> bool {
@@ -241,15 +251,10 @@ impl<S: PeerStream, P> Connection<S, P> {
         !self.session.client.is_killed()
     }
 
-    /// Returns the memory of the received requests, in bytes.
-    fn received_len(&self) -> usize {
-        self.input.len() + self.parser.heap_len()
-    }
-
     /// Counts the memory of the connection's buffers. Returns whether the connection may go on.
     fn count_buffers(&mut self) -> bool {
         self.output.executing = self.session.queued_len();
-        self.sender.count_buffers(self.received_len(), &self.output)
+        self.sender.count_buffers(self.input.len() + self.parser.heap_len(), &self.output)
     }
 
     fn poll_event(
@@ -268,13 +273,16 @@ impl<S: PeerStream, P> Connection<S, P> {
         if self.session.client.is_killed() {
             return Poll::Ready(Event::End);
         }
-        match self.sender.poll_replies(&mut self.output, context) {
-            Ok(true) => self.last_used = Instant::now(),
-            Ok(false) => {}
-            Err(_) => return Poll::Ready(Event::End),
-        }
-        if !self.count_buffers() {
-            return Poll::Ready(Event::End);
+        // With an idle output, the buffers are the same as at the last count.
+        if !self.output.is_idle() {
+            match self.sender.poll_replies(&mut self.output, context) {
+                Ok(true) => self.last_used = Instant::now(),
+                Ok(false) => {}
+                Err(_) => return Poll::Ready(Event::End),
+            }
+            if !self.count_buffers() {
+                return Poll::Ready(Event::End);
+            }
         }
         let has_replied = self.output.len() == 0 && self.output.pending() == 0;
         if self.session.is_closing {

@@ -145,9 +145,12 @@ impl Output {
     /// Waits for a future. Meanwhile the connection sends the replies to earlier requests, so the current
     /// request must not have written a part of its reply. The caller pins the future, because a move would
     /// copy it at each request.
-    pub(crate) async fn wait<T>(&mut self, mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> T {
+    pub(crate) fn wait<T>(
+        &mut self,
+        mut future: Pin<&mut (impl Future<Output = T> + ?Sized)>,
+    ) -> impl Future<Output = T> {
         let mut is_lent = false;
-        poll_fn(|context| {
+        poll_fn(move |context| {
             let polled = future.as_mut().poll(context);
             if polled.is_pending() != is_lent {
                 self.exchange();
@@ -155,7 +158,6 @@ impl Output {
             }
             polled
         })
-        .await
     }
 
     /// Moves the replies into the loan, or back from it.
@@ -239,13 +241,18 @@ impl Output {
         self.replies.is_too_large() || self.len() > limits.max
     }
 
+    /// Returns whether there is nothing to write, to send or to wait for.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.len() == 0 && self.waiting.is_empty() && self.monitor.is_none() && !self.replies.is_too_large()
+    }
+
     /// Returns the number of replies that wait for a commit.
     pub(crate) fn pending(&self) -> usize {
         self.waiting.len()
     }
 
     pub(crate) fn sendable(&mut self) -> &[u8] {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && !self.replies.bytes.is_empty() {
             let mut replies = mem::take(&mut self.replies.bytes);
             self.release(&mut replies);
             self.replies.bytes = replies;
@@ -286,6 +293,9 @@ impl Output {
     /// Writes the late replies that are known, up to the first one that still waits. Ready when it has
     /// written at least one reply.
     pub(crate) fn poll_pending(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.waiting.is_empty() {
+            return Poll::Pending;
+        }
         let mut polled = Poll::Pending;
         while let Some(first) = self.waiting.front_mut()
             && let Poll::Ready(late) = first.pending.as_mut().poll(context)

@@ -86,7 +86,8 @@ fn a_peer_that_reads_nothing_while_its_request_waits_is_cut_off() {
         let Connection { output, wakes, sender, loan, .. } = &mut connection;
         output.reply().ok();
         let since = Instant::now();
-        let command = pin!(async { output.wait(pin!(pending())).await });
+        let mut command = pin!(async { output.wait(pin!(pending())).await });
+        assert_eq!(polls_until_end(command.as_mut(), 1).await, None);
         let attended = attend(command, wakes, sender, loan, 0, TIMEOUTS.write);
         assert_eq!(timeout(10 * TIMEOUTS.write, attended).await, Ok(false));
         assert!(since.elapsed() >= TIMEOUTS.write);

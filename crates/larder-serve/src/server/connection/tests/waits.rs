@@ -52,7 +52,8 @@ fn a_connection_that_waits_counts_what_its_peer_has_not_read() {
             let client = connection.session.client.clone();
             let Connection { output, wakes, sender, loan, .. } = &mut connection;
             output.reply().bulk(&vec![b'x'; UNCOUNTED + UNCOUNTED / 2]);
-            let command = pin!(async { output.wait(pin!(pending())).await });
+            let mut command = pin!(async { output.wait(pin!(pending::<()>())).await });
+            assert!(poll_fn(|context| Poll::Ready(command.as_mut().poll(context))).await.is_pending());
             let mut attended = pin!(attend(command, wakes, sender, loan, 0, TIMEOUTS.write));
             let mut poll = async || poll_fn(|context| Poll::Ready(attended.as_mut().poll(context))).await;
             assert!(poll().await.is_pending());

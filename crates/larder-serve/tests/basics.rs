@@ -9,6 +9,22 @@ use larder_serve::{Address, Server};
 use crate::support::{Served, request};
 
 #[test]
+fn a_command_is_found_in_any_case_after_the_same_command_and_after_another() {
+    let served = Served::new();
+    let mut client = served.connect();
+    for (words, reply) in [
+        (&["SET", "a", "1"][..], "+OK\r\n"),
+        (&["sEt", "a", "2"], "+OK\r\n"),
+        (&["SETEX", "a", "100", "3"], "+OK\r\n"),
+        (&["set", "a", "4"], "+OK\r\n"),
+        (&["se", "a", "5"], "-ERR unknown command 'se', with args beginning with: 'a' '5' \r\n"),
+        (&["get", "a"], "$1\r\n4\r\n"),
+    ] {
+        client.expect(words, reply);
+    }
+}
+
+#[test]
 fn a_client_gets_what_it_has_set_until_it_deletes_it() {
     let served = Served::new();
     let mut client = served.connect();

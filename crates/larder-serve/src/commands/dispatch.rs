@@ -23,7 +23,7 @@ use crate::session::{Command, Hot, Session, flags};
 
 pub(crate) async fn carry_out(session: &mut Session, args: Arguments<'_>, out: &mut Output) {
     session.uncounted += 1;
-    let Some(command) = session.commands.find(args.get(0)) else {
+    let Some(command) = session.find_command(args.get(0)) else {
         // A web page can make a browser send an HTTP request to this port, and the server would execute its
         // lines as commands. So the server closes the connection at a line that begins with `POST` or
         // `Host:`, as Redis does.

@@ -202,6 +202,8 @@ pub(crate) struct Session {
     /// Number of executed requests that are not yet added to the counters of the server.
     pub(crate) uncounted: u64,
     pub(crate) last_command: &'static str,
+    /// The command of the last request. Most requests have the same command as the request before.
+    found_command: Option<&'static Command>,
     /// The command that `CLIENT LIST` shows.
     published_command: &'static str,
 }
@@ -226,8 +228,20 @@ impl Session {
             is_closing: false,
             uncounted: 0,
             last_command: "",
+            found_command: None,
             published_command: "",
         }
+    }
+
+    /// Returns the command with this name, ignoring case.
+    pub(crate) fn find_command(&mut self, name: &[u8]) -> Option<&'static Command> {
+        let is_same = |found: &&'static Command| name.eq_ignore_ascii_case(found.name.as_bytes());
+        if let Some(found) = self.found_command.filter(is_same) {
+            return Some(found);
+        }
+        let found = self.commands.find(name)?;
+        self.found_command = Some(found);
+        Some(found)
     }
 
     pub(crate) fn database(&self) -> Selected<'_> {

@@ -56,9 +56,6 @@ fn look_up(cache: &Cache, pairs: &Keyspace<(u64, u64), u64>) -> Option<Found> {
 
 /// Looks up both keys while `lose` makes the entry on disk disappear. Returns the result if the two values
 /// never existed at the same time. Also returns the result of a last lookup, which runs alone.
-///
-/// The contest has only one lookup. A lookup may copy the entry into memory although the disk has evicted
-/// the entry meanwhile, and a second lookup would find that copy.
 fn look_up_beside(
     cache: &Cache,
     pairs: &Keyspace<(u64, u64), u64>,

@@ -20,7 +20,7 @@ use crate::format::record;
 use crate::format::record::Header;
 use crate::memory::entry::Value;
 use crate::memory::extras::EntryExtras;
-use crate::memory::lookup::Lookup;
+use crate::memory::lookup::{Lookup, MissToken};
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::Arc;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
@@ -202,11 +202,19 @@ impl Tiers {
         current.as_ref().is_some_and(|current| Arc::as_ptr(current) == snapshot.as_ptr())
     }
 
-    /// Returns whether no entry has been evicted from disk, and the file has not been discarded, since the
-    /// snapshot with this epoch was taken. Returns false while there is no snapshot.
+    /// Returns whether an entry that was read from a snapshot with this epoch may be stored in memory: step 3
+    /// of [`super::promotion`]. Returns false while there is no snapshot.
     pub(super) fn is_in_epoch(&self, epoch: EvictionEpoch) -> bool {
+        self.disk.snapshots.is_in(epoch)
+    }
+
+    /// Returns whether the token's snapshot is the current one, and a change of an entry in it may be stored
+    /// in memory: step 3 of [`super::promotion`].
+    pub(crate) fn may_change_from(&self, snapshot: &Weak<StoreSnapshot>) -> bool {
         let current = self.disk.snapshots.current();
-        current.as_ref().is_some_and(|current| current.eviction_epoch() == epoch)
+        current.as_ref().is_some_and(|current| {
+            Arc::as_ptr(current) == snapshot.as_ptr() && self.is_in_epoch(current.eviction_epoch())
+        })
     }
 
     /// Like [`read_record`](Tiers::read_record), for several keys and from one snapshot, without asking the
@@ -240,28 +248,37 @@ impl Tiers {
 
     /// Returns the expiry of a key's live value, from memory or from disk, without recording a use in memory.
     pub(crate) fn expiry_of(&self, key: SlotKey<'_>, now: Timestamp) -> Option<Timestamp> {
-        match self.memory.peek_expiry(key, now) {
-            Ok(expires_at) => Some(expires_at),
-            Err(Lookup::Value(..) | Lookup::Absent(_) | Lookup::Negative) => None,
-            Err(Lookup::Unknown(miss)) => {
-                let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
-                let mut record = read()?;
-                // A commit between the read of the record and the read of the stamp may have removed the
-                // stamp. Then the record still has the expiry from before the last use.
-                while self.is_behind_stamps(&record)
-                    && let Some(again) = read()
-                {
-                    record = again;
-                }
-                let mut header = record.header;
-                if record.extension.ends_at.is_some() && !header.has_live_value(now) {
-                    // The record was live by the coarse time, but has expired at `now`. A use may have
-                    // extended its life.
-                    header = header.extended_to(self.extended_expiry(key, header.sequence)?);
-                }
-                header.has_live_value(now).then_some(header.expires_at)
+        loop {
+            let miss = match self.memory.peek_expiry(key, now) {
+                Ok(expires_at) => return Some(expires_at),
+                Err(Lookup::Value(..) | Lookup::Absent(_) | Lookup::Negative) => return None,
+                Err(Lookup::Unknown(miss)) => miss,
+            };
+            let found = self.expiry_on_disk(key, miss, now);
+            if found.is_some() || !self.has_evicted_since(miss) {
+                return found;
             }
         }
+    }
+
+    /// Returns the expiry of a key's live value on disk.
+    fn expiry_on_disk(&self, key: SlotKey<'_>, miss: MissToken, now: Timestamp) -> Option<Timestamp> {
+        let read = || self.read_record(key, miss.min_visible_sequence, Duration::ZERO);
+        let mut record = read()?;
+        // A commit between the read of the record and the read of the stamp may have removed the stamp. Then
+        // the record still has the expiry from before the last use.
+        while self.is_behind_stamps(&record)
+            && let Some(again) = read()
+        {
+            record = again;
+        }
+        let mut header = record.header;
+        if record.extension.ends_at.is_some() && !header.has_live_value(now) {
+            // The record was live by the coarse time, but has expired at `now`. A use may have extended its
+            // life.
+            header = header.extended_to(self.extended_expiry(key, header.sequence)?);
+        }
+        header.has_live_value(now).then_some(header.expires_at)
     }
 
     /// Returns the current snapshot, for a caller that must not mistake a missing snapshot for a missing

@@ -5,12 +5,26 @@
 //! reads the disk or asks the server: the epoch token of its miss, or a lease. A write or a removal of the
 //! key revokes the permit. Then the value is returned, but not copied into memory.
 //!
-//! An eviction from disk revokes no permit, because it locks no shard. So a promotion from disk also checks,
-//! under the shard's lock, that the current snapshot has the [`EvictionEpoch`] of the snapshot that was read.
-//! The writer begins a new epoch before it installs the snapshot that lacks the evicted entries. So once a
-//! caller has found in that snapshot that the entry is missing, no promotion begins that would bring the
-//! entry back. A snapshot that evicts nothing leaves the epoch, and the promotions of a full file are refused
-//! only if the file evicts entries during the read of the record.
+//! An eviction from disk revokes no permit, because it locks no shard. But once a lookup has missed an
+//! evicted entry, no later lookup may find a copy of it. The steps:
+//!
+//! 1. A lookup looks in memory. A miss gets the number of evictions, under the lock of the shard
+//!    ([`MissToken`]).
+//! 2. It reads the current snapshot, which has an [`EvictionEpoch`].
+//! 3. The entry that was read is copied into memory, or a change of it is stored there. This is done under
+//!    the lock of the shard, and only if the number of evictions is still that of the epoch. A commit that
+//!    evicts nothing leaves the number, so it refuses no copies.
+//! 4. The writer has evicted entries from disk. It increments the number.
+//! 5. It installs the snapshot that lacks the entries.
+//! 6. A lookup that has found nothing in (2) reads the number again. If it is not that of (1), the lookup is
+//!    repeated.
+//!
+//! A lookup may miss an entry in the snapshot of (5) although another caller has copied the entry into
+//! memory since (1). Then (3) of that caller came after (1) of this lookup, under the same lock, and before
+//! (4). So the number of (1) is lower than that of (6), and the repeated lookup finds the copy. If (5) came
+//! before (4), or if (3) only checked that the current snapshot has the epoch, the numbers could be equal.
+//! After (4) nothing is copied any more. So a lookup that is not repeated has found the entry missing in both
+//! tiers, and no later lookup finds it.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -33,7 +47,7 @@ use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::key_leases::{LeaseId, NO_LEASE};
 use crate::memory::leases::Permit;
-use crate::memory::lookup::{ReadEntry, StaleLookup};
+use crate::memory::lookup::{MissToken, ReadEntry, StaleLookup};
 use crate::memory::slot_key::SlotKey;
 use crate::memory::weight::Weight;
 use crate::stats::count::Count;
@@ -140,9 +154,33 @@ impl<V> DecodedEntry<V> {
         self.has_snapshot() || !self.extras.is_extended_by_uses()
     }
 
+    /// Returns whether the value has a token of the current snapshot, and may be copied into memory (step 3).
+    fn may_be_copied(&self, tiers: &Tiers) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| tiers.may_change_from(snapshot))
+    }
+
     /// Returns whether the value was read from the current snapshot, and has a token of it.
     pub(crate) fn is_current(&self, tiers: &Tiers) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot))
+    }
+}
+
+impl Tiers {
+    /// Returns whether a lookup that has found nothing must be repeated: step 6.
+    pub(crate) fn has_evicted_since(&self, miss: MissToken) -> bool {
+        self.disk.snapshots.evictions().load(Ordering::SeqCst) != miss.disk_evictions
+    }
+
+    /// Runs step 4 for one entry, without step 5.
+    #[cfg(test)]
+    pub(crate) fn count_eviction(&self) {
+        self.disk.snapshots.evictions().fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Returns whether the filter of absent keys leaves it open if a key that memory lacks is on disk. If the
+    /// disk has evicted entries since the miss, the lookup must be repeated, so its answer is open, too.
+    pub(crate) fn may_be_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> bool {
+        !self.disk.absent_keys.lack(key) || self.has_evicted_since(miss)
     }
 }
 
@@ -291,7 +329,7 @@ impl Shared {
         let is_extended = decoded.remote.is_some() || decoded.extras.is_extended_by_uses();
         let is_current = || match decoded.remote {
             Some(origin) => self.tiers.is_generation(origin.generation),
-            None if is_extended => decoded.is_current(&self.tiers),
+            None if is_extended => decoded.may_be_copied(&self.tiers),
             None => decoded.epoch.is_some_and(|epoch| self.tiers.is_in_epoch(epoch)),
         };
         let source = PromotionSource { is_current: &is_current, is_extended };

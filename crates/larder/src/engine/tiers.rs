@@ -67,6 +67,7 @@ impl Tiers {
     ) -> (Arc<Self>, Receiver<SweeperMessage>) {
         let (sweeper, messages) = SweeperHandle::new(listener);
         let process = memory.process.clone();
+        let memory = memory.above_disk(disk.snapshots.evictions());
         let tiers = Self {
             remote: remote.map(|tier| RemoteLink::new(tier, &time, process.clone())),
             process,

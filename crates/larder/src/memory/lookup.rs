@@ -58,6 +58,8 @@ pub(crate) struct MissToken {
     /// A record on disk is visible only if its sequence is greater than this one.
     pub(crate) min_visible_sequence: u64,
     pub(crate) epoch_token: EpochToken,
+    /// The number of evictions from disk that had begun at the miss. Taken under the lock of the shard.
+    pub(crate) disk_evictions: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

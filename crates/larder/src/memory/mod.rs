@@ -139,6 +139,15 @@ impl Memory {
         Self { hash_seed: HashSeed::fixed(seed), ..self }
     }
 
+    /// Makes misses take their number of evictions from this counter
+    /// ([`MissToken`](lookup::MissToken)).
+    pub(crate) fn above_disk(self, evictions: &Arc<AtomicU64>) -> Self {
+        for shard in &self.shards {
+            shard.write().disk_evictions = evictions.clone();
+        }
+        self
+    }
+
     pub(crate) fn keyspace_seed(&self, keyspace: KeyspaceId) -> KeyspaceSeed {
         self.hash_seed.of(keyspace)
     }

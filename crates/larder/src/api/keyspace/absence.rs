@@ -166,7 +166,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Unknown(miss) => {
                 let permit = Permit::EpochToken(miss.epoch_token);
-                let found = self.promote_decoded(key, permit, miss.min_visible_sequence, true);
+                let found = self.find_below(key, permit, miss, true);
                 let found = found.map_or(Found::Unknown, |found| {
                     found.value.into_inner().map_or(Found::Absent, Found::Value)
                 });

@@ -38,6 +38,7 @@ pub(crate) mod load_lease;
 pub(crate) mod load_many;
 pub(crate) mod loading;
 pub(crate) mod lookup;
+mod lookup_below;
 mod modify;
 pub(crate) mod modify_error;
 mod prepare;

@@ -13,7 +13,7 @@ use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::keyspace_id::LowestTier;
 use crate::memory::leases::Permit;
-use crate::memory::lookup::{Lookup, ReadEntry};
+use crate::memory::lookup::{Lookup, MissToken, ReadEntry};
 use crate::memory::slot_key::SlotKey;
 use crate::stats::count::Count;
 use crate::sys::at_once::at_once;
@@ -41,6 +41,11 @@ pub(super) struct LeasedRead<'a, V> {
     pub(super) is_unread: bool,
     /// The record of the key in the remote tier, even if it can't be decoded.
     pub(super) record: Option<Vec<u8>>,
+}
+
+/// Returns the token of a lookup in memory that has found nothing, although a lower tier may have an entry.
+fn miss_of(found: &Lookup) -> Option<MissToken> {
+    if let Lookup::Unknown(miss) = found { Some(*miss) } else { None }
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K, V> {
@@ -201,31 +206,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative => (None, Count::Misses),
             Lookup::Unknown(_) if !self.has_lower_tier() || self.shared.is_closed() => (None, Count::Misses),
-            Lookup::Unknown(miss) => (
-                self.promote(key, Permit::EpochToken(miss.epoch_token), miss.min_visible_sequence),
-                Count::DiskHits,
-            ),
+            Lookup::Unknown(miss) => (self.get_below(key, miss), Count::DiskHits),
         };
         self.answered(if found.is_some() { hit } else { Count::Misses }, key);
         found
-    }
-
-    /// Reads the live value of a key from disk or from a server, and copies it into memory if `permit` is
-    /// still valid. Also copies an absence, but then returns `None`.
-    fn promote(&self, key: SlotKey<'_>, permit: Permit, min_visible_sequence: u64) -> Option<Arc<V>> {
-        self.promote_decoded(key, permit, min_visible_sequence, true)?.value.into_inner()
-    }
-
-    pub(super) fn promote_decoded(
-        &self,
-        key: SlotKey<'_>,
-        permit: Permit,
-        min_visible_sequence: u64,
-        is_use: bool,
-    ) -> Option<DecodedEntry<V>> {
-        let decoded = self.shared.read_entry(&self.opened, key, min_visible_sequence)?;
-        self.copy_to_memory(key, permit, &decoded, is_use);
-        Some(decoded)
     }
 
     /// Copies an entry that was read from disk or from a server into memory, if `permit` is still valid.
@@ -247,12 +231,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Returns the live value of a full key, without recording a use in memory.
-    pub(super) fn peek_full(&self, full: &[u8]) -> Option<Arc<V>> {
-        let key = self.shared.tiers.memory.key(full);
-        self.value_of(key, self.shared.tiers.peek_in_memory(key))
-    }
-
     pub(super) fn expiry_of(&self, full: &[u8], now: Timestamp) -> Option<Timestamp> {
         let key = self.shared.tiers.memory.key(full);
         if self.is_remote() {
@@ -265,9 +243,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// changes the key ([`crate::memory::publication`]). If no entry was found, but memory does not know that
     /// the key is missing, `is_unread` is set.
     pub(super) fn lease_over<'a>(&'a self, key: SlotKey<'a>) -> LeasedRead<'a, V> {
-        let memory = &self.shared.tiers.memory;
-        let (id, found, read) = memory.lease_over(key, self.now());
-        self.read_leased(key, Lease::new(memory, key, id), found, read)
+        let tiers = &self.shared.tiers;
+        loop {
+            let (id, found, read) = tiers.memory.lease_over(key, self.now());
+            let miss = miss_of(&found);
+            let leased = self.read_leased(key, Lease::new(&tiers.memory, key, id), found, read);
+            if leased.read.is_some() || !miss.is_some_and(|miss| tiers.has_evicted_since(miss)) {
+                return leased;
+            }
+        }
     }
 
     /// Like [`lease_and_read`](Self::lease_and_read), but never waits. Returns `None` if the call would have
@@ -280,11 +264,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let tiers = &self.shared.tiers;
         let (id, found, read) = tiers.memory.lease_over(key, self.now());
         let lease = Lease::new(&tiers.memory, key, id);
-        let is_unknown = matches!(found, Lookup::Unknown(_)) && self.is_in_file() && tiers.has_disk();
-        if is_unknown && tiers.disk.absent_keys.lack(key) {
+        let miss = miss_of(&found).filter(|_| self.is_in_file() && tiers.has_disk());
+        let has_evicted = || miss.is_some_and(|miss| tiers.has_evicted_since(miss));
+        if miss.is_some() && tiers.disk.absent_keys.lack(key) && !has_evicted() {
             return Some(LeasedRead { lease, read: None, is_unread: false, record: None });
         }
-        if !is_unknown {
+        if miss.is_none() {
             let leased = self.read_leased(key, lease, found, read);
             return Some(LeasedRead { is_unread: false, ..leased });
         }
@@ -294,7 +279,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         // Read before the snapshot is loaded, as in `look_in_both`.
         let before = tiers.read_conditions()?;
         let leased = inline_calls::look(|| self.read_leased(key, lease, found, read));
-        if leased.read.is_none() && tiers.read_conditions() != Some(before) {
+        if leased.read.is_none() && (tiers.read_conditions() != Some(before) || has_evicted()) {
             return None;
         }
         Some(LeasedRead { is_unread: false, ..leased })
@@ -371,18 +356,6 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             LowestTier::Memory => (look(), false),
             LowestTier::File => self.shared.tiers.look_in_both(look),
             LowestTier::Remote => at_once(self.look_remotely(async { look() })),
-        }
-    }
-
-    fn value_of(&self, key: SlotKey<'_>, found: Lookup) -> Option<Arc<V>> {
-        match found {
-            Lookup::Value(value, _) => Self::typed(value),
-            Lookup::Absent(_) | Lookup::Negative => None,
-            Lookup::Unknown(_) if !self.has_lower_tier() => None,
-            Lookup::Unknown(miss) => {
-                let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
-                decoded.and_then(|decoded| decoded.value.into_inner())
-            }
         }
     }
 }

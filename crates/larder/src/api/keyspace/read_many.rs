@@ -46,7 +46,7 @@ pub(super) struct MissedKey {
 }
 
 impl MissedKey {
-    fn new(at: usize, key: SlotKey<'_>, miss: MissToken) -> Self {
+    pub(super) fn new(at: usize, key: SlotKey<'_>, miss: MissToken) -> Self {
         Self { at, hash: key.hash, key: StoredKey::from(key.bytes), miss }
     }
 
@@ -174,7 +174,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 self.note_use(key, expires_at, reader);
                 Self::typed(value)
             }
-            Lookup::Unknown(miss) if self.may_be_below(key) => {
+            Lookup::Unknown(miss) if self.may_be_below(key, miss) => {
                 missed.push(MissedKey::new(at, key, miss));
                 return None;
             }
@@ -188,7 +188,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     /// disk or at the server.
     pub(super) fn missed_key(&self, at: usize, key: SlotKey<'_>) -> Option<MissedKey> {
         match self.shared.tiers.get_in_memory(key) {
-            Lookup::Unknown(miss) if self.may_be_below(key) => Some(MissedKey::new(at, key, miss)),
+            Lookup::Unknown(miss) if self.may_be_below(key, miss) => Some(MissedKey::new(at, key, miss)),
             found => {
                 drop_caught(found);
                 None
@@ -197,8 +197,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Returns whether a key that memory lacks may be on disk or at a server.
-    fn may_be_below(&self, key: SlotKey<'_>) -> bool {
-        self.has_lower_tier() && !self.shared.is_closed() && !self.shared.tiers.disk.absent_keys.lack(key)
+    fn may_be_below(&self, key: SlotKey<'_>, miss: MissToken) -> bool {
+        self.has_lower_tier() && !self.shared.is_closed() && self.shared.tiers.may_be_on_disk(key, miss)
     }
 
     fn read_missed_remotely(
@@ -252,6 +252,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
+    /// Runs step 3 for the entry of a key on disk. If there is none, and the disk has evicted entries since
+    /// step 1, looks the key up again.
+    fn value_of_missed(&self, missed: &MissedKey, decoded: Option<DecodedEntry<V>>) -> Option<Arc<V>> {
+        let (key, miss) = (missed.slot_key(), missed.miss);
+        let Some(decoded) = decoded else { return self.look_again(key, miss, true)?.value.into_inner() };
+        self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &decoded, true);
+        decoded.value.into_inner()
+    }
+
     /// Runs steps 2 to 4. Calls `note` for each key, with its index in the input and its live value on disk
     /// or at the server. No snapshot is held during the calls.
     pub(super) fn read_missed(
@@ -275,12 +284,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let key = missed.slot_key();
                 let value = match &before {
                     Some((same, value)) if same.key == missed.key => value.clone(),
-                    _ => record.and_then(|record| {
-                        let decoded: DecodedEntry<V> =
-                            self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
-                        self.copy_to_memory(key, Permit::EpochToken(missed.miss.epoch_token), &decoded, true);
-                        decoded.value.into_inner()
-                    }),
+                    _ => {
+                        let decoded = record.and_then(|record| {
+                            self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)
+                        });
+                        self.value_of_missed(missed, decoded)
+                    }
                 };
                 note(missed.at, key, value.clone());
                 before = Some((missed, value));

@@ -109,10 +109,11 @@ impl<K: Key, V: Send + Sync + 'static> Keyspace<K, V> {
     /// Converts the result of a lookup in memory that has found no value of this type.
     fn without_value<R>(&self, full: &[u8], found: &Lookup) -> MemoryLookup<R> {
         let tiers = &self.shared.tiers;
-        let may_be_on_disk =
-            || self.is_in_file() && tiers.has_disk() && !tiers.disk.absent_keys.lack(tiers.memory.key(full));
+        let may_be_on_disk = |miss| {
+            self.is_in_file() && tiers.has_disk() && tiers.may_be_on_disk(tiers.memory.key(full), miss)
+        };
         match found {
-            Lookup::Unknown(_) if may_be_on_disk() => MemoryLookup::Unknown,
+            Lookup::Unknown(miss) if may_be_on_disk(*miss) => MemoryLookup::Unknown,
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => MemoryLookup::Absent,
             Lookup::Value(..) => MemoryLookup::Unknown,
         }

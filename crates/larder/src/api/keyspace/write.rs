@@ -361,7 +361,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let ReadCondition { lease, read, may_be_on_disk, .. } = condition;
         let sequence = read.filter(|_| may_be_on_disk).map(|read| read.sequence);
         let snapshot = sequence.and_then(|sequence| tiers.confirm(key, sequence));
-        let is_on_disk = || snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot));
+        let is_on_disk = || snapshot.as_ref().is_some_and(|snapshot| tiers.may_change_from(snapshot));
         publish(Publication { lease: lease.id, read, now: &|| self.now(), is_on_disk: &is_on_disk })
     }
 

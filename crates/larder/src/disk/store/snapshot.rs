@@ -154,8 +154,9 @@ impl StoreSnapshot {
 pub(crate) struct SnapshotCell {
     latest: AtomicSnapshot<StoreSnapshot>,
     withdrawals: AtomicU64,
-    /// Number of entries that were evicted from disk, plus the number of withdrawals.
-    evictions: AtomicU64,
+    /// Number of entries that were evicted from disk, plus the number of withdrawals. Lookups and changes
+    /// compare it (`engine::promotion`).
+    evictions: Arc<AtomicU64>,
     /// Held shared by a caller that needs the snapshot to stay current, and exclusively while the snapshot
     /// is replaced.
     gate: RwLock<()>,
@@ -164,13 +165,27 @@ pub(crate) struct SnapshotCell {
 impl SnapshotCell {
     pub(crate) fn new(snapshot: Option<StoreSnapshot>) -> Self {
         let latest = AtomicSnapshot::new(snapshot.map(Arc::new));
-        Self { latest, withdrawals: AtomicU64::new(0), evictions: AtomicU64::new(0), gate: RwLock::new(()) }
+        Self { latest, withdrawals: AtomicU64::new(0), evictions: Arc::default(), gate: RwLock::new(()) }
     }
 
     /// Returns how often the snapshot was withdrawn. If a lookup reads the same number before and after it
     /// loads a snapshot, no snapshot was withdrawn in between.
     pub(crate) fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
+    }
+
+    /// Returns the counter of the evictions that have begun.
+    pub(crate) fn evictions(&self) -> &Arc<AtomicU64> {
+        &self.evictions
+    }
+
+    /// Returns whether no eviction has begun since the snapshot with this epoch was installed, and a snapshot
+    /// with this epoch is the current one. While the snapshot is being replaced by one with fewer entries,
+    /// returns false.
+    pub(crate) fn is_in(&self, epoch: EvictionEpoch) -> bool {
+        let current = self.current();
+        current.as_ref().is_some_and(|current| current.eviction_epoch() == epoch)
+            && self.evictions.load(Ordering::SeqCst) == epoch.evictions
     }
 
     /// Returns the current snapshot. The caller must hold it for one lookup only.
@@ -190,19 +205,18 @@ impl SnapshotCell {
     /// Replaces the snapshot, or removes it if `snapshot` is `None`. The old snapshot is dropped when its
     /// last lookup ends.
     pub(crate) fn install(&self, snapshot: Option<StoreSnapshot>) {
-        drop(self.replace(snapshot));
+        drop(self.replace(snapshot, 0));
     }
 
     /// Replaces the snapshot by that of a commit which has evicted this number of entries.
     pub(crate) fn install_commit(&self, snapshot: StoreSnapshot, evicted: u64) {
-        self.evictions.fetch_add(evicted, Ordering::SeqCst);
-        self.install(Some(snapshot));
+        drop(self.replace(Some(snapshot), evicted));
     }
 
     /// Removes the snapshot, and waits for the lookups that hold it. A lookup releases the snapshot as soon
     /// as it has copied a record. Returns whether all lookups have released the snapshot in time.
     pub(crate) fn withdraw(&self) -> bool {
-        let Some(old) = self.replace(None) else { return true };
+        let Some(old) = self.replace(None, 0) else { return true };
         for _ in 0..MAX_PAUSES {
             for _ in 0..MAX_YIELDS {
                 if Arc::strong_count(&old) == 1 {
@@ -217,16 +231,17 @@ impl SnapshotCell {
         false
     }
 
-    fn replace(&self, snapshot: Option<StoreSnapshot>) -> Option<Arc<StoreSnapshot>> {
+    /// Counts the evictions, and then replaces the snapshot: steps 4 and 5 of `engine::promotion`.
+    fn replace(&self, snapshot: Option<StoreSnapshot>, evicted: u64) -> Option<Arc<StoreSnapshot>> {
         let _gate = self.gate.write();
-        // The counter is incremented before the swap, so a lookup that finds no snapshot reads the new
-        // number afterwards.
+        // The next snapshot may be of a new file, so a withdrawal counts as an eviction.
+        let begun = if snapshot.is_none() { 1 } else { evicted };
+        // The counters are incremented before the swap, so a lookup that finds no snapshot, or a snapshot
+        // without the entries, reads the new numbers afterwards.
         if snapshot.is_none() {
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
-            // The next snapshot may be of a new file.
-            self.evictions.fetch_add(1, Ordering::SeqCst);
         }
-        let evictions = self.evictions.load(Ordering::SeqCst);
+        let evictions = self.evictions.fetch_add(begun, Ordering::SeqCst) + begun;
         self.latest.swap(snapshot.map(|snapshot| Arc::new(StoreSnapshot { evictions, ..snapshot })))
     }
 }

@@ -4,10 +4,11 @@ use super::Shard;
 use crate::format::key::unencoded::UnencodedKey;
 use crate::memory::entry::Value;
 use crate::memory::extras::EntryExtras;
-use crate::memory::lookup::{Lookup, StaleLookup};
+use crate::memory::lookup::{Lookup, MissToken, StaleLookup};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot::Slot;
 use crate::memory::slot_key::SlotKey;
+use crate::sys::sync::Ordering;
 use crate::units::Timestamp;
 
 impl Shard {
@@ -117,6 +118,14 @@ impl Shard {
                 Some(value) => StaleLookup::Value(value.clone(), slot.expires_at),
                 None => StaleLookup::NoValue,
             },
+        }
+    }
+
+    pub(in crate::memory) fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
+        MissToken {
+            min_visible_sequence: self.min_visible_sequence(key),
+            epoch_token: self.leases.epoch_token(key),
+            disk_evictions: self.disk_evictions.load(Ordering::SeqCst),
         }
     }
 

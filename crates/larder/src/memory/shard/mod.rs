@@ -42,11 +42,11 @@ use crate::memory::entry::{IncomingEntry, Refused, Value};
 use crate::memory::extras::EntryExtras;
 use crate::memory::grace::Grace;
 use crate::memory::keyspace_usage::KeyspaceUsages;
-use crate::memory::lookup::{Lookup, MissToken, PreviousState};
+use crate::memory::lookup::{Lookup, PreviousState};
 use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::sync::failpoint::{Failpoint, failpoint_is_set};
-use crate::sys::sync::{AtomicU64, Ordering};
+use crate::sys::sync::{Arc, AtomicU64, Ordering};
 use crate::units::Timestamp;
 
 #[derive(Debug)]
@@ -73,6 +73,8 @@ pub(super) struct Shard {
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
     pub(super) watch_epochs: WatchEpochs,
+    /// The number of evictions from disk that have begun.
+    pub(super) disk_evictions: Arc<AtomicU64>,
 }
 
 impl Shard {
@@ -92,13 +94,7 @@ impl Shard {
             is_closed: false,
             usages: KeyspaceUsages::default(),
             watch_epochs: WatchEpochs::default(),
-        }
-    }
-
-    pub(super) fn miss_token(&self, key: SlotKey<'_>) -> MissToken {
-        MissToken {
-            min_visible_sequence: self.min_visible_sequence(key),
-            epoch_token: self.leases.epoch_token(key),
+            disk_evictions: Arc::default(),
         }
     }
 

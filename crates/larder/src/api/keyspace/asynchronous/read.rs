@@ -77,7 +77,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Unknown(miss)
                 if self.may_block()
                     && !self.shared.is_closed()
-                    && !self.shared.tiers.disk.absent_keys.lack(key) =>
+                    && self.shared.tiers.may_be_on_disk(key, miss) =>
             {
                 if !self.is_remote() && inline_calls::may_look() {
                     return MemoryAnswer::Found(inline_calls::look(|| self.look_on_disk(key, miss)));
@@ -126,9 +126,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
 
     /// Reads a value from disk on the calling thread, and copies it into memory.
     fn look_on_disk(&self, key: SlotKey<'_>, miss: MissToken) -> Option<Arc<V>> {
-        let permit = Permit::EpochToken(miss.epoch_token);
-        let found = self.promote_decoded(key, permit, miss.min_visible_sequence, true);
-        let value = found.and_then(|found| found.value.into_inner());
+        let value = self.get_below(key, miss);
         self.answered(if value.is_some() { Count::DiskHits } else { Count::Misses }, key);
         value
     }

@@ -42,14 +42,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             Lookup::Unknown(_) | Lookup::Absent(_) | Lookup::Negative => return None,
         };
         let permit = Permit::EpochToken(miss.epoch_token);
-        let found = if self.is_remote() {
+        let (value, expires_at) = if self.is_remote() {
             let found = self.shared.read_remote_entry(&self.opened, key).await?;
             self.copy_to_memory(key, permit, &found, is_use);
-            found
+            (found.value.into_inner()?, found.expires_at)
         } else {
-            self.promote_decoded(key, permit, miss.min_visible_sequence, is_use)?
+            let found = self.find_below(key, permit, miss, is_use)?;
+            (found.value.into_inner()?, found.expires_at)
         };
-        let (value, expires_at) = (found.value.into_inner()?, found.expires_at);
         self.answered_if(counts, Count::DiskHits, key);
         Some(LookupOutcome::Hit { value, expires_at, is_stale: false })
     }

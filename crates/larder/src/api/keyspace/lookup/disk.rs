@@ -30,8 +30,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         let LowerLookup { load_thread, heeds_absence, counts, is_use } = lookup;
         if let (Some(miss), Some(id)) = (miss_token, lease.id)
             && self.is_in_file()
-            && let Some(found) =
-                self.promote_decoded(key, Permit::Lease(id), miss.min_visible_sequence, is_use)
+            && let Some(found) = self.find_below(key, Permit::Lease(id), miss, is_use)
             && (found.value.is_some() || heeds_absence)
         {
             lease.found(found.value.clone());

@@ -5,8 +5,12 @@ use std::time::Duration;
 use super::*;
 use crate::api::cache::Cache;
 use crate::api::keyspace::definition::KeyspaceDefinition;
+use crate::api::keyspace::read_many::MissedKey;
 use crate::engine::tiers::Tiers;
+use crate::memory::entry::{IncomingEntry, PromotionSource, Value};
 use crate::memory::evicted_values::EvictedValues;
+use crate::memory::grace::Grace;
+use crate::memory::weight::Weight;
 use crate::sys::clock::ManualClock;
 use crate::testing::volume::SimulatedVolume;
 use crate::units::ByteSize;
@@ -73,17 +77,37 @@ impl Values {
         self.keyspace.copy_to_memory(key, Permit::Lease(lease.id), &decoded, false);
         shared.tiers.memory.has_entry(&full)
     }
+
+    /// Writes values until the disk has evicted the first entry.
+    fn evict_first(&mut self) {
+        while self.is_on_disk(FIRST) {
+            assert!(self.written < 20_000, "the file is full before that");
+            self.write();
+        }
+    }
+
+    /// Stores a copy of the first entry in memory, as a caller does that has read the entry before its
+    /// eviction.
+    fn copy_first(&self) {
+        let (full, memory) = (self.full(FIRST), &self.tiers().memory);
+        let key = memory.key(&full);
+        let (lease, ..) = memory.lease_over(key, self.tiers().time.now());
+        let lease = Lease::new(memory, key, lease);
+        let value: Value = Arc::new(vec![1_u8; 1_000]);
+        let (expires_at, weight) = (Timestamp::NEVER, Weight::of(1_000));
+        let (grace, unsaved, extras) = (Grace::NONE, None, None);
+        let entry = IncomingEntry { value: Some(value), expires_at, grace, weight, unsaved, extras };
+        let source = PromotionSource { is_current: &|| true, is_extended: false };
+        let mut evicted_values = EvictedValues::default();
+        let permit = Permit::Lease(lease.id);
+        memory.promote_entry(key, permit, entry, 1, source, &mut evicted_values).unwrap();
+    }
 }
 
 #[test]
 fn an_entry_that_the_disk_has_evicted_meanwhile_is_not_promoted() {
     let mut values = Values::new();
-    let is_promoted = values.promote_beside(|values| {
-        while values.is_on_disk(FIRST) {
-            assert!(values.written < 20_000, "the file is full before that");
-            values.write();
-        }
-    });
+    let is_promoted = values.promote_beside(Values::evict_first);
     assert!(!is_promoted);
     assert_eq!(values.keyspace.get(&FIRST), None);
 }
@@ -92,4 +116,48 @@ fn an_entry_that_the_disk_has_evicted_meanwhile_is_not_promoted() {
 fn a_commit_that_evicts_nothing_leaves_promotions_alone() {
     let mut values = Values::new();
     assert!(values.promote_beside(Values::write));
+}
+
+/// The writer counts the evicted entries before it installs the snapshot that lacks them.
+#[test]
+fn an_entry_that_the_disk_is_about_to_lack_is_neither_promoted_nor_changed() {
+    let mut values = Values::new();
+    assert!(!values.promote_beside(|values| values.tiers().count_eviction()));
+    let full = values.full(FIRST);
+    let (key, tiers) = (values.tiers().memory.key(&full), values.tiers());
+    let sequence = values.keyspace.lease_over(key).read.unwrap().entry.sequence;
+    let snapshot = tiers.confirm(key, sequence).unwrap();
+    assert!(tiers.reads_from(&snapshot) && !tiers.may_change_from(&snapshot));
+}
+
+/// Each lookup has missed the entry in memory before the eviction, and looks on disk only after it. Meanwhile
+/// another caller has copied the entry into memory.
+#[test]
+fn a_lookup_that_misses_an_evicted_entry_finds_the_copy_that_was_made_meanwhile() {
+    type Look = fn(&Keyspace<u64, Vec<u8>>, SlotKey<'_>, MissToken) -> bool;
+    let looks: [Look; 3] = [
+        |keyspace, key, miss| keyspace.get_below(key, miss).is_some(),
+        |keyspace, key, miss| {
+            keyspace.find_below(key, Permit::EpochToken(miss.epoch_token), miss, false).is_some()
+        },
+        |keyspace, key, miss| {
+            let mut found = false;
+            let missed = MissedKey::new(0, key, miss);
+            keyspace.read_missed(vec![missed], |_, _, value| found = value.is_some());
+            found
+        },
+    ];
+    for (number, look) in looks.into_iter().enumerate() {
+        let mut values = Values::new();
+        let full = values.full(FIRST);
+        let key = values.tiers().memory.key(&full);
+        let Lookup::Unknown(miss) = values.tiers().get_in_memory(key) else { panic!("memory has it") };
+        values.evict_first();
+        let Lookup::Unknown(later) = values.tiers().get_in_memory(key) else { panic!("memory has it") };
+        assert!(values.tiers().may_be_on_disk(key, miss), "look {number}");
+        assert!(!look(&values.keyspace, key, miss), "look {number}: it is in no tier");
+        values.copy_first();
+        assert!(look(&values.keyspace, key, miss), "look {number}");
+        assert!(!look(&values.keyspace, key, later), "look {number}: nothing was evicted since that miss");
+    }
 }

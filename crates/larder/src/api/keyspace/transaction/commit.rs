@@ -334,7 +334,7 @@ fn confirmed<R>(
         for (read, is_confirmed) in group_reads.iter_mut().zip(found) {
             read.is_confirmed = is_confirmed;
         }
-        let is_current = || snapshot.as_ref().is_some_and(|snapshot| tiers.reads_from(snapshot));
+        let is_current = || snapshot.as_ref().is_some_and(|snapshot| tiers.may_change_from(snapshot));
         checked = check(&group_reads, GroupConditions { now: &now, is_current: &is_current });
     }
     checked

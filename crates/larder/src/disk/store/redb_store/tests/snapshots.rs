@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::disk::store::snapshot::SnapshotCell;
+use crate::sys::sync::Ordering;
 
 #[test]
 fn a_snapshot_has_a_new_eviction_epoch_at_once_if_its_commit_has_evicted_entries() {
@@ -26,4 +27,23 @@ fn a_snapshot_has_a_new_eviction_epoch_at_once_if_its_commit_has_evicted_entries
     is_new("there is no snapshot", true);
     cell.install(Some(snapshot(2)));
     is_new("the snapshot is of a fresh file", true);
+}
+
+/// If the evictions were counted after the snapshot is installed, its epoch would lack them. A caller that
+/// has read an earlier snapshot may store nothing from the moment when they are counted.
+#[test]
+fn evictions_are_counted_before_the_snapshot_that_lacks_the_entries_is_installed() {
+    let store = store(u64::MAX);
+    let snapshot = || store.snapshot(1).unwrap();
+    let cell = SnapshotCell::new(Some(snapshot()));
+    let epoch = || cell.current().as_ref().unwrap().eviction_epoch();
+    let first = epoch();
+    assert!(cell.is_in(first));
+    cell.install_commit(snapshot(), 1);
+    assert!(cell.is_in(epoch()) && !cell.is_in(first));
+    // This is the state between the two steps.
+    cell.evictions().fetch_add(1, Ordering::SeqCst);
+    assert!(!cell.is_in(epoch()), "the next snapshot is about to be installed");
+    cell.install(None);
+    assert!(!cell.is_in(first), "there is no snapshot");
 }

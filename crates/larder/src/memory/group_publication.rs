@@ -237,7 +237,6 @@ impl Memory {
     ) {
         match change {
             GroupChange::Put(entry) => {
-                self.note_unsaved(key, &entry);
                 let stored = shard.store(key, entry, &self.sequence, deferred);
                 debug_assert!(stored.is_ok(), "the shard was checked under this lock: {stored:?}");
             }

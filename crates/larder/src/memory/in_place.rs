@@ -42,7 +42,6 @@ impl Memory {
         if locked.shard.weight_of_clean(key) < weight {
             return None;
         }
-        self.note_unsaved(key, &entry);
         let deferred = &mut locked.released.deferred;
         let stored = locked.shard.store(key, entry, &self.sequence, deferred);
         if stored.is_ok() {

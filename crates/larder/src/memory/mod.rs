@@ -76,7 +76,7 @@ use shard::Shard;
 use crate::format::key::hash::{HashSeed, KeyspaceSeed};
 use crate::format::keyspace_id::KeyspaceId;
 use crate::sys::process::Process;
-use crate::sys::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, key_seeds};
+use crate::sys::sync::{Arc, AtomicU64, AtomicUsize, Ordering, RwLock, StatisticU64, key_seeds};
 use crate::units::Timestamp;
 
 #[derive(Debug)]
@@ -90,9 +90,6 @@ pub(crate) struct Memory {
     next_victim: AtomicUsize,
     /// Number of values that memory did not store, because they were too heavy or found no room.
     bypassed: StatisticU64,
-    /// Whether a write to a keyspace of the disk tier may have been stored although it will not be
-    /// committed.
-    has_unsaved: AtomicBool,
     /// This lock is held shared while the values of a group are stored: see [`store_group`].
     group_gate: RwLock<()>,
     barrier_waits: BarrierWaits,
@@ -126,7 +123,6 @@ impl Memory {
             sequence: AtomicU64::new(last_sequence),
             next_victim: AtomicUsize::new(0),
             bypassed: StatisticU64::new(0),
-            has_unsaved: AtomicBool::new(false),
             group_gate: RwLock::new(()),
             barrier_waits: BarrierWaits::new(),
             use_stamps: UseStamps::default(),
@@ -200,7 +196,6 @@ impl Memory {
         now: Timestamp,
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
-        self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
         let has_room = self.budget.try_reserve(weight);
         if has_room || weight <= self.budget.capacity() {
@@ -239,19 +234,6 @@ impl Memory {
         }
         let stored = locked.shard.store(key, entry, &self.sequence, &mut locked.released.deferred);
         stored.inspect_err(|_| locked.released.deferred.weight += weight)
-    }
-
-    /// Records that a write will not be committed. Must be called before the write is stored, so that a
-    /// caller that reads the flag after `start_saving` sees every unsaved entry.
-    fn note_unsaved(&self, key: SlotKey<'_>, entry: &IncomingEntry) {
-        if entry.unsaved.is_none() && KeyspaceId::of(key.bytes).is_in_file() {
-            self.has_unsaved.store(true, Ordering::SeqCst);
-        }
-    }
-
-    /// Returns whether unsaved writes were stored since the last call, and clears the flag.
-    pub(crate) fn take_unsaved(&self) -> bool {
-        self.has_unsaved.swap(false, Ordering::SeqCst)
     }
 
     /// Stores a loaded value if its lease is still valid. Returns the sequence of the entry.

@@ -108,7 +108,6 @@ impl Memory {
         entry: IncomingEntry,
         evicted_values: &mut EvictedValues,
     ) -> Result<u64, Refused> {
-        self.note_unsaved(key, &entry);
         let weight = entry.clean_weight();
         let may_fit = weight <= self.budget.capacity();
         let mut reserved = 0;

@@ -83,12 +83,11 @@ impl Memory {
         }
     }
 
-    /// Makes every shard refuse values of the disk tier that would not be committed.
-    pub(crate) fn start_saving(&self) {
+    /// Makes every shard refuse values of the disk tier that would not be committed. Returns the highest
+    /// sequence of such values that were stored since the shards stopped saving, or 0.
+    pub(crate) fn start_saving(&self) -> u64 {
         let _gate = self.close_group_gate();
-        for shard in &self.shards {
-            shard.write().start_saving();
-        }
+        self.shards.iter().map(|shard| shard.write().start_saving()).max().unwrap_or(0)
     }
 
     /// Called when the file is discarded. From then on values need not be committed, and pending range

@@ -15,14 +15,18 @@
 //!    ([`Losses::note_committed`]). Until then the value is dirty, so a new file would get it.
 //! 3. When a new file is in service, and before the first commit to it, everything that was committed to the
 //!    previous file counts as lost ([`Losses::lose_file`]). While there is no file, the values that are given
-//!    up count as lost ([`Losses::give_up`]).
+//!    up count as lost ([`Losses::give_up`]). So do the values that are stored not to be committed
+//!    ([`Losses::give_up_to`]). Each shard notes the highest sequence of those under its lock, and returns it
+//!    when it begins to save. Under the same lock it begins to refuse such values, so none is forgotten.
 //! 4. When all values that the caller may wait for are committed, the caller is answered. A value of the
 //!    caller may be lost if a value was lost whose sequence is higher than the one of (1)
 //!    ([`Losses::has_lost_after`]).
 //!
 //! If (1) were in another order, a caller could read a sequence from after its loss, and would take the loss
 //! for an earlier one. If (2) came later, a panic in between would leave clean values in a file of which
-//! nothing is noted.
+//! nothing is noted. If (3) used the last sequence of memory, or also counted values that a shard has
+//! refused, a value that the new file gets could count as lost: it may be stored while the shards begin to
+//! save.
 //!
 //! A caller may get an error although the new file has its values: the file was discarded after (1), and had
 //! values that others stored after (1).

@@ -110,11 +110,8 @@ impl Writer {
                 self.tiers.disk.absent_keys.begin_again();
             }
             self.tiers.disk.change_state(DiskState::On);
-            self.tiers.memory.start_saving();
             self.losses.lose_file();
-            if self.tiers.memory.take_unsaved() {
-                self.losses.give_up_to(self.tiers.memory.last_sequence());
-            }
+            self.losses.give_up_to(self.tiers.memory.start_saving());
         }
     }
 

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::api::cache::Cache;
+use crate::api::keyspace::Keyspace;
+use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::disk::file::cache_file::backoff::MAX_RETRY_DELAY;
 use crate::disk::store::guard::StoreError;
 use crate::engine::writer::command::Command;
@@ -59,34 +61,74 @@ fn deletions_are_committed_before_anything_else_on_a_disk_that_was_full() {
     assert!(kinds.contains(&DiskOperation::Remove), "the ballast was given up");
 }
 
-#[test]
-fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
-    let disk = SimulatedVolume::new();
+/// Stores a value that was prepared not to be committed.
+fn store_unsaved(cache: &Cache, full: &[u8]) -> Result<u64, Refused> {
+    let tiers = &cache.shared().tiers;
+    let (value, expires_at) = (Arc::new(2_u64), tiers.time.now().after(Duration::from_hours(1)));
+    let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(200));
+    let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras: None };
+    tiers.memory.store(tiers.memory.key(full), entry, tiers.time.now())
+}
+
+/// Opens a cache, and commits the entry of key 1. Also returns the full key.
+fn with_one(disk: &SimulatedVolume) -> (Cache, Keyspace<u64, u64>, Arc<ManualClock>, Vec<u8>) {
     let clock = Arc::new(ManualClock::new());
-    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+    let builder = Cache::builder().path("/cache/shop.larder").volume(disk).clock(clock.clone());
     let cache = builder.stepped(1).open().unwrap();
     let names = cache.keyspace(NAME).unwrap();
     names.insert(&1, 1).unwrap();
     cache.flush().unwrap();
-    let tiers = &cache.shared().tiers;
-    let full = tiers.memory.keys(&[]).remove(0);
-    let store_unsaved = || {
-        let (value, expires_at) = (Arc::new(2_u64), tiers.time.now().after(Duration::from_hours(1)));
-        let (value, grace, weight) = (Some(value as _), Grace::NONE, Weight::of(200));
-        let entry = IncomingEntry { value, expires_at, grace, weight, unsaved: None, extras: None };
-        tiers.memory.store(tiers.memory.key(&full), entry, tiers.time.now())
-    };
-    assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is a file");
+    let full = cache.shared().tiers.memory.keys(&[]).remove(0).to_vec();
+    (cache, names, clock, full)
+}
+
+/// Makes a removal discard the file. Afterwards the disk works, and the next step makes a new file.
+fn discard(disk: &SimulatedVolume, cache: &Cache, names: &Keyspace<u64, u64>, clock: &ManualClock) {
     disk.fail_every(&[DiskOperation::Write, DiskOperation::SetLen, DiskOperation::Sync], Failure::Io);
     drop(names.remove(&1));
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::Discarded);
-    assert!(store_unsaved().is_ok(), "there is none");
     disk.heal();
     clock.advance(MAX_RETRY_DELAY);
+}
+
+#[test]
+fn a_fresh_file_takes_no_value_that_was_made_not_to_be_saved() {
+    let disk = SimulatedVolume::new();
+    let (cache, names, clock, full) = with_one(&disk);
+    assert_eq!(store_unsaved(&cache, &full), Err(Refused::Unsaved), "there is a file");
+    discard(&disk, &cache, &names, &clock);
+    assert!(store_unsaved(&cache, &full).is_ok(), "there is none");
     drop(cache.flush());
     assert_eq!(cache.stats().disk.unwrap().state, DiskState::On);
     // If this value were stored, the file's value would be back after the new value was evicted.
-    assert_eq!(store_unsaved(), Err(Refused::Unsaved), "there is one again");
+    assert_eq!(store_unsaved(&cache, &full), Err(Refused::Unsaved), "there is one again");
+}
+
+const IMMEDIATE: InsertOptions = InsertOptions::new().durability(Durability::Immediate);
+
+#[test]
+fn a_refused_write_makes_no_durable_value_count_as_lost() {
+    let disk = SimulatedVolume::new();
+    let (cache, names, _clock, full) = with_one(&disk);
+    assert_eq!(store_unsaved(&cache, &full), Err(Refused::Unsaved), "there is a file");
+    disk.unlink("/cache/shop.larder");
+    // The step finds no file, makes a new one, and commits the value to it.
+    names.insert_with(&2, 2, IMMEDIATE).unwrap();
+    assert_eq!(cache.stats().disk.unwrap().discards, 1);
+}
+
+#[test]
+fn a_durable_value_that_is_stored_while_a_new_file_comes_into_service_does_not_count_as_lost() {
+    let disk = SimulatedVolume::new();
+    let (cache, names, clock, full) = with_one(&disk);
+    discard(&disk, &cache, &names, &clock);
+    assert!(store_unsaved(&cache, &full).is_ok(), "there is no file");
+    // The writer does this before the shards begin to save. The caller prepares its value in between.
+    cache.shared().tiers.memory.buffer().open();
+    cache.shared().tiers.disk.change_state(DiskState::On);
+    names.insert_with(&2, 2, IMMEDIATE).unwrap();
+    assert!(cache.flush().is_err(), "the other value is in memory only");
+    cache.flush().unwrap();
 }
 
 #[test]

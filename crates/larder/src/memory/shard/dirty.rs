@@ -133,8 +133,11 @@ impl Shard {
         }
     }
 
-    pub(crate) fn start_saving(&mut self) {
+    /// Returns the highest sequence of the writes that were stored not to be committed, or 0. From now on,
+    /// the shard refuses such writes.
+    pub(crate) fn start_saving(&mut self) -> u64 {
         self.saves = true;
+        std::mem::take(&mut self.unsaved_up_to)
     }
 
     pub(crate) fn stop_saving(&mut self) {

@@ -69,6 +69,9 @@ pub(super) struct Shard {
     /// not be committed. Otherwise a lookup could find an older value on disk after the eviction of that
     /// entry.
     saves: bool,
+    /// The highest sequence of the writes to keyspaces of the disk tier that were stored while the shard did
+    /// not save, so that they will not be committed.
+    unsaved_up_to: u64,
     /// Whether the shard is sealed ([`super::closing`]).
     is_closed: bool,
     pub(super) usages: KeyspaceUsages,
@@ -91,6 +94,7 @@ impl Shard {
             extras: HashMap::default(),
             ranges: Vec::new(),
             saves: true,
+            unsaved_up_to: 0,
             is_closed: false,
             usages: KeyspaceUsages::default(),
             watch_epochs: WatchEpochs::default(),
@@ -125,6 +129,9 @@ impl Shard {
         self.leases.revoke(key, deferred);
         self.watch_epochs.increment(key);
         let sequence = next(counter);
+        if !self.saves && entry.unsaved.is_none() && KeyspaceId::of(key.bytes).is_in_file() {
+            self.unsaved_up_to = sequence;
+        }
         self.put(key, entry, sequence, deferred);
         Ok(sequence)
     }
@@ -155,7 +162,11 @@ impl Shard {
             deferred.refused(entry);
             return Err(Refused::Revoked);
         }
-        self.store(key, entry, counter, deferred)
+        let unsaved_up_to = self.unsaved_up_to;
+        let filled = self.store(key, entry, counter, deferred);
+        // No caller waits for the commit of a loaded value.
+        self.unsaved_up_to = unsaved_up_to;
+        filled
     }
 
     /// Stores a value that was read from disk or from a server, if the permit is still valid and the shard

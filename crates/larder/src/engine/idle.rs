@@ -53,7 +53,7 @@ impl Tiers {
             (Ok(stamped), _) => stamped,
             (Err(NeedsRecord), UsedEntry::InMemory) => return self.may_have_record(key),
             (Err(NeedsRecord), UsedEntry::OnDisk(record)) => {
-                self.extend_read_again(key, life, Some(record.sequence))
+                self.extend_read_again(key, |now| now.expiry_after(life), Some(record.sequence))
             }
             (Err(NeedsRecord), UsedEntry::Elsewhere) => None,
         };
@@ -67,20 +67,28 @@ impl Tiers {
         }
     }
 
+    /// Returns whether the file can be asked for the record of an entry that has left memory. If the file may
+    /// have the record, but is out of service, counts the use as lost.
     #[cold]
     fn may_have_record(&self, key: SlotKey<'_>) -> bool {
-        let is_forgotten = failpoint_is_set(Failpoint::ForgetEvictedUse);
-        KeyspaceId::of(key.bytes).is_in_file() && self.disk.is_on() && !is_forgotten
+        if !KeyspaceId::of(key.bytes).is_in_file() || failpoint_is_set(Failpoint::ForgetEvictedUse) {
+            return false;
+        }
+        let is_on = self.disk.is_on();
+        if !is_on && self.disk.saves() {
+            self.memory.use_stamps.note_dropped();
+        }
+        is_on
     }
 
-    /// Extends the life of an entry that left memory after a lookup had found it there. Otherwise a use
-    /// beside an eviction would have no effect. Reads the file.
+    /// Extends the life of an entry that left memory after a lookup had found it there, so that it ends at
+    /// `until`. Otherwise a use beside an eviction would have no effect. Reads the file.
     ///
     /// The entry may have been replaced since. Then the use extends the new entry, which was written after
     /// the lookup began, so this changes its expiry by no more than the time of the lookup.
     #[cold]
-    pub(crate) fn extend_evicted(&self, key: SlotKey<'_>, life: Duration) {
-        let stamped = self.extend_read_again(key, life, None);
+    pub(crate) fn extend_evicted(&self, key: SlotKey<'_>, until: Timestamp) {
+        let stamped = self.extend_read_again(key, |_| until, None);
         self.commit_many_stamps(stamped);
     }
 
@@ -88,7 +96,12 @@ impl Tiers {
     /// Reads the record until no commit comes in between. Otherwise a use at the time of a commit would have
     /// no effect. If there is a `sequence`, extends no entry with another one.
     #[cold]
-    fn extend_read_again(&self, key: SlotKey<'_>, life: Duration, sequence: Option<u64>) -> Option<Stamped> {
+    fn extend_read_again(
+        &self,
+        key: SlotKey<'_>,
+        until: impl Fn(Timestamp) -> Timestamp,
+        sequence: Option<u64>,
+    ) -> Option<Stamped> {
         loop {
             let Ok(read) = self.read_used_record(key) else {
                 self.memory.use_stamps.note_dropped();
@@ -105,7 +118,8 @@ impl Tiers {
             let is_current = || origin.snapshot.as_ref().is_some_and(|snapshot| self.reads_from(snapshot));
             let Header { sequence, expires_at, .. } = header;
             let record = UsedRecord { sequence, expires_at, ends_at, is_current: &is_current };
-            if let Ok(stamped) = self.memory.extend_life(key, life, || self.time.now(), Some(record)) {
+            let extended = self.memory.extend_life_until(key, &until, || self.time.now(), Some(record));
+            if let Ok(stamped) = extended {
                 return stamped;
             }
         }

@@ -51,6 +51,18 @@ impl Memory {
         now: impl FnOnce() -> Timestamp,
         record: Option<UsedRecord<'_>>,
     ) -> Result<Option<Stamped>, NeedsRecord> {
+        self.extend_life_until(key, |now| now.expiry_after(life), now, record)
+    }
+
+    /// Like [`extend_life`](Self::extend_life), for an entry that was used before. The entry must still be
+    /// live. `until` returns its new expiry, and gets the current time.
+    pub(crate) fn extend_life_until(
+        &self,
+        key: SlotKey<'_>,
+        until: impl FnOnce(Timestamp) -> Timestamp,
+        now: impl FnOnce() -> Timestamp,
+        record: Option<UsedRecord<'_>>,
+    ) -> Result<Option<Stamped>, NeedsRecord> {
         let Some(can_extend) = self.read(key.hash).map(|shard| shard.can_extend(key)) else {
             return Ok(None);
         };
@@ -63,7 +75,7 @@ impl Memory {
         }
         let mut shard = self.shard(key).write();
         let now = now();
-        let expires_at = now.expiry_after(life);
+        let expires_at = until(now);
         let (sequence, expires_at) = match (shard.can_extend(key), record) {
             (Some(_), _) => match shard.extend(key, now, expires_at) {
                 Some(extended) => extended,

@@ -20,13 +20,16 @@ use crate::memory::lookup::ReadEntry;
 use crate::memory::slot_key::SlotKey;
 #[cfg(feature = "async")]
 use crate::sys::offload::submit;
+#[cfg(feature = "async")]
+use crate::sys::sync::Arc;
 use crate::units::Timestamp;
 
 /// The thread that reads the file for a use of an entry that has left memory since the hit.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RecordReader {
     Caller,
-    /// A worker thread, for a caller that must not wait for the disk. The use takes effect after the call.
+    /// A worker thread, for a caller that must not wait for the disk. The use takes effect after the call, or
+    /// has no effect if the cache is closed first.
     #[cfg(feature = "async")]
     Worker,
 }
@@ -158,13 +161,23 @@ impl<K: Key, V> Keyspace<K, V> {
 
     #[cold]
     fn extend_evicted(&self, key: SlotKey<'_>, life: Duration, reader: RecordReader) {
+        let tiers = &self.shared.tiers;
+        // The life counts from the use, even if a worker reads the file much later.
+        let until = tiers.time.now().expiry_after(life);
         match reader {
-            RecordReader::Caller => self.shared.tiers.extend_evicted(key, life),
+            RecordReader::Caller => tiers.extend_evicted(key, until),
             #[cfg(feature = "async")]
             RecordReader::Worker => {
-                let (shared, key) = (self.shared.clone(), StoredKey::from(key.bytes));
+                // The job must not keep the cache open. Otherwise the cache could be closed long after its
+                // last handle was dropped. The job does not own a handle even while it runs.
+                let (tiers, key) = (Arc::downgrade(tiers), StoredKey::from(key.bytes));
+                let extend = move || {
+                    if let Some(tiers) = tiers.upgrade() {
+                        tiers.extend_evicted(tiers.memory.key(&key), until);
+                    }
+                };
                 // No task waits for the use.
-                drop(submit(move || shared.tiers.extend_evicted(shared.tiers.memory.key(&key), life)));
+                drop(submit(extend));
             }
         }
     }

@@ -5,11 +5,21 @@ use std::time::Duration;
 use crate::api::cache::Cache;
 use crate::api::keyspace::Keyspace;
 use crate::api::keyspace::definition::KeyspaceDefinition;
-#[cfg(feature = "async")]
 use crate::memory::evicted_values::EvictedValues;
 use crate::memory::idle::{UsedEntry, UsedRecord};
+use crate::stats::DiskState;
 use crate::sys::clock::ManualClock;
+#[cfg(feature = "async")]
+use crate::sys::offload::{JobResult, MAX_WORKERS, submit};
+#[cfg(feature = "async")]
+use crate::sys::sync::channel::{Sender, bounded};
+#[cfg(feature = "async")]
+use crate::testing::remote::tests::sent_uses::EncodedAfterHit;
+#[cfg(feature = "async")]
+use crate::testing::remote::tests::until;
 use crate::testing::volume::SimulatedVolume;
+#[cfg(feature = "async")]
+use crate::units::ByteSize;
 
 const NAMES: KeyspaceDefinition<(u64, u64), u64> =
     KeyspaceDefinition::new("name").ttl(Duration::from_hours(1));
@@ -187,7 +197,7 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     assert_eq!(tiers.memory.use_stamps.expiry_of(key.bytes, sequence), until());
     clock.advance(Duration::from_mins(5));
     assert!(tiers.extend_life(key, Duration::from_mins(9), UsedEntry::InMemory));
-    tiers.extend_evicted(key, Duration::from_mins(9));
+    tiers.extend_evicted(key, until().unwrap());
     assert_eq!(
         tiers.memory.use_stamps.expiry_of(key.bytes, sequence),
         until(),
@@ -195,16 +205,126 @@ fn a_use_of_a_record_from_an_older_snapshot_is_looked_up_once_more() {
     );
 }
 
+#[test]
+fn a_use_of_an_entry_that_left_memory_while_the_disk_is_off_is_counted() {
+    let (_disk, _clock, cache, _users, key) = idling();
+    let tiers = &cache.shared().tiers;
+    let use_evicted = || {
+        let key = tiers.memory.key(&key);
+        tiers.memory.forget(key, tiers.time.now(), &mut EvictedValues::default());
+        let needs_record = tiers.extend_life(key, Duration::from_mins(9), UsedEntry::InMemory);
+        (needs_record, tiers.memory.use_stamps.dropped())
+    };
+    assert_eq!(use_evicted(), (true, 0), "the file can be read");
+    tiers.disk.change_state(DiskState::Suspended);
+    assert_eq!(use_evicted(), (false, 1), "the file may have the entry, but can't be read");
+    tiers.disk.change_state(DiskState::Discarded);
+    assert_eq!(use_evicted(), (false, 1), "the entry exists no more");
+    tiers.disk.change_state(DiskState::On);
+}
+
+/// Jobs that occupy all workers. Later jobs wait behind them.
+#[cfg(feature = "async")]
+struct BusyWorkers {
+    releases: Vec<Sender<()>>,
+    jobs: Vec<JobResult<()>>,
+}
+
+#[cfg(feature = "async")]
+impl BusyWorkers {
+    fn new() -> Self {
+        let job = |_| {
+            let (release, held) = bounded::<()>(0);
+            (release, submit(move || _ = held.recv()))
+        };
+        let (releases, jobs) = (0..MAX_WORKERS).map(job).unzip();
+        Self { releases, jobs }
+    }
+
+    fn end(self) {
+        drop(self.releases);
+        assert!(self.jobs.into_iter().all(|job| pollster::block_on(job).is_some_and(|job| job.is_ok())));
+    }
+}
+
+/// Gets the entry of [`idling`] from async code. During the hit, the entry is evicted from memory.
+#[cfg(feature = "async")]
+fn get_while_evicted(cache: &Cache, users: &Keyspace<u64, u64>, key: &[u8]) {
+    let memory = &cache.shared().tiers.memory;
+    let evict = || _ = memory.drop_near(memory.key(key), &mut EvictedValues::default());
+    let found = pollster::block_on(users.get_async(EncodedAfterHit(Cell::new(0), &evict)));
+    assert_eq!(found.as_deref(), Some(&10));
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_use_that_a_worker_records_late_counts_from_the_hit() {
+    let (_disk, clock, cache, users, key) = idling();
+    let tiers = &cache.shared().tiers;
+    clock.advance(Duration::from_mins(5));
+    let sequence = tiers.read_record(tiers.memory.key(&key), 0, Duration::ZERO).unwrap().header.sequence;
+    let until_then = tiers.time.now().after(Duration::from_mins(9));
+    let busy = BusyWorkers::new();
+    get_while_evicted(&cache, &users, &key);
+    clock.advance(Duration::from_mins(1));
+    busy.end();
+    until(|| !tiers.memory.use_stamps.is_empty());
+    assert_eq!(tiers.memory.use_stamps.expiry_of(&key, sequence), Some(until_then));
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_use_that_waits_for_a_worker_does_not_keep_a_cache_open() {
+    let (disk, clock, cache, users, key) = idling();
+    clock.advance(Duration::from_mins(5));
+    let busy = BusyWorkers::new();
+    get_while_evicted(&cache, &users, &key);
+    drop((users, cache));
+    let path = "/cache/shop.larder";
+    let reopened = Cache::builder().path(path).volume(&disk).clock(clock).open_timeout(Duration::ZERO).open();
+    busy.end();
+    assert!(reopened.is_ok(), "{reopened:?}");
+}
+
+/// The second read of the transaction evicts the entry of the first one from memory, before the use of that
+/// entry is recorded.
+#[cfg(feature = "async")]
+#[test]
+fn a_transaction_on_a_thread_of_async_code_leaves_the_read_of_the_file_to_a_worker() {
+    let (disk, clock) = (SimulatedVolume::new(), Arc::new(ManualClock::new()));
+    let builder = Cache::builder().path("/cache/shop.larder").volume(&disk).clock(clock.clone());
+    let builder = builder.shards(1).memory_capacity(ByteSize::kib(64)).weigher(|_| 40 << 10);
+    let cache = builder.stepped(1).open().unwrap();
+    let users = KeyspaceDefinition::new("user").ttl(Duration::from_hours(1));
+    let users = cache.keyspace(users.time_to_idle(Duration::from_mins(8))).unwrap();
+    users.insert(&1, 10).unwrap();
+    cache.flush().unwrap();
+    let tiers = &cache.shared().tiers;
+    let full = tiers.memory.keys(&[]).remove(0);
+    let sequence = tiers.read_record(tiers.memory.key(&full), 0, Duration::ZERO).unwrap().header.sequence;
+    users.insert(&2, 20).unwrap();
+    cache.flush().unwrap();
+    assert!(users.get(&1).is_some() && tiers.memory.has_entry(&full), "memory has one of the two entries");
+    clock.advance(Duration::from_mins(5));
+    let until_then = tiers.time.now().after(Duration::from_mins(9));
+    let busy = BusyWorkers::new();
+    let _calls = cache.inline_calls();
+    let of_task = users.clone();
+    let found = cache.transaction_async(move |tx| tx.get_many(&of_task, [&1, &2]));
+    assert_eq!(pollster::block_on(found).unwrap().iter().flatten().count(), 2);
+    assert!(!tiers.memory.has_entry(&full), "the other entry has taken the room");
+    let stamped = || tiers.memory.use_stamps.expiry_of(&full, sequence);
+    assert_eq!(stamped(), None, "this thread has not read the file for the use");
+    busy.end();
+    until(|| stamped().is_some());
+    assert_eq!(stamped(), Some(until_then));
+}
+
 /// Checks calls of async code that find an entry in memory, which is evicted before its use is recorded.
 #[cfg(feature = "async")]
 #[test]
 fn a_task_whose_entry_is_evicted_during_its_hit_leaves_the_read_of_the_file_to_a_worker() {
     use pollster::block_on;
-
-    use crate::sys::offload::{MAX_WORKERS, submit};
-    use crate::sys::sync::channel::bounded;
-    use crate::testing::remote::tests::sent_uses::EncodedAfterHit;
-    use crate::testing::remote::tests::until;
 
     type Find = fn(&Keyspace<u64, u64>, EncodedAfterHit<'_>) -> Option<Arc<u64>>;
     let finds: [Find; 5] = [
@@ -221,19 +341,12 @@ fn a_task_whose_entry_is_evicted_during_its_hit_leaves_the_read_of_the_file_to_a
         let tiers = &cache.shared().tiers;
         let key = tiers.memory.key(&key);
         clock.advance(Duration::from_mins(5));
-        // The jobs occupy all workers. Later jobs wait behind them.
-        let (releases, busy): (Vec<_>, Vec<_>) = (0..MAX_WORKERS)
-            .map(|_| {
-                let (release, held) = bounded::<()>(0);
-                (release, submit(move || _ = held.recv()))
-            })
-            .unzip();
+        let busy = BusyWorkers::new();
         let evict = || _ = tiers.memory.drop_near(key, &mut EvictedValues::default());
         let found = find(&users, EncodedAfterHit(Cell::new(0), &evict));
         assert_eq!(found.as_deref(), Some(&10), "call {number}");
         assert!(tiers.memory.use_stamps.is_empty(), "call {number}");
-        drop(releases);
-        assert!(busy.into_iter().all(|job| block_on(job).is_some_and(|job| job.is_ok())));
+        busy.end();
         until(|| !tiers.memory.use_stamps.is_empty());
     }
 }

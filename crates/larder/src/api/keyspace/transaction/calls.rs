@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use super::put::{PendingPut, TypedPut};
 use super::{KeyChange, KeyRead, Transaction, TransactionKey};
 use crate::api::keyspace::Keyspace;
-use crate::api::keyspace::idle::RecordReader;
 use crate::api::keyspace::insert_options::{Durability, InsertOptions};
 use crate::api::keyspace::ttl::Ttl;
 use crate::disk::file::error_translation::not_durable_while_off;
@@ -320,7 +319,7 @@ impl Transaction<'_> {
             (Some(entry), true) => {
                 let slot_key = SlotKey { hash: key.hash, bytes: &key.full };
                 drop_caught(self.shared.tiers.get_in_memory(slot_key));
-                keyspace.note_use(slot_key, entry.expires_at, RecordReader::Caller);
+                keyspace.note_use(slot_key, entry.expires_at, self.waits.record_reader());
                 Count::MemoryHits
             }
         });

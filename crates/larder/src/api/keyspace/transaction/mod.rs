@@ -54,6 +54,7 @@ mod tests;
 use hashbrown::HashTable;
 
 use super::Keyspace;
+use super::idle::RecordReader;
 use super::insert_options::Durability;
 use crate::engine::closure_keys::{InClosure, refuse_in_other_closure};
 use crate::engine::keyspaces::open_keyspace::OpenKeyspace;
@@ -108,6 +109,22 @@ enum RoundWaits {
     Refused,
     /// The round would have to wait, but must not. Its result is discarded, and nothing is changed.
     Needed,
+}
+
+impl RoundWaits {
+    /// Returns the thread that reads the file for a use of an entry that has left memory since it was read. A
+    /// round that may not wait runs on a thread of async code, which must not read the file unmeasured.
+    #[cfg_attr(
+        not(feature = "async"),
+        expect(clippy::unused_self, reason = "without async code, every round may wait")
+    )]
+    fn record_reader(self) -> RecordReader {
+        #[cfg(feature = "async")]
+        if self != Self::Allowed {
+            return RecordReader::Worker;
+        }
+        RecordReader::Caller
+    }
 }
 
 struct TransactionKey {

@@ -34,7 +34,7 @@ pub(crate) mod service_thread;
 pub(crate) mod shared;
 mod statistics;
 mod store_opening;
-mod stored_record;
+pub(crate) mod stored_record;
 pub(crate) mod sweeper;
 pub(crate) mod threads;
 pub(crate) mod tiers;

@@ -16,8 +16,8 @@
 //!    evicts nothing leaves the number, so it refuses no copies.
 //! 4. The writer has evicted entries from disk. It increments the number.
 //! 5. It installs the snapshot that lacks the entries.
-//! 6. A lookup that has found nothing in (2) reads the number again. If it is not that of (1), the lookup is
-//!    repeated.
+//! 6. A lookup that has found no record in (2) reads the number again. If it is not that of (1), the lookup
+//!    is repeated.
 //!
 //! A lookup may miss an entry in the snapshot of (5) although another caller has copied the entry into
 //! memory since (1). Then (3) of that caller came after (1) of this lookup, under the same lock, and before
@@ -165,8 +165,19 @@ impl<V> DecodedEntry<V> {
     }
 }
 
+/// Why a lookup on disk or at a server has found no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfound {
+    /// The disk has no record that the lookup may show. Step 6 says whether the lookup must be repeated.
+    NoRecord,
+    /// There is a record without a live value, so no other caller can copy a value of it. Such a lookup is not
+    /// repeated: while the disk evicts other entries, it could decode the record again and again. What a
+    /// server answers is final, too.
+    Settled,
+}
+
 impl Tiers {
-    /// Returns whether a lookup that has found nothing must be repeated: step 6.
+    /// Returns whether a lookup that has found no record must be repeated: step 6.
     pub(crate) fn has_evicted_since(&self, miss: MissToken) -> bool {
         self.disk.snapshots.evictions().load(Ordering::SeqCst) != miss.disk_evictions
     }
@@ -191,12 +202,13 @@ impl Shared {
         keyspace: &OpenKeyspace,
         key: SlotKey<'_>,
         min_visible_sequence: u64,
-    ) -> Option<DecodedEntry<V>> {
+    ) -> Result<DecodedEntry<V>, Unfound> {
         if keyspace.id.is_remote() {
-            return at_once(self.read_remote_entry(keyspace, key));
+            return at_once(self.read_remote_entry(keyspace, key)).ok_or(Unfound::Settled);
         }
-        let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO)?;
-        self.decode_record(keyspace, key, &record, Duration::ZERO)
+        let record = self.tiers.read_record(key, min_visible_sequence, Duration::ZERO);
+        let record = record.ok_or(Unfound::NoRecord)?;
+        self.decode_record(keyspace, key, &record, Duration::ZERO).ok_or(Unfound::Settled)
     }
 
     /// Like [`read_entry`](Self::read_entry), but only from disk, and also reads an entry that expired up to

@@ -225,7 +225,7 @@ impl Memory {
             let deferred = &mut locked.released.deferred;
             deferred.refused(entry);
             // The previous value is removed. Otherwise it would stay visible after this write.
-            let refused = locked.shard.forget_replaced(key, now, deferred);
+            let refused = locked.shard.forget_replaced(key, now, &self.sequence, deferred);
             // Any other refused write is prepared again, for a commit.
             if refused == Refused::NoRoom {
                 self.count_bypassed();

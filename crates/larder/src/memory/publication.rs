@@ -150,7 +150,7 @@ impl Memory {
     ) -> Refused {
         let mut locked = self.lock(key, evicted_values);
         let refused = match locked.shard.confirm(key, publication) {
-            Ok(now) => locked.shard.forget_replaced(key, now, &mut locked.released.deferred),
+            Ok(now) => locked.shard.forget_replaced(key, now, &self.sequence, &mut locked.released.deferred),
             Err(refused) => refused,
         };
         if refused == Refused::NoRoom {

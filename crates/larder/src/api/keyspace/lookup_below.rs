@@ -1,14 +1,14 @@
 //! Lookups on disk or at a server, of a key that memory lacks.
 //!
 //! The disk may evict an entry between the lookup in memory and the lookup on disk. Then a lookup that finds
-//! nothing is repeated: step 6 of [`crate::engine::promotion`].
+//! no record is repeated: step 6 of [`crate::engine::promotion`].
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::idle::RecordReader;
-use crate::engine::promotion::DecodedEntry;
+use crate::engine::promotion::{DecodedEntry, Unfound};
 use crate::format::key::Key;
 use crate::memory::leases::Permit;
 use crate::memory::lookup::{Lookup, MissToken};
@@ -39,7 +39,11 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         miss: MissToken,
         is_use: bool,
     ) -> Option<FoundEntry<V>> {
-        self.read_below(key, permit, miss, is_use).or_else(|| self.look_again(key, miss, is_use))
+        match self.read_below(key, permit, miss, is_use) {
+            Ok(found) => Some(found),
+            Err(Unfound::NoRecord) => self.look_again(key, miss, is_use),
+            Err(Unfound::Settled) => None,
+        }
     }
 
     fn read_below(
@@ -48,14 +52,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         permit: Permit,
         miss: MissToken,
         is_use: bool,
-    ) -> Option<FoundEntry<V>> {
+    ) -> Result<FoundEntry<V>, Unfound> {
         let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence)?;
         self.copy_to_memory(key, permit, &decoded, is_use);
         let DecodedEntry { value, expires_at, .. } = decoded;
-        Some(FoundEntry { value, expires_at })
+        Ok(FoundEntry { value, expires_at })
     }
 
-    /// Repeats a lookup that has found no entry, as long as the disk has evicted entries since.
+    /// Repeats a lookup that has found no record, as long as the disk has evicted entries since.
     pub(super) fn look_again(
         &self,
         key: SlotKey<'_>,
@@ -79,9 +83,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Lookup::Negative => return None,
                 Lookup::Unknown(later) => miss = later,
             }
-            let found = self.read_below(key, Permit::EpochToken(miss.epoch_token), miss, is_use);
-            if found.is_some() {
-                return found;
+            match self.read_below(key, Permit::EpochToken(miss.epoch_token), miss, is_use) {
+                Err(Unfound::NoRecord) => {}
+                found => return found.ok(),
             }
         }
         None
@@ -97,9 +101,10 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 Lookup::Unknown(miss) if self.has_lower_tier() => miss,
                 Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => return None,
             };
-            let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
-            if decoded.is_some() || !tiers.has_evicted_since(miss) {
-                return decoded.and_then(|decoded: DecodedEntry<V>| decoded.value.into_inner());
+            let read = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
+            match read.map(|decoded: DecodedEntry<V>| decoded.value.into_inner()) {
+                Err(Unfound::NoRecord) if tiers.has_evicted_since(miss) => {}
+                read => return read.ok()?,
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::idle::RecordReader;
-use crate::engine::promotion::{DecodedEntry, Lease};
+use crate::engine::promotion::{DecodedEntry, Lease, Unfound};
 use crate::error::Error;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
@@ -247,8 +247,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         loop {
             let (id, found, read) = tiers.memory.lease_over(key, self.now());
             let miss = miss_of(&found);
-            let leased = self.read_leased(key, Lease::new(&tiers.memory, key, id), found, read);
-            if leased.read.is_some() || !miss.is_some_and(|miss| tiers.has_evicted_since(miss)) {
+            let (leased, unfound) = self.read_leased(key, Lease::new(&tiers.memory, key, id), found, read);
+            let has_evicted = || miss.is_some_and(|miss| tiers.has_evicted_since(miss));
+            if unfound != Some(Unfound::NoRecord) || !has_evicted() {
                 return leased;
             }
         }
@@ -270,7 +271,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             return Some(LeasedRead { lease, read: None, is_unread: false, record: None });
         }
         if miss.is_none() {
-            let leased = self.read_leased(key, lease, found, read);
+            let (leased, _) = self.read_leased(key, lease, found, read);
             return Some(LeasedRead { is_unread: false, ..leased });
         }
         if !inline_calls::may_look() {
@@ -278,8 +279,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
         // Read before the snapshot is loaded, as in `look_in_both`.
         let before = tiers.read_conditions()?;
-        let leased = inline_calls::look(|| self.read_leased(key, lease, found, read));
-        if leased.read.is_none() && (tiers.read_conditions() != Some(before) || has_evicted()) {
+        let (leased, unfound) = inline_calls::look(|| self.read_leased(key, lease, found, read));
+        let is_repeated = unfound == Some(Unfound::NoRecord) && has_evicted();
+        if leased.read.is_none() && (tiers.read_conditions() != Some(before) || is_repeated) {
             return None;
         }
         Some(LeasedRead { is_unread: false, ..leased })
@@ -293,14 +295,15 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
     }
 
     /// Reads the entry of a key after a lease was taken on it. `found` is the result of the lookup in memory.
+    /// Also returns why a lookup on disk has found no entry.
     fn read_leased<'a>(
         &'a self,
         key: SlotKey<'a>,
         lease: Lease<'a>,
         found: Lookup,
         read: Option<ReadEntry>,
-    ) -> LeasedRead<'a, V> {
-        let mut is_unread = false;
+    ) -> (LeasedRead<'a, V>, Option<Unfound>) {
+        let mut unfound = None;
         let read = match found {
             Lookup::Value(value, _) => Self::typed(value).zip(read).map(|(value, entry)| ReadValue {
                 value: HeldValue::new(value),
@@ -310,8 +313,8 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }),
             Lookup::Unknown(miss) if self.is_in_file() => {
                 let decoded = self.shared.read_entry(&self.opened, key, miss.min_visible_sequence);
-                is_unread = decoded.is_none();
-                decoded.and_then(|decoded: DecodedEntry<V>| {
+                unfound = decoded.as_ref().err().copied();
+                decoded.ok().and_then(|decoded: DecodedEntry<V>| {
                     let entry = decoded.entry();
                     let value = HeldValue::new(decoded.value.clone()?);
                     Some(ReadValue { value, entry, is_in_memory: false, decoded: Some(decoded) })
@@ -319,7 +322,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             }
             Lookup::Absent(_) | Lookup::Negative | Lookup::Unknown(_) => None,
         };
-        LeasedRead { lease, read, is_unread, record: None }
+        (LeasedRead { lease, read, is_unread: unfound.is_some(), record: None }, unfound)
     }
 
     /// Like [`lease_over`](Self::lease_over), for a caller that must not mistake a missing snapshot for a

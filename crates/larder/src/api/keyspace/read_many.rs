@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::Keyspace;
 use super::idle::RecordReader;
-use crate::engine::promotion::DecodedEntry;
+use crate::engine::stored_record::StoredRecord;
 use crate::format::key::buffer::KeyBuffer;
 use crate::format::key::{EncodeKey, Key};
 use crate::format::stored_key::StoredKey;
@@ -252,11 +252,12 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
         }
     }
 
-    /// Runs step 3 for the entry of a key on disk. If there is none, and the disk has evicted entries since
+    /// Runs step 3 for the record of a key on disk. If there is none, and the disk has evicted entries since
     /// step 1, looks the key up again.
-    fn value_of_missed(&self, missed: &MissedKey, decoded: Option<DecodedEntry<V>>) -> Option<Arc<V>> {
+    fn value_of_missed(&self, missed: &MissedKey, record: Option<StoredRecord>) -> Option<Arc<V>> {
         let (key, miss) = (missed.slot_key(), missed.miss);
-        let Some(decoded) = decoded else { return self.look_again(key, miss, true)?.value.into_inner() };
+        let Some(record) = record else { return self.look_again(key, miss, true)?.value.into_inner() };
+        let decoded = self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)?;
         self.copy_to_memory(key, Permit::EpochToken(miss.epoch_token), &decoded, true);
         decoded.value.into_inner()
     }
@@ -284,12 +285,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
                 let key = missed.slot_key();
                 let value = match &before {
                     Some((same, value)) if same.key == missed.key => value.clone(),
-                    _ => {
-                        let decoded = record.and_then(|record| {
-                            self.shared.decode_record(&self.opened, key, &record, Duration::ZERO)
-                        });
-                        self.value_of_missed(missed, decoded)
-                    }
+                    _ => self.value_of_missed(missed, record),
                 };
                 note(missed.at, key, value.clone());
                 before = Some((missed, value));

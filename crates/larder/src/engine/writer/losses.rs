@@ -15,7 +15,7 @@
 //!    ([`Losses::note_committed`]). Until then the value is dirty, so a new file would get it.
 //! 3. When a new file is in service, and before the first commit to it, everything that was committed to the
 //!    previous file counts as lost ([`Losses::lose_file`]). While there is no file, the values that are given
-//!    up count as lost ([`Losses::give_up`]). So do the values that are stored not to be committed
+//!    up count as lost ([`Losses::give_up`]). So do the values that are written not to be committed
 //!    ([`Losses::give_up_to`]). Each shard notes the highest sequence of those under its lock, and returns it
 //!    when it begins to save. Under the same lock it begins to refuse such values, so none is forgotten.
 //! 4. When all values that the caller may wait for are committed, the caller is answered. A value of the

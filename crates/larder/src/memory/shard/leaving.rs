@@ -1,6 +1,6 @@
 //! Removal of entries from a shard: by a call, by eviction, by expiry, or by closing the cache.
 
-use super::Shard;
+use super::{Shard, next};
 use crate::memory::deferred_drops::DeferredDrops;
 use crate::memory::entry::Refused;
 use crate::memory::lookup::PreviousState;
@@ -8,15 +8,18 @@ use crate::memory::policy::slot_id::SlotId;
 use crate::memory::slot::SlotState;
 use crate::memory::slot_key::SlotKey;
 use crate::sys::prefetch::prefetch;
+use crate::sys::sync::AtomicU64;
 use crate::units::Timestamp;
 
 impl Shard {
     /// Removes the previous value of a key after an unsaved write of the key found no room. If changes of
-    /// the key must be committed, removes nothing.
+    /// the key must be committed, removes nothing. Otherwise no tier has the write, as if it had been stored
+    /// not to be committed, so it gets a sequence.
     pub(crate) fn forget_replaced(
         &mut self,
         key: SlotKey<'_>,
         now: Timestamp,
+        counter: &AtomicU64,
         deferred: &mut DeferredDrops,
     ) -> Refused {
         if self.is_closed() {
@@ -25,6 +28,7 @@ impl Shard {
         if self.must_save(key) {
             return Refused::Unsaved;
         }
+        self.note_unsaved(key, || next(counter));
         self.forget(key, now, deferred);
         Refused::NoRoom
     }

@@ -69,7 +69,7 @@ pub(super) struct Shard {
     /// not be committed. Otherwise a lookup could find an older value on disk after the eviction of that
     /// entry.
     saves: bool,
-    /// The highest sequence of the writes to keyspaces of the disk tier that were stored while the shard did
+    /// The highest sequence of the writes to keyspaces of the disk tier that were made while the shard did
     /// not save, so that they will not be committed.
     unsaved_up_to: u64,
     /// Whether the shard is sealed ([`super::closing`]).
@@ -129,11 +129,18 @@ impl Shard {
         self.leases.revoke(key, deferred);
         self.watch_epochs.increment(key);
         let sequence = next(counter);
-        if !self.saves && entry.unsaved.is_none() && KeyspaceId::of(key.bytes).is_in_file() {
-            self.unsaved_up_to = sequence;
+        if entry.unsaved.is_none() {
+            self.note_unsaved(key, || sequence);
         }
         self.put(key, entry, sequence, deferred);
         Ok(sequence)
+    }
+
+    /// Notes the sequence of a write that will not be committed.
+    fn note_unsaved(&mut self, key: SlotKey<'_>, sequence: impl FnOnce() -> u64) {
+        if !self.saves && KeyspaceId::of(key.bytes).is_in_file() {
+            self.unsaved_up_to = sequence();
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -377,9 +377,13 @@ fn a_value_that_is_to_be_on_disk_is_stored_unsaved_only_while_there_is_no_disk()
     assert!(bench.shard.fill(KEY, lease, entry, &bench.counter, &mut bench.deferred).is_ok());
     assert_eq!(bench.shard.start_saving(), 0, "no caller waits for the commit of a loaded value");
     assert_eq!(store(&mut bench), Err(Refused::Unsaved));
-    let refused = bench.shard.forget_replaced(KEY, NOW, &mut bench.deferred);
+    let refused = bench.shard.forget_replaced(KEY, NOW, &bench.counter, &mut bench.deferred);
     assert_eq!(refused, Refused::Unsaved, "what stands there is not to be forgotten without a tombstone");
     assert!(bench.shard.find(KEY).is_some());
+    bench.shard.stop_saving();
+    let refused = bench.shard.forget_replaced(KEY, NOW, &bench.counter, &mut bench.deferred);
+    assert_eq!(refused, Refused::NoRoom);
+    assert!(bench.shard.start_saving() > last, "a write that finds no room is in no tier");
 }
 
 #[test]

@@ -203,8 +203,9 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + Sync + 'static> Keyspace<K
             if !inline_calls::may_look() {
                 return None;
             }
-            let entry: Option<DecodedEntry<V>> =
-                inline_calls::look(|| self.shared.read_entry(&self.opened, *key, miss.min_visible_sequence));
+            let entry: Option<DecodedEntry<V>> = inline_calls::look(|| {
+                self.shared.read_entry(&self.opened, *key, miss.min_visible_sequence).ok()
+            });
             room = room.checked_sub(entry.as_ref().map_or(0, |entry| entry.encoded_len))?;
             read.push(entry);
         }

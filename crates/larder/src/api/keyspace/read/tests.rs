@@ -161,3 +161,55 @@ fn a_lookup_that_misses_an_evicted_entry_finds_the_copy_that_was_made_meanwhile(
         assert!(!look(&values.keyspace, key, later), "look {number}: nothing was evicted since that miss");
     }
 }
+
+thread_local! {
+    /// What evicts an entry from disk while a value is decoded, and how often it was called.
+    static EVICTING: std::cell::RefCell<Option<Arc<Tiers>>> = const { std::cell::RefCell::new(None) };
+    static DECODES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A value that cannot be decoded once [`EVICTING`] is set. Its entry stays on disk, and others are evicted.
+struct Unreadable;
+
+impl Serialize for Unreadable {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Unreadable {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u8::deserialize(deserializer)?;
+        let Some(tiers) = EVICTING.with_borrow(Clone::clone) else { return Ok(Self) };
+        DECODES.set(DECODES.get() + 1);
+        assert!(DECODES.get() < 10, "it is decoded without end");
+        tiers.count_eviction();
+        Err(serde::de::Error::custom("it is never readable"))
+    }
+}
+
+#[test]
+fn a_lookup_whose_record_cannot_be_decoded_is_not_repeated_while_the_disk_evicts() {
+    type Look = fn(&Keyspace<u64, Unreadable>) -> bool;
+    let looks: [Look; 5] = [
+        |keyspace| keyspace.get(&1).is_none(),
+        |keyspace| keyspace.peek(&1).is_none(),
+        |keyspace| keyspace.get_many([&1])[0].is_none(),
+        |keyspace| keyspace.get_or_load(&1, || Err::<Unreadable, _>(())).is_err(),
+        |keyspace| keyspace.take(&1).unwrap().is_none(),
+    ];
+    for (number, look) in looks.into_iter().enumerate() {
+        let builder = Cache::builder().path("/cache/shop.larder").volume(&SimulatedVolume::new());
+        let cache = builder.stepped(1).open().unwrap();
+        let keyspace = cache.keyspace(KeyspaceDefinition::<u64, Unreadable>::new("unreadable")).unwrap();
+        keyspace.insert(&1, Unreadable).unwrap();
+        cache.flush().unwrap();
+        let (full, tiers) = (keyspace.encode(&1).unwrap().as_slice().to_vec(), &cache.shared().tiers);
+        tiers.memory.forget(tiers.memory.key(&full), Timestamp::ZERO, &mut EvictedValues::default());
+        EVICTING.set(Some(tiers.clone()));
+        DECODES.set(0);
+        assert!(look(&keyspace), "look {number}");
+        assert!((1..=2).contains(&DECODES.get()), "look {number}: {}", DECODES.get());
+        EVICTING.set(None);
+    }
+}

@@ -218,18 +218,28 @@ fn read_ahead(
     wanted: usize,
     end: &WalkEnd,
 ) -> Result<KeysAhead, String> {
-    let max = READ_AHEAD.max(wanted);
     let mut walked = source.keys_after(after)?;
-    let (mut keys, mut size, mut is_end) = (Vec::new(), 0, false);
-    while keys.len() < max && size < MAX_AHEAD && !end.has_come() {
-        let Some(key) = walked.next() else {
-            is_end = true;
-            break;
-        };
+    let ahead = take_ahead(walked.by_ref(), READ_AHEAD.max(wanted), || end.has_come());
+    if_complete(source, &walked, ahead)
+}
+
+/// Takes up to `max` keys, and at least one, that take no more than [`MAX_AHEAD`] bytes. A key that finds no
+/// room is read again later.
+fn take_ahead(
+    mut walked: impl Iterator<Item = Vec<u8>>,
+    max: usize,
+    is_over: impl Fn() -> bool,
+) -> KeysAhead {
+    let (mut keys, mut size) = (Vec::new(), 0);
+    while keys.len() < max && !is_over() {
+        let Some(key) = walked.next() else { return KeysAhead::new(keys, true) };
         size += key_size(&key);
+        if size > MAX_AHEAD && !keys.is_empty() {
+            break;
+        }
         keys.push(key);
     }
-    if_complete(source, &walked, KeysAhead::new(keys, is_end))
+    KeysAhead::new(keys, false)
 }
 
 /// `KEYS pattern`
@@ -316,8 +326,21 @@ async fn random_key(session: &mut Session, _args: Arguments<'_>, out: &mut Outpu
 
 #[cfg(test)]
 mod tests {
-    use super::array_of;
+    use super::{MAX_AHEAD, READ_AHEAD, array_of, key_size, take_ahead};
     use crate::protocol::reply::Version;
+
+    #[test]
+    fn the_keys_ahead_take_no_more_memory_than_they_may() {
+        let long = |len: usize| std::iter::repeat_with(move || vec![b'k'; len]);
+        let room = MAX_AHEAD / key_size(&[0; 2_100]);
+        assert!(room < READ_AHEAD);
+        let ahead = take_ahead(long(2_100), READ_AHEAD, || false);
+        assert_eq!((ahead.keys.len(), ahead.is_end), (room, false));
+        let ahead = take_ahead(long(MAX_AHEAD), READ_AHEAD, || false);
+        assert_eq!((ahead.keys.len(), ahead.is_end), (1, false), "a walk always goes on");
+        let ahead = take_ahead(long(1).take(10), READ_AHEAD, || false);
+        assert_eq!((ahead.keys.len(), ahead.is_end), (10, true));
+    }
 
     #[test]
     fn the_reply_of_keys_takes_no_more_memory_than_its_bytes() {

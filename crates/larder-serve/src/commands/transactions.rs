@@ -187,10 +187,10 @@ async fn write_replies(
     out: &mut Output,
     max: usize,
 ) {
-    let replies_len = replies.iter().map(Vec::len).sum::<usize>();
     // Number of bytes that the replies which are not written yet need at least.
-    let mut needed = others.iter().flatten().count() * NO_ROOM_LEN + replies_len;
-    out.executing = replies_len + others.iter().flatten().map(|(_, args)| args.heap_len()).sum::<usize>();
+    let mut needed = others.iter().flatten().count() * NO_ROOM_LEN;
+    needed += replies.iter().map(Vec::len).sum::<usize>();
+    out.executing = memory_of(&others, &replies);
     let mut replies = replies.into_iter();
     let mut ran = 0;
     for other in others {
@@ -221,6 +221,13 @@ async fn write_replies(
             out.wait(pin!(yield_now())).await;
         }
     }
+}
+
+/// Returns the memory of requests and replies, in bytes.
+fn memory_of(others: &Vec<Other>, replies: &Vec<Vec<u8>>) -> usize {
+    let lists = others.capacity() * size_of::<Other>() + replies.capacity() * size_of::<Vec<u8>>();
+    let requests: usize = others.iter().flatten().map(|(_, args)| args.heap_len()).sum();
+    lists + requests + replies.iter().map(Vec::capacity).sum::<usize>()
 }
 
 /// A request in the queue that is not a data command, or `None` for a data command.

@@ -124,3 +124,17 @@ fn a_reply_that_finds_no_room_leaves_the_room_of_the_later_ones() {
     let (replies, _) = replies_to(others.into(), Vec::new(), 2 * NO_ROOM_LEN);
     assert_eq!(replies, format!("-{NO_ROOM}\r\n$20\r\n{}\r\n", "b".repeat(20)));
 }
+
+#[test]
+fn the_lists_of_requests_and_replies_count_while_others_go_on() {
+    let mut session = session();
+    let (mut own, mut out) = (Output::new(&OutputLimits::default()), Output::new(&OutputLimits::default()));
+    let others: Vec<Other> = (0..1_000).map(|_| None).chain([Some((&ROOM, owned(&["room"])))]).collect();
+    let replies = vec![b"_\r\n".to_vec(); 1_000];
+    let lists = others.len() * size_of::<Other>() + replies.len() * size_of::<Vec<u8>>();
+    {
+        let mut written = pin!(write_replies(&mut session, others, replies, &mut own, &mut out, 1 << 20));
+        assert!(written.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+    assert!(out.executing > lists, "{} of {lists}", out.executing);
+}

@@ -170,7 +170,7 @@ impl<V> DecodedEntry<V> {
 pub(crate) enum Unfound {
     /// The disk has no record that the lookup may show. Step 6 says whether the lookup must be repeated.
     NoRecord,
-    /// There is a record without a live value, so no other caller can copy a value of it. Such a lookup is not
+    /// There is a record without a live value, so no other caller can copy a value of it. The lookup is not
     /// repeated: while the disk evicts other entries, it could decode the record again and again. What a
     /// server answers is final, too.
     Settled,

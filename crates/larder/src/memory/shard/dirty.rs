@@ -133,7 +133,14 @@ impl Shard {
         }
     }
 
-    /// Returns the highest sequence of the writes that were stored not to be committed, or 0. From now on,
+    /// Notes the sequence of a write that will not be committed.
+    pub(super) fn note_unsaved(&mut self, key: SlotKey<'_>, sequence: impl FnOnce() -> u64) {
+        if !self.saves && KeyspaceId::of(key.bytes).is_in_file() {
+            self.unsaved_up_to = sequence();
+        }
+    }
+
+    /// Returns the highest sequence of the writes that were made not to be committed, or 0. From now on,
     /// the shard refuses such writes.
     pub(crate) fn start_saving(&mut self) -> u64 {
         self.saves = true;

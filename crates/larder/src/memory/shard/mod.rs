@@ -136,13 +136,6 @@ impl Shard {
         Ok(sequence)
     }
 
-    /// Notes the sequence of a write that will not be committed.
-    fn note_unsaved(&mut self, key: SlotKey<'_>, sequence: impl FnOnce() -> u64) {
-        if !self.saves && KeyspaceId::of(key.bytes).is_in_file() {
-            self.unsaved_up_to = sequence();
-        }
-    }
-
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed && !failpoint_is_set(Failpoint::StoreInClosed)
     }

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use larder::testing::await_first_sweep;
 use larder::{
     Cache, DiskState, Durability, Error, Event, Follower, INITIAL_RETRY_DELAY, InsertOptions, WATCH_INTERVAL,
 };
@@ -38,6 +39,8 @@ impl WatchedCache {
         names.insert("kept", "kept 1".to_owned()).unwrap();
         names.insert("old", "old 1".to_owned()).unwrap();
         cache.flush().unwrap();
+        // The first sweep looks for the file. A test may have moved the file by then.
+        await_first_sweep(&cache).unwrap();
         Self { place, cache, names, told }
     }
 
